@@ -1,0 +1,1 @@
+"""Dynamic, content-aware video recommendation in JAX."""

@@ -1,0 +1,1 @@
+"""Recommenders the model is compared with, behind one contract."""

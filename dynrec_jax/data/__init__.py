@@ -1,0 +1,1 @@
+"""From raw logs to batches: records, filters, splits, sessions, sequences."""

@@ -1,0 +1,105 @@
+"""The one in-memory form of every data source.
+
+Ids are positions: user `u` is `records.user_ids[u]`, video `v` is row `v` of
+`records.videos`. Times are int64 seconds since the epoch, UTC, on the host.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+MISSING_TIME = -1
+MISSING_COUNT = -1
+
+
+class Watches(NamedTuple):
+  """Who watched what when: one row per event, in order of (user, time).
+
+  Attributes:
+    user: [n] int32, position in `Records.user_ids`.
+    video: [n] int32, row of `Records.videos`.
+    time: [n] int64, seconds since the epoch. Equal times of one user keep the
+      order of the source.
+  """
+
+  user: np.ndarray
+  video: np.ndarray
+  time: np.ndarray
+
+
+class Videos(NamedTuple):
+  """The catalogue: one row per video.
+
+  Attributes:
+    id: [V] object (str), the source's own id, unique.
+    title: [V] object (str), '' where the source has none.
+    description: [V] object (str), '' where the source has none.
+    tags: [V] object (tuple of str).
+    categories: [V] object (tuple of str).
+    upload_time: [V] int64 seconds, `MISSING_TIME` where unknown.
+    view_count: [V] int64, `MISSING_COUNT` where unknown.
+    visual: [V, D] float16 or float32, zeros where `has_visual` is False.
+      D is 0 if the source has no visual feature at all.
+    has_visual: [V] bool.
+  """
+
+  id: np.ndarray
+  title: np.ndarray
+  description: np.ndarray
+  tags: np.ndarray
+  categories: np.ndarray
+  upload_time: np.ndarray
+  view_count: np.ndarray
+  visual: np.ndarray
+  has_visual: np.ndarray
+
+
+class Tweets(NamedTuple):
+  """The second network's events, in order of (user, time).
+
+  Attributes:
+    user: [n] int32, position in `Records.user_ids`.
+    time: [n] int64 seconds.
+    text: [n] object (str).
+  """
+
+  user: np.ndarray
+  time: np.ndarray
+  text: np.ndarray
+
+
+class Records(NamedTuple):
+  """A whole data source.
+
+  Attributes:
+    user_ids: [U] object (str), the source's own ids, unique.
+    watches: see `Watches`.
+    videos: see `Videos`.
+    tweets: see `Tweets`; no rows if the source has none.
+    profiles: [U] object (str), the users' self-descriptions, '' if none.
+  """
+
+  user_ids: np.ndarray
+  watches: Watches
+  videos: Videos
+  tweets: Tweets
+  profiles: np.ndarray
+
+
+def object_array(values) -> np.ndarray:
+  """A 1-D object array of the values, whatever their own lengths."""
+  values = list(values)
+  out = np.empty(len(values), dtype=object)
+  out[:] = values
+  return out
+
+
+def select_videos(videos: Videos, keep: np.ndarray) -> Videos:
+  """The rows of the catalogue that `keep` (a mask or an index) names."""
+  return Videos(*(column[keep] for column in videos))
+
+
+def in_order(table):
+  """The same watches or tweets in order of (user, time), ties as they came."""
+  order = np.lexsort((table.time, table.user))
+  return type(table)(*(column[order] for column in table))

@@ -1,0 +1,1 @@
+"""Topic models: from text (and visual words) to topic vectors m_i."""
