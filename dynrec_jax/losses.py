@@ -120,6 +120,7 @@ def in_batch_semantic_loss(
   *,
   margin: float | int,
   where: Bool[ArrayLike, 'B'] | None = None,
+  anchor_where: Bool[ArrayLike, 'B'] | None = None,
 ) -> Float[Array, '']:
   """Eq. (1) with all other videos of the minibatch as the negatives.
 
@@ -132,15 +133,19 @@ def in_batch_semantic_loss(
     text: embedded text features of the same videos.
     margin: tau_1, a cosine, in [0, 2].
     where: rows that count, as anchors and as negatives; None counts all.
+    anchor_where: rows that count as anchors, if only some do: a device's own
+      share of a minibatch that it holds whole. None counts all.
 
   Returns:
-    The sum over the ordered pairs of rows that count and both directions.
+    The sum over the ordered pairs (anchor, negative) and both directions.
   """
   v, t = unit(_blank(visual, where)), unit(_blank(text, where))
   counts = ~jnp.eye(v.shape[0], dtype=bool)
   if where is not None:
     where = jnp.asarray(where)
     counts &= where[:, None] & where[None, :]
+  if anchor_where is not None:
+    counts &= jnp.asarray(anchor_where)[:, None]
   near = jnp.sum(v * t, axis=-1, keepdims=True)  # [B, 1]
   cosine = v @ t.T  # [B, B]; [i, j] = v_i . t_j
   cost = jax.nn.relu(margin - near + cosine)

@@ -1,0 +1,124 @@
+"""Every key of a run, with its unit; other configs change values only.
+
+Letters and numbers such as A9 name a place where the paper is silent and more
+than one reading is offered; the first value listed is the default.
+"""
+
+import ml_collections
+from ml_collections import config_dict
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """The paper's single-network setting, without a source of data."""
+  c = ml_collections.ConfigDict()
+  # train_and_evaluate | evaluate | recommend
+  c.mode = 'train_and_evaluate'
+  c.workdir = 'runs/single'  # checkpoints, metrics and results go here
+  c.seed = 0  # of initial weights, batches, negatives; splits add their number
+
+  c.data = ml_collections.ConfigDict()
+  c.data.name = ''  # movietweetings | files
+  c.data.manual_dir = ''  # folder with the source's raw files; '' downloads
+  c.data.data_dir = ''  # where prepared data lie; '' is the user's cache
+  c.data.cache_dir = ''  # where topics and features lie; '' is the same
+  c.data.strict = False  # watches of unlisted videos: an error, not a count
+  c.data.require_visual = False  # keep only videos with image and text
+
+  c.filter = ml_collections.ConfigDict()
+  c.filter.mode = 'single_pass'  # A1: single_pass | fixpoint
+  c.filter.min_videos_per_user = 11
+  c.filter.min_users_per_video = 3
+
+  c.sessions = ml_collections.ConfigDict()
+  c.sessions.L = 12  # A4: sessions in the span of the data
+
+  c.split = ml_collections.ConfigDict()
+  c.split.seeds = 5  # A38: random splits that a table row is the mean of
+  c.split.test_frac = 0.2  # of all users
+
+  c.seq = ml_collections.ConfigDict()
+  c.seq.horizon = 'all_after'  # A5: all_after | next_session | next_k
+  c.seq.max_target_len = 50  # videos; also the longest history read as input
+  c.seq.next_count = 5  # k of next_k, videos
+
+  c.text = ml_collections.ConfigDict()
+  # A33: some of title, description, tags, categories
+  c.text.fields = ('title', 'description', 'tags')
+  c.text.encoder = 'tfidf_svd'
+  c.text.size = 300  # numbers per video
+
+  c.features = ml_collections.ConfigDict()
+  c.features.l2 = True  # A20: each block of v, and t, at unit length
+  # Widths of v's blocks, such as (4096, 4096) for VGG19 and C3D; () is one.
+  c.features.visual_blocks = ()
+
+  c.topics = ml_collections.ConfigDict()
+  c.topics.yt = 'text_lda'  # A35
+  c.topics.count = 70  # K
+
+  c.interest = ml_collections.ConfigDict()
+  c.interest.decay = 0.1  # lambda, per time_unit
+  c.interest.time_unit = 'session'  # A9: session | month | week | day
+  c.interest.norm = 'sum_weights'  # A8: sum_weights | count | l2
+
+  c.model = ml_collections.ConfigDict()
+  c.model.embed_size = 300
+  c.model.D_h = 300  # A31: state units
+  # A10: topic_only | topic_then_history | session_chain
+  c.model.history_mode = 'topic_only'
+  c.model.embed_norm = 'everywhere'  # A30: everywhere | loss_only
+  c.model.gru_bias = False  # A32
+  c.model.softmax_bias = False  # A32
+  c.model.product_dtype = 'float32'  # float32 | bfloat16, of operands
+
+  c.loss = ml_collections.ConfigDict()
+  c.loss.semantic_weight = 0.2  # lambda_1
+  c.loss.interest_weight = 0.4  # lambda_2
+  c.loss.relevance_weight = 0.2  # lambda_3
+  c.loss.weight_decay = 1e-4  # lambda_4
+  c.loss.semantic_margin = 0.3  # tau_1, a cosine
+  c.loss.relevance_margin = 0.5  # tau_2, a cosine
+  # A18: sum | mean | full_sum; None is the preset's
+  c.loss.reduction = config_dict.placeholder(str)
+
+  c.sem = ml_collections.ConfigDict()
+  # A7: uniform | in_batch, all others of the minibatch
+  c.sem.negative = 'uniform'
+  c.sem.n_neg = 1  # uniform negatives per anchor and direction
+  c.sem.batch_size = 256  # videos per step
+
+  c.rel = ml_collections.ConfigDict()
+  c.rel.positive = 'topk10'  # A12: topk10 | threshold | all_pairs
+  c.rel.negative = 'zero_overlap'  # A12: zero_overlap | less_than_pos
+
+  c.opt = ml_collections.ConfigDict()
+  c.opt.preset = 'paper'  # A17: paper (SGD, sums) | practical (Adam, means)
+  # sgd | adam; None is the preset's
+  c.opt.name = config_dict.placeholder(str)
+  c.opt.learning_rate = 1e-3
+
+  c.train = ml_collections.ConfigDict()
+  c.train.batch_size = 64  # samples per step, over all devices
+  c.train.max_epochs = 200
+  c.train.patience = 10  # epochs without a better validation F at 5
+  c.train.val_frac = 0.1  # A3: of the train users
+  c.train.save_every_steps = 500
+  c.train.log_every_steps = 20
+
+  c.decode = ml_collections.ConfigDict()
+  c.decode.method = 'greedy_seq'  # A24: greedy_seq | topk_first
+  c.decode.k = 5  # videos per list
+
+  c.eval = ml_collections.ConfigDict()
+  c.eval.mask_history = True  # A23: known videos in no list and no truth
+  c.eval.checkpoint = 'best'  # best | latest
+
+  c.pop = ml_collections.ConfigDict()
+  c.pop.source = 'train'  # A26: train | view_count
+
+  c.recommend = ml_collections.ConfigDict()
+  c.recommend.users = ()  # ids of users in the data; () is all
+  c.recommend.history = ''  # a file of new users' watches instead
+  c.recommend.output = ''  # JSONL; '' is recommendations.jsonl in the workdir
+  c.recommend.split = 0  # whose checkpoint
+  return c

@@ -1,0 +1,162 @@
+"""One device's fields of a batch, from ragged rows to rectangles."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dynrec_jax.data import sequences
+from dynrec_jax.data.training_set import TrainingSet
+
+Fields = dict[str, np.ndarray]
+
+# Fields that name videos, and so move from catalogue ids to table rows.
+_SEMANTIC = (
+  'semantic_anchors',
+  'semantic_negative_visual',
+  'semantic_negative_text',
+)
+
+
+def sequence_fields(
+  data: TrainingSet, chosen: np.ndarray, exists: np.ndarray
+) -> Fields:
+  """Inputs, predictions, histories and interests of 3B sequences.
+
+  Args:
+    data: what the samples refer to.
+    chosen: [3, B] samples: anchors, positives, negatives.
+    exists: [3, B] bool.
+
+  Returns:
+    `Batch`'s fields, with videos by catalogue id and interest row i as V + i;
+    'history' holds (anchor, video, decay weight) of every known watch.
+  """
+  anchor_count = chosen.shape[1]
+  chosen, exists = chosen.ravel(), exists.ravel()
+  samples = data.samples.take(chosen)
+  interests, prefix = data.prefixes(chosen)
+  target_row, target = sequences.targets_of(samples, data.watches)
+  step = _within(target_row, samples.target_count)
+  lengths = np.where(exists, prefix.counts + samples.target_count - 1, 0)
+  place = _places(lengths)
+  tokens, where = _rectangle(
+    [
+      (prefix.row, _within(prefix.row, prefix.counts), prefix.token),
+      (target_row, prefix.counts[target_row] + step, target),
+    ],
+    place,
+    lengths,
+    data.sequence_len,
+  )
+  counted = (target_row < anchor_count) & exists[target_row]
+  row, step = target_row[counted], step[counted]
+  flat = place[row] * data.sequence_len + prefix.counts[row] - 1 + step
+  size = anchor_count * data.max_len
+  return {
+    'interests': _pad(interests.values, len(chosen) * data.max_interest_count),
+    'inputs': tokens,
+    'where': where,
+    'rows': place.reshape(3, anchor_count).astype(np.int32),
+    'sample_where': exists[:anchor_count],
+    'positions': _pad(flat.astype(np.int32), size),
+    'targets': _pad(target[counted].astype(np.int32), size),
+    'target_where': np.arange(size) < len(flat),
+    'interest_rows': interests.offsets[1 : anchor_count + 1].astype(np.int32) - 1,
+    'relevance_where': exists[anchor_count : 2 * anchor_count],
+    'history': _history(data, chosen[:anchor_count], exists[:anchor_count]),
+  }
+
+
+def with_tables(
+  shares: list[Fields],
+  video_count: int,
+  table_size: Callable[[int, int], int],
+) -> Fields:
+  """Every share's videos as rows of a table of its own, stacked over devices."""
+  tables = [_videos_of(share, video_count) for share in shares]
+  size = max(table_size(len(table), video_count) for table in tables)
+  local = [
+    _localise(share, table, size, video_count)
+    for share, table in zip(shares, tables, strict=True)
+  ]
+  return {name: np.stack([share[name] for share in local]) for name in local[0]}
+
+
+def _videos_of(share: Fields, video_count: int) -> np.ndarray:
+  """The videos that occur, ascending."""
+  inputs = share['inputs'][share['where']]
+  _, history_video, _ = share['history']
+  return np.unique(
+    np.concatenate(
+      [
+        inputs[inputs < video_count],
+        history_video,
+        *(share[name].ravel() for name in _SEMANTIC),
+      ]
+    )
+  ).astype(np.int32)
+
+
+def _localise(
+  share: Fields, table: np.ndarray, size: int, video_count: int
+) -> Fields:
+  """The share with table rows for catalogue ids."""
+  row, video, weights = share.pop('history')
+  shape = (len(share['sample_where']), size)
+  history = np.zeros(shape, np.float32)
+  np.add.at(history, (row, np.searchsorted(table, video)), weights)
+  inputs = share['inputs']
+  is_video = inputs < video_count
+  local = np.searchsorted(table, np.where(is_video, inputs, 0))
+  local = np.where(is_video, local, inputs - video_count + size)
+  return share | {
+    'video_ids': _pad(table, size),
+    'inputs': np.where(share['where'], local, 0).astype(np.int32),
+    'history_weights': history,
+    'history_counts': np.bincount(row, minlength=shape[0]).astype(np.float32),
+    **{
+      name: np.searchsorted(table, share[name]).astype(np.int32)
+      for name in _SEMANTIC
+    },
+  }
+
+
+def _history(data: TrainingSet, chosen: np.ndarray, exists: np.ndarray):
+  """Anchor, video and decay weight of every known watch (Eq 3)."""
+  samples = data.samples.take(chosen)
+  samples = samples._replace(
+    history_count=np.where(exists, samples.history_count, 0)
+  )
+  row, index = sequences.history_indices(samples)
+  ages = (samples.time[row] - data.watches.time[index]) / data.unit_secs
+  # interest.decay_weights, in NumPy: this runs once per step on ragged rows.
+  return row, data.watches.item[index], np.exp(-data.decay * ages)
+
+
+def _places(lengths: np.ndarray) -> np.ndarray:
+  """Each sequence's row when the longest come first; ties keep their order."""
+  place = np.empty(len(lengths), np.int64)
+  place[np.argsort(-lengths, kind='stable')] = np.arange(len(lengths))
+  return place
+
+
+def _rectangle(parts, place, lengths, width) -> tuple[np.ndarray, np.ndarray]:
+  """Ragged (row, step, token) parts as [rows, width] tokens and their mask."""
+  tokens = np.zeros((len(place), width), np.int64)
+  for row, step, token in parts:
+    inside = step < lengths[row]  # the last target is no input
+    tokens[place[row[inside]], step[inside]] = token[inside]
+  where = np.zeros(tokens.shape, bool)
+  where[place] = np.arange(width) < lengths[:, None]
+  return tokens, where
+
+
+def _within(row: np.ndarray, counts: np.ndarray) -> np.ndarray:
+  """The place of each element of ragged rows in its own row."""
+  return np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def _pad(values: np.ndarray, size: int) -> np.ndarray:
+  """Zeros up to `size` rows."""
+  width = [(0, size - len(values))] + [(0, 0)] * (values.ndim - 1)
+  return np.pad(values, width)

@@ -1,0 +1,128 @@
+"""What the recurrent network reads: interests, then videos, as row numbers.
+
+Paper: Sec 3.4, x_1 = T_u u and x_t = T_x(v (+) t of video t-1). A sequence is
+a list of rows of one table: the catalogue's V videos first, then the interest
+rows. `history_mode` (A10) decides what stands before the first prediction:
+
+  topic_only           u_l
+  topic_then_history   u_l, then the videos watched up to l
+  session_chain        u_1 ... u_l, one per session
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dynrec_jax.data import sequences
+from dynrec_jax.data.histories import Histories, ragged_indices
+from dynrec_jax.data.interests import user_interests
+from dynrec_jax.data.sequences import Samples
+from dynrec_jax.data.sessions import Sessions
+
+HISTORY_MODES = ('topic_only', 'topic_then_history', 'session_chain')
+
+
+class InterestRows(NamedTuple):
+  """The interests that each sample's sequence begins with.
+
+  Attributes:
+    offsets: [S + 1] int64; sample s owns rows offsets[s]:offsets[s + 1], the
+      last of which is u at the sample's own time.
+    values: [R, K] float32.
+  """
+
+  offsets: np.ndarray
+  values: np.ndarray
+
+
+class Prefixes(NamedTuple):
+  """What stands before the first prediction, ragged by sample.
+
+  Attributes:
+    row: [n] int64, sample of each input, ascending.
+    token: [n] int64: a video (< V), or V + a row of `InterestRows.values`.
+    counts: [S] int64, inputs of each sample.
+  """
+
+  row: np.ndarray
+  token: np.ndarray
+  counts: np.ndarray
+
+
+def check_history_mode(history_mode: str) -> None:
+  """Raises ValueError for an unknown mode."""
+  if history_mode not in HISTORY_MODES:
+    raise ValueError(
+      f'model.history_mode is {history_mode!r}; '
+      f'valid are {", ".join(HISTORY_MODES)}'
+    )
+
+
+def interest_rows(
+  samples: Samples,
+  behaviours: Histories,
+  topics: np.ndarray,
+  sessions: Sessions,
+  *,
+  history_mode: str,
+  **decay_settings,
+) -> InterestRows:
+  """Eq (2) for every sample; `decay_settings` are `user_interests`'."""
+  check_history_mode(history_mode)
+  chain = history_mode == 'session_chain'
+  counts = samples.session if chain else np.ones_like(samples.session)
+  offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+  row, session = ragged_indices(samples.session - counts + 1, counts)
+  values = user_interests(
+    behaviours,
+    topics,
+    samples.user[row],
+    sessions.borders[session],
+    **decay_settings,
+  )
+  return InterestRows(offsets, values)
+
+
+def take_rows(rows: InterestRows, samples: np.ndarray) -> InterestRows:
+  """The interest rows of the named samples, in their order."""
+  counts = np.diff(rows.offsets)[samples]
+  _, index = ragged_indices(rows.offsets[samples], counts)
+  offsets = np.concatenate([[0], np.cumsum(counts)])
+  return InterestRows(offsets, rows.values[index])
+
+
+def prefixes(
+  samples: Samples,
+  rows: InterestRows,
+  watches: Histories,
+  video_count: int,
+  *,
+  history_mode: str,
+  max_history_len: int,
+) -> Prefixes:
+  """The inputs of every sample up to the first prediction.
+
+  Args:
+    samples: S samples.
+    rows: their interests, see `interest_rows`.
+    watches: histories in which the samples' known videos stand.
+    video_count: V, where the interest tokens begin.
+    history_mode: one of HISTORY_MODES.
+    max_history_len: latest known videos read by 'topic_then_history'.
+
+  Returns:
+    The inputs; at least one per sample.
+  """
+  own = np.diff(rows.offsets)
+  row, index = ragged_indices(rows.offsets[:-1], own)
+  token = video_count + index
+  if history_mode == 'topic_then_history':
+    video_row, watch = sequences.history_indices(
+      samples, max_len=max_history_len
+    )
+    row = np.concatenate([row, video_row])
+    token = np.concatenate([token, watches.item[watch]])
+    order = np.argsort(row, kind='stable')
+    row, token = row[order], token[order]
+  counts = np.bincount(row, minlength=len(samples.user))
+  return Prefixes(row, token, counts)

@@ -1,0 +1,246 @@
+"""Who is relevant to whom: Jaccard overlap of watch lists, and its triplets.
+
+Paper: Sec 3.4. Rel(i, j) = |L_i and L_j| / |L_i or L_j| on the watch lists of
+train users over the whole span (A11).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse
+
+from dynrec_jax.data.histories import Histories
+from dynrec_jax.data.sequences import Samples
+
+POSITIVES = ('topk10', 'threshold', 'all_pairs')
+NEGATIVES = ('zero_overlap', 'less_than_pos')
+_TOP_K = 10
+_THRESHOLD = 0.05
+_ROWS = 1024  # users whose overlaps are dense at a time
+_TRIES = 16  # redraws of a negative before its row is looked at whole
+
+
+class Relevance(NamedTuple):
+  """Watch lists of train users and their candidate positives.
+
+  Attributes:
+    users: [U'] the train users that have a sample, ascending.
+    lists: [U', V] binary CSR matrix of their watches.
+    offsets: [U' + 1] int64 into the two below.
+    partner: [m] int32, positions in `users`, of descending Rel in a row.
+    rel: [m] float64, Rel of the pair.
+  """
+
+  users: np.ndarray
+  lists: scipy.sparse.csr_matrix
+  offsets: np.ndarray
+  partner: np.ndarray
+  rel: np.ndarray
+
+
+class Triplets(NamedTuple):
+  """Partners of S samples for one epoch.
+
+  Attributes:
+    positive: [S] int32 samples, 0 where there is none.
+    negative: [S] int32 samples, 0 where there is none.
+    where: [S] bool, samples that have both.
+  """
+
+  positive: np.ndarray
+  negative: np.ndarray
+  where: np.ndarray
+
+
+def find_relevant(
+  watches: Histories,
+  users: np.ndarray,
+  video_count: int,
+  *,
+  positive: str = 'topk10',
+) -> Relevance:
+  """The candidate positives of each user.
+
+  Args:
+    watches: whose whole span is compared.
+    users: train users; no other user's watches are read.
+    video_count: V.
+    positive: 'topk10' the 10 most similar users with Rel > 0, 'threshold'
+      those with Rel >= 0.05, 'all_pairs' all with Rel > 0. Ties: lower user.
+
+  Returns:
+    The candidates.
+
+  Raises:
+    ValueError: for an unknown rule.
+  """
+  if positive not in POSITIVES:
+    raise ValueError(
+      f'rel.positive is {positive!r}; valid are {", ".join(POSITIVES)}'
+    )
+  users = np.unique(users)
+  lists = _watch_matrix(watches, users, video_count)
+  counts, partners, rels = [], [], []
+  for start in range(0, len(users), _ROWS):
+    rel = _jaccard(lists, np.arange(start, min(start + _ROWS, len(users))))
+    for row, values in enumerate(rel):
+      values[start + row] = 0
+      chosen = _candidates(values, positive)
+      counts.append(len(chosen))
+      partners.append(chosen)
+      rels.append(values[chosen])
+  offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+  return Relevance(
+    users,
+    lists,
+    offsets,
+    np.concatenate([*partners, []]).astype(np.int32),
+    np.concatenate([*rels, []]),
+  )
+
+
+def draw_triplets(
+  relevance: Relevance,
+  samples: Samples,
+  rng: np.random.Generator,
+  *,
+  negative: str = 'zero_overlap',
+) -> Triplets:
+  """One positive and one negative partner for every sample.
+
+  Paper: Sec 3.4, negatives random and redrawn every epoch. The positive is
+  drawn in proportion to Rel, the negative uniformly from users with Rel = 0
+  ('zero_overlap') or with a lower Rel than the positive ('less_than_pos')
+  (A12). A partner stands in with its sample of the same session, else of its
+  nearest one, the earlier of two (A13).
+
+  Args:
+    relevance: the candidates.
+    samples: in order of (user, session), of the users in `relevance`.
+    rng: of this (seed, epoch).
+    negative: the rule.
+
+  Returns:
+    The triplets; samples without a positive or a negative are masked.
+
+  Raises:
+    ValueError: for an unknown rule.
+  """
+  if negative not in NEGATIVES:
+    raise ValueError(
+      f'rel.negative is {negative!r}; valid are {", ".join(NEGATIVES)}'
+    )
+  anchor = np.searchsorted(relevance.users, samples.user)
+  pos, pos_rel = _draw_positives(relevance, anchor, rng)
+  has_pos = pos >= 0
+  bound = np.zeros(len(anchor)) if negative == 'zero_overlap' else pos_rel
+  neg = np.full(len(anchor), -1)
+  neg[has_pos] = _draw_negatives(
+    relevance, anchor[has_pos], bound[has_pos], rng
+  )
+  where = has_pos & (neg >= 0)
+  nearest = _nearest_samples(samples, relevance.users)
+  session = samples.session
+  return Triplets(
+    np.where(where, nearest[pos, session], 0).astype(np.int32),
+    np.where(where, nearest[neg, session], 0).astype(np.int32),
+    where,
+  )
+
+
+def _watch_matrix(watches, users, video_count) -> scipy.sparse.csr_matrix:
+  """[U', V], 1 where the user watched the video at any time."""
+  rows = [np.unique(watches.items_of(user)) for user in users]
+  indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+  indices = np.concatenate([*rows, np.zeros(0, np.int32)])
+  data = np.ones(len(indices), np.float32)
+  shape = (len(users), video_count)
+  return scipy.sparse.csr_matrix((data, indices, indptr), shape=shape)
+
+
+def _jaccard(lists: scipy.sparse.csr_matrix, rows: np.ndarray) -> np.ndarray:
+  """[len(rows), U'] float64, Rel of the rows with every user."""
+  size = np.diff(lists.indptr).astype(np.float64)
+  both = (lists[rows] @ lists.T).toarray().astype(np.float64)
+  return both / np.maximum(size[rows, None] + size - both, 1)
+
+
+def _pair_rel(lists, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+  """[n] float64, Rel of each pair."""
+  size = np.diff(lists.indptr).astype(np.float64)
+  both = np.asarray(lists[a].multiply(lists[b]).sum(axis=1), np.float64).ravel()
+  return both / np.maximum(size[a] + size[b] - both, 1)
+
+
+def _candidates(rel: np.ndarray, positive: str) -> np.ndarray:
+  """Positions of one user's candidates, of descending Rel."""
+  order = np.argsort(-rel, kind='stable')
+  if positive == 'topk10':
+    order = order[:_TOP_K]
+  floor = _THRESHOLD if positive == 'threshold' else np.nextafter(0, 1)
+  return order[rel[order] >= floor]
+
+
+def _draw_positives(relevance, anchor, rng) -> tuple[np.ndarray, np.ndarray]:
+  """A position in `users` for each anchor, in proportion to Rel, and its Rel."""
+  total = np.concatenate([[0.0], np.cumsum(relevance.rel)])
+  low = total[relevance.offsets[anchor]]
+  high = total[relevance.offsets[anchor + 1]]
+  draw = low + rng.random(len(anchor)) * (high - low)
+  has = relevance.offsets[anchor + 1] > relevance.offsets[anchor]
+  last = relevance.offsets[anchor + 1] - 1
+  at = np.clip(
+    np.searchsorted(total, draw, side='right') - 1,
+    relevance.offsets[anchor],
+    last,
+  )
+  at = np.where(has, at, 0)
+  if not len(relevance.partner):
+    return np.full(len(anchor), -1), np.zeros(len(anchor))
+  return (
+    np.where(has, relevance.partner[at], -1),
+    np.where(has, relevance.rel[at], 0.0),
+  )
+
+
+def _draw_negatives(relevance, anchor, bound, rng) -> np.ndarray:
+  """A uniform user of Rel 0 (bound 0) or Rel < bound for each; -1 if none."""
+  user_count = len(relevance.users)
+  out = np.full(len(anchor), -1)
+  left = np.arange(len(anchor))
+  for _ in range(_TRIES):
+    if not len(left):
+      return out
+    drawn = rng.integers(user_count, size=len(left))
+    fits = _is_negative(
+      _pair_rel(relevance.lists, anchor[left], drawn), bound[left]
+    )
+    fits &= drawn != anchor[left]
+    out[left[fits]] = drawn[fits]
+    left = left[~fits]
+  for i in left:  # few: users who overlap with nearly everyone
+    rel = _jaccard(relevance.lists, anchor[i : i + 1])[0]
+    fits = _is_negative(rel, np.full(user_count, bound[i]))
+    fits[anchor[i]] = False
+    choices = np.flatnonzero(fits)
+    if len(choices):
+      out[i] = rng.choice(choices)
+  return out
+
+
+def _is_negative(rel: np.ndarray, bound: np.ndarray) -> np.ndarray:
+  """Rel 0 where the bound is 0, else Rel below it."""
+  return np.where(bound > 0, rel < bound, rel == 0)
+
+
+def _nearest_samples(samples: Samples, users: np.ndarray) -> np.ndarray:
+  """[U', L + 1] int32: each user's sample nearest to each session."""
+  sessions = np.arange(int(samples.session.max(initial=0)) + 1)
+  first = np.searchsorted(samples.user, users)
+  last = np.searchsorted(samples.user, users, side='right')
+  out = np.zeros((len(users), len(sessions)), np.int32)
+  for row, (start, end) in enumerate(zip(first, last, strict=True)):
+    own = samples.session[start:end]
+    gap = np.abs(own[None, :] - sessions[:, None])
+    out[row] = start + np.argmin(gap, axis=1)
+  return out

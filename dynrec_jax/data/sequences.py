@@ -1,0 +1,148 @@
+"""Virtual sequences: one training sample per user and session border.
+
+Paper: Sec 4.1. For each train user and each session l < L with a behaviour up
+to l and a watch after it: the input is the interest at the end of l, the
+target the watches after l in time order. Held-out users get one such query at
+their border n_f instead.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dynrec_jax.data.histories import Histories, ragged_indices
+from dynrec_jax.data.sessions import Sessions
+
+HORIZONS = ('all_after', 'next_session', 'next_k')
+
+
+class Samples(NamedTuple):
+  """S pairs of a known past and the watches that follow.
+
+  Attributes:
+    user: [S] int32.
+    session: [S] int32, l: everything before the end of session l is known.
+    time: [S] int64 seconds, the end of session l.
+    watch_start: [S] int64, the user's first watch in `Histories.item`.
+    history_count: [S] int32, watches before `time`, from watch_start on.
+    target_count: [S] int32, target watches, which follow the history.
+  """
+
+  user: np.ndarray
+  session: np.ndarray
+  time: np.ndarray
+  watch_start: np.ndarray
+  history_count: np.ndarray
+  target_count: np.ndarray
+
+  def take(self, rows) -> 'Samples':
+    """The named samples."""
+    return Samples(*(column[rows] for column in self))
+
+
+def virtual_sequences(
+  watches: Histories,
+  behaviours: Histories,
+  sessions: Sessions,
+  users: np.ndarray,
+  *,
+  horizon: str = 'all_after',
+  max_target_len: int = 50,
+  next_count: int = 5,
+) -> Samples:
+  """All training samples of the given users, in order of (user, session).
+
+  Args:
+    watches: what is predicted.
+    behaviours: what the interest is made of: the watches themselves (single
+      network) or the tweets (cross network).
+    sessions: the borders.
+    users: [n] train users; nothing of any other user is read.
+    horizon: 'all_after' l, 'next_session' only, or the 'next_k' watches.
+    max_target_len: longest target; later watches are cut.
+    next_count: k of 'next_k'.
+
+  Returns:
+    The samples.
+
+  Raises:
+    ValueError: for an unknown horizon.
+  """
+  if horizon not in HORIZONS:
+    raise ValueError(
+      f'seq.horizon is {horizon!r}; valid are {", ".join(HORIZONS)}'
+    )
+  session = np.tile(np.arange(1, sessions.count, dtype=np.int32), len(users))
+  user = np.repeat(users.astype(np.int32), sessions.count - 1)
+  samples = queries(watches, user, session, sessions)
+  limit = next_count if horizon == 'next_k' else max_target_len
+  after = samples.target_count
+  if horizon == 'next_session':
+    end = sessions.borders[session + 1]
+    after = watches.count_before(user, end) - samples.history_count
+  samples = samples._replace(
+    target_count=np.minimum(after, min(limit, max_target_len)).astype(np.int32)
+  )
+  known = behaviours.count_before(user, samples.time)
+  return samples.take((known > 0) & (samples.target_count > 0))
+
+
+def queries(
+  watches: Histories,
+  users: np.ndarray,
+  session: np.ndarray | int,
+  sessions: Sessions,
+) -> Samples:
+  """One sample per user at the end of a session, all later watches as target.
+
+  Users without a history or a target are kept, with a count of 0.
+  """
+  session = np.broadcast_to(np.asarray(session, np.int32), users.shape)
+  time = sessions.borders[session]
+  history = watches.count_before(users, time).astype(np.int32)
+  start = watches.offsets[users]
+  total = (watches.offsets[users + 1] - start).astype(np.int32)
+  return Samples(
+    users.astype(np.int32), session, time, start, history, total - history
+  )
+
+
+def history_indices(
+  samples: Samples, *, max_len: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+  """Row and flat index of every known watch, the latest max_len of each row."""
+  count = samples.history_count
+  kept = count if max_len is None else np.minimum(count, max_len)
+  return ragged_indices(samples.watch_start + count - kept, kept)
+
+
+def targets_of(
+  samples: Samples, watches: Histories
+) -> tuple[np.ndarray, np.ndarray]:
+  """Row and video of every target watch, in time order within a row."""
+  first = samples.watch_start + samples.history_count
+  row, index = ragged_indices(first, samples.target_count)
+  return row, watches.item[index]
+
+
+def padded(
+  row: np.ndarray, values: np.ndarray, row_count: int, width: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+  """Ragged rows as a rectangle padded with 0, and the mask of real entries.
+
+  Args:
+    row: [n], ascending.
+    values: [n].
+    row_count: B.
+    width: of the rectangle; the longest row, at least 1, if None.
+
+  Returns:
+    values: [B, width], where: [B, width] bool.
+  """
+  counts = np.bincount(row, minlength=row_count)
+  if width is None:
+    width = max(1, int(counts.max(initial=0)))
+  where = np.arange(width) < counts[:, None]
+  out = np.zeros((row_count, width), values.dtype)
+  out[where] = values
+  return out, where

@@ -1,0 +1,104 @@
+"""The year cut into sessions, and the clock that ages are told in.
+
+Paper: Sec 4.1 cuts the year into L equal sessions (L is not given; 12 months
+here, so that the 3 and 9 months of history end on a border).
+"""
+
+import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+DAY_SECS = 86_400
+MONTH_DAYS = 365 / 12
+TIME_UNITS = ('session', 'month', 'week', 'day')
+SHORT_FRACTION = 1 / 4  # n_f = 3 of 12 months
+LONG_FRACTION = 3 / 4  # n_f = 9 of 12 months
+
+
+class Sessions(NamedTuple):
+  """L sessions: session l (1..L) holds borders[l - 1] <= time < borders[l].
+
+  Attributes:
+    borders: [L + 1] int64 seconds.
+  """
+
+  borders: np.ndarray
+
+  @property
+  def count(self) -> int:
+    """L."""
+    return len(self.borders) - 1
+
+  def end(self, session: int) -> int:
+    """The moment that session `session` (1..L) ends."""
+    return int(self.borders[session])
+
+  def of(self, times: np.ndarray) -> np.ndarray:
+    """The session (1..L) of each time; 0 before the span, L + 1 after it."""
+    return np.searchsorted(self.borders, times, side='right')
+
+
+def make_sessions(first: int, last: int, count: int) -> Sessions:
+  """L sessions over the span of the data.
+
+  Twelve sessions over twelve calendar months are the calendar months; all
+  others are equal parts of the span from the first to the last behaviour.
+
+  Args:
+    first: time of the first behaviour, seconds.
+    last: time of the last one; it lies in the last session.
+    count: L, at least 4, so that a quarter of the span is a session.
+
+  Returns:
+    The sessions; border times are whole seconds.
+
+  Raises:
+    ValueError: if count < 4 or the span is shorter than count seconds.
+  """
+  if count < 4:
+    raise ValueError(f'sessions.L is {count}; at least 4 are needed')
+  if last - first + 1 < count:
+    raise ValueError(
+      f'the behaviours span {last - first + 1} s: too short for {count} sessions'
+    )
+  if count == 12:
+    months = _enclosing_months(first, last)
+    if len(months) == 13:
+      return Sessions(np.array(months, np.int64))
+  span = last + 1 - first
+  borders = first + span * np.arange(count + 1, dtype=np.int64) // count
+  return Sessions(borders)
+
+
+def history_sessions(sessions: Sessions, fraction: float) -> int:
+  """n_f: how many sessions of a test user's are known, at least one."""
+  return max(1, round(sessions.count * fraction))
+
+
+def unit_secs(unit: str, sessions: Sessions) -> float:
+  """Seconds in one unit of age (SPEC A9).
+
+  Raises:
+    ValueError: for an unknown unit.
+  """
+  if unit == 'session':
+    return float(sessions.borders[-1] - sessions.borders[0]) / sessions.count
+  days = {'month': MONTH_DAYS, 'week': 7.0, 'day': 1.0}
+  if unit not in days:
+    raise ValueError(
+      f'interest.time_unit is {unit!r}; valid are {", ".join(TIME_UNITS)}'
+    )
+  return days[unit] * DAY_SECS
+
+
+def _enclosing_months(first: int, last: int) -> list[int]:
+  """Starts of the calendar months (UTC) around the span, and the last's end."""
+  utc = datetime.UTC
+  start = datetime.datetime.fromtimestamp(first, utc)
+  month = datetime.datetime(start.year, start.month, 1, tzinfo=utc)
+  borders = [int(month.timestamp())]
+  while borders[-1] <= last and len(borders) <= 13:
+    month = (month + datetime.timedelta(days=32)).replace(day=1)
+    borders.append(int(month.timestamp()))
+  return borders

@@ -1,0 +1,64 @@
+"""All that training batches are made of; arrays are shared, never copied."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dynrec_jax.data import inputs
+from dynrec_jax.data.histories import Histories
+from dynrec_jax.data.inputs import InterestRows
+from dynrec_jax.data.relevance import Relevance
+from dynrec_jax.data.sequences import Samples
+
+
+class TrainingSet(NamedTuple):
+  """The virtual sequences and what they refer to.
+
+  Attributes:
+    video_count: V.
+    watches: of all users; only the samples' users are read.
+    samples: S virtual sequences, in order of (user, session).
+    interest_rows: their interests u.
+    relevance: candidates of the triplets; None leaves the partners out of use.
+    paired_videos: [n] int32, videos with both modalities, for Eq (1).
+    history_mode: what is read before the first prediction, see `inputs`.
+    max_len: longest target, and longest history read as input.
+    decay: lambda of Eq (3), per unit of age.
+    unit_secs: seconds in a unit of age.
+  """
+
+  video_count: int
+  watches: Histories
+  samples: Samples
+  interest_rows: InterestRows
+  relevance: Relevance | None
+  paired_videos: np.ndarray
+  history_mode: str
+  max_len: int
+  decay: float
+  unit_secs: float
+
+  @property
+  def sequence_len(self) -> int:
+    """T: inputs of the longest sequence."""
+    counts = np.diff(self.interest_rows.offsets)
+    if self.history_mode == 'topic_then_history':
+      counts = counts + np.minimum(self.samples.history_count, self.max_len)
+    return int(np.max(counts + self.samples.target_count - 1))
+
+  @property
+  def max_interest_count(self) -> int:
+    """Most interest rows of one sample."""
+    return int(np.max(np.diff(self.interest_rows.offsets)))
+
+  def prefixes(self, chosen: np.ndarray) -> tuple[InterestRows, inputs.Prefixes]:
+    """The chosen samples' interests, renumbered, and first inputs."""
+    own = inputs.take_rows(self.interest_rows, chosen)
+    return own, inputs.prefixes(
+      self.samples.take(chosen),
+      own,
+      self.watches,
+      self.video_count,
+      history_mode=self.history_mode,
+      max_history_len=self.max_len,
+    )

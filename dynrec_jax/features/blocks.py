@@ -1,0 +1,37 @@
+"""Scaling of frozen features, block by block."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def unit_blocks(features: np.ndarray, widths: Sequence[int]) -> np.ndarray:
+  """Every block of every row at unit length.
+
+  Paper: silent. The fc6 features of VGG19 and C3D have norms of about 100 and
+  different scales; gradient descent would see little else (A20).
+
+  Args:
+    features: [V, D], finite.
+    widths: of the blocks, which together are D; () is one block.
+
+  Returns:
+    [V, D], of the same dtype; a block of zeros stays.
+
+  Raises:
+    ValueError: if the widths do not add up to D.
+  """
+  widths = tuple(widths) or (features.shape[1],)
+  if sum(widths) != features.shape[1]:
+    raise ValueError(
+      f'features.visual_blocks is {widths}, {sum(widths)} in all; the visual '
+      f'features have {features.shape[1]} numbers'
+    )
+  out = np.empty_like(features)
+  start = 0
+  for width in widths:
+    block = features[:, start : start + width].astype(np.float32)
+    norm = np.linalg.norm(block, axis=1, keepdims=True)
+    out[:, start : start + width] = block / np.where(norm > 0, norm, 1)
+    start += width
+  return out

@@ -1,0 +1,326 @@
+"""The training loop: steps, validation, early stopping, checkpoints.
+
+Paper: Sec 4.2, SGD with learning rate 0.001 on Eq (9). One loop serves one and
+many devices, a fresh start and a resume: step s of a run is a function of the
+config, the seed and s alone.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from absl import logging
+
+from dynrec_jax import checkpoint, losses, metric_log, objective, parallel
+from dynrec_jax.data import batches
+from dynrec_jax.data.batches import Batch, BatchSpec
+from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.losses import LossTerms
+from dynrec_jax.model import DynamicRecommender
+from dynrec_jax.objective import Features, ObjectiveSettings
+
+OPTIMIZERS = ('sgd', 'adam')
+
+
+@flax.struct.dataclass
+class TrainState:
+  """What a step changes.
+
+  Attributes:
+    step: updates done, int32.
+    params: theta.
+    opt_state: the optimiser's.
+  """
+
+  step: jax.Array
+  params: Any
+  opt_state: Any
+
+
+class Position(NamedTuple):
+  """Where early stopping stands, beside the state.
+
+  Attributes:
+    epoch: epochs validated.
+    best_score: highest validation F at 5 so far; -1 before the first.
+    best_epoch: the epoch that reached it.
+  """
+
+  epoch: int = 0
+  best_score: float = -1.0
+  best_epoch: int = 0
+
+
+class LoopSettings(NamedTuple):
+  """When the loop validates, saves, logs and stops.
+
+  Attributes:
+    max_epochs: most epochs.
+    patience: epochs without a better score after which it stops.
+    save_every_steps: steps between checkpoints inside an epoch.
+    log_every_steps: steps between records.
+  """
+
+  max_epochs: int
+  patience: int
+  save_every_steps: int
+  log_every_steps: int
+
+
+class NonFiniteLossError(ValueError):
+  """The loss is no number any more; the last checkpoint is from before."""
+
+
+def make_optimizer(
+  name: str, *, learning_rate: float, weight_decay: float
+) -> optax.GradientTransformation:
+  """Gradient steps on L + weight_decay |theta|^2.
+
+  Paper: Eq (9) has no 1/2 before |theta|^2, so its gradient is
+  2 weight_decay theta; all parameters are decayed (A16).
+
+  Raises:
+    ValueError: for an unknown name.
+  """
+  if name not in OPTIMIZERS:
+    raise ValueError(
+      f'opt.name is {name!r}; valid are {", ".join(OPTIMIZERS)}'
+    )
+  rule = optax.sgd if name == 'sgd' else optax.adam
+  return optax.chain(
+    optax.add_decayed_weights(2 * weight_decay), rule(learning_rate)
+  )
+
+
+def init_state(
+  model: DynamicRecommender, optimizer: optax.GradientTransformation, seed: int
+) -> TrainState:
+  """The state before the first step."""
+  params = model.init(jax.random.key(seed))['params']
+  return TrainState(
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    opt_state=optimizer.init(params),
+  )
+
+
+def make_train_step(
+  model: DynamicRecommender,
+  optimizer: optax.GradientTransformation,
+  settings: ObjectiveSettings,
+  *,
+  reduction: str,
+  populations: LossTerms,
+) -> Callable[[TrainState, Features, Batch], tuple[TrainState, dict]]:
+  """One update on all devices.
+
+  Args:
+    model: the shell.
+    optimizer: see `make_optimizer`.
+    settings: of Eq (9).
+    reduction: what each term is summed or averaged over, see
+      `objective.term_scales`.
+    populations: anchors of each term in one epoch, for 'full_sum'.
+
+  Returns:
+    A compiled function: state (its buffers are taken over), features, batch
+    stacked over devices -> state, metrics on the device.
+  """
+
+  def step(state: TrainState, features: Features, batch: Batch):
+    counts = parallel.sum_over_devices(objective.term_counts(batch))
+    scales = objective.term_scales(counts, populations, reduction)
+
+    def local_loss(params):
+      terms, interest_length = objective.loss_terms(
+        model, params, features, batch, settings
+      )
+      scaled = LossTerms(
+        *(t * s for t, s in zip(terms, scales, strict=True))
+      )
+      return losses.unified_loss(scaled, settings.weights), (
+        scaled,
+        interest_length,
+      )
+
+    grad_of = jax.value_and_grad(local_loss, has_aux=True)
+    (total, (terms, interest_length)), grads = grad_of(state.params)
+    total, terms, interest_length, grads = parallel.sum_over_devices(
+      (total, terms, interest_length, grads)
+    )
+    updates, opt_state = optimizer.update(
+      grads, state.opt_state, state.params
+    )
+    params = optax.apply_updates(state.params, updates)
+    metrics = {
+      'loss': total,
+      **{f'loss_{name}': value for name, value in terms._asdict().items()},
+      'gradient_norm': optax.global_norm(grads),
+      'interest_length': interest_length / counts.coherence,
+    }
+    return TrainState(state.step + 1, params, opt_state), metrics
+
+  return parallel.data_parallel(
+    step, split=(False, False, True), donate=(0,)
+  )
+
+
+def populations_of(data: TrainingSet, triplet_count: int) -> LossTerms:
+  """Anchors of each term in one pass over everything."""
+  return LossTerms(
+    coherence=float(len(data.samples.user)),
+    semantic=float(len(data.paired_videos)),
+    interest=float(np.sum(data.samples.history_count > 0)),
+    relevance=float(triplet_count),
+  )
+
+
+def fit(
+  step_fn: Callable,
+  state: TrainState,
+  data: TrainingSet,
+  spec: BatchSpec,
+  features: Features,
+  settings: LoopSettings,
+  *,
+  validate: Callable[[Any], dict[str, float]],
+  saver: checkpoint.Checkpointer,
+  log: metric_log.MetricLog,
+  stop_requested: Callable[[int], bool],
+) -> bool:
+  """Trains until early stopping, the last epoch or a request to stop.
+
+  Args:
+    step_fn: see `make_train_step`.
+    state: a fresh state; the latest checkpoint replaces it if there is one.
+    data: what is learned from.
+    spec: how batches are made.
+    features: replicated, see `parallel.replicate`.
+    settings: when to stop, save and log.
+    validate: parameters -> scores on validation users, 'f_score' among them.
+    saver: keeps the latest and the best state.
+    log: of metrics.
+    stop_requested: polled before every step; True saves and returns.
+
+  Returns:
+    Whether training is complete, and was not stopped on request.
+
+  Raises:
+    NonFiniteLossError: names the steps; earlier checkpoints are kept.
+  """
+  state, position = _resume(saver, state)
+  per_epoch = batches.steps_per_epoch(data, spec)
+  done = int(state.step)
+  log.resume(done)
+  watch = _StepWatch(log, settings.log_every_steps, spec.batch_size)
+  stream = batches.batches(data, spec, done)
+  total = settings.max_epochs * per_epoch
+  with metric_log.Progress(total, 'training', start=done) as progress:
+    while not _finished(position, settings):
+      if stop_requested(done):
+        watch.flush()
+        saver.save(done, state, position._asdict())
+        saver.wait()
+        return False
+      state, metrics = step_fn(state, features, next(stream))
+      done += 1
+      watch.add(done, metrics)
+      progress.update(done, watch.latest)
+      if done % per_epoch == 0:
+        watch.flush()
+        scores = validate(state.params)
+        position = _advance(position, scores['f_score'])
+        log.write(done, {f'valid/{k}': v for k, v in scores.items()})
+        saver.save(
+          done,
+          state,
+          position._asdict(),
+          metrics=scores,
+          score=scores['f_score'],
+        )
+      elif done % settings.save_every_steps == 0:
+        watch.flush()  # a state that is no number is not saved
+        saver.save(done, state, position._asdict())
+  saver.wait()
+  return True
+
+
+class _StepWatch:
+  """Reads the metrics of steps one step late, so that the device never waits.
+
+  Attributes:
+    latest: the newest metrics read, for the progress bar.
+  """
+
+  def __init__(self, log, every_steps: int, samples_per_step: int):
+    self._log = log
+    self._every_steps = every_steps
+    self._samples_per_step = samples_per_step
+    self._pending: tuple[int, dict] | None = None
+    self._read_step = None
+    self._logged = (None, time.monotonic())
+    self.latest: dict[str, float] = {}
+
+  def add(self, step: int, metrics: dict) -> None:
+    """Takes a step's metrics and reads those of the step before."""
+    self.flush()
+    self._pending = (step, metrics)
+
+  def flush(self) -> None:
+    """Reads what is pending; a loss that is no number stops the run."""
+    if self._pending is None:
+      return
+    (step, metrics), self._pending = self._pending, None
+    values = {name: float(value) for name, value in metrics.items()}
+    if not all(np.isfinite(list(values.values()))):
+      last = step - 1 if self._read_step is None else self._read_step
+      raise NonFiniteLossError(
+        f'not finite between steps {last + 1} and {step}: '
+        + ', '.join(f'{k}={v:g}' for k, v in values.items())
+        + '; the last checkpoint is from before. Try a lower '
+        'opt.learning_rate or another loss.reduction'
+      )
+    self._read_step = step
+    self.latest = {'loss': values['loss']}
+    if step % self._every_steps == 0:
+      self._write(step, values)
+
+  def _write(self, step: int, values: dict[str, float]) -> None:
+    """One record, with the rate since the record before."""
+    before, then = self._logged
+    now = time.monotonic()
+    self._logged = (step, now)
+    if before is not None:
+      steps = step - before
+      values['examples_per_sec'] = steps * self._samples_per_step / (now - then)
+    self._log.write(step, {f'train/{k}': v for k, v in values.items()})
+
+
+def _resume(
+  saver: checkpoint.Checkpointer, state: TrainState
+) -> tuple[TrainState, Position]:
+  """The latest checkpoint's state, or the fresh one."""
+  found = saver.restore_latest(state)
+  if found is None:
+    return state, Position()
+  logging.info('resuming from step %d of %s', found.step, saver.directory)
+  return found.state, Position(**found.position)
+
+
+def _advance(position: Position, score: float) -> Position:
+  """One epoch later; only a strictly better score is a new best."""
+  epoch = position.epoch + 1
+  if score > position.best_score:
+    return Position(epoch, score, epoch)
+  return position._replace(epoch=epoch)
+
+
+def _finished(position: Position, settings: LoopSettings) -> bool:
+  """Whether early stopping or the last epoch has been reached."""
+  stale = position.epoch - position.best_epoch
+  return position.epoch >= settings.max_epochs or stale >= settings.patience
