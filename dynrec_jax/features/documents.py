@@ -15,8 +15,6 @@ def video_documents(
 ) -> list[str]:
   """The text of every video: its fields, one a line, in the order given.
 
-  Paper: Sec. 2 names title, description and tags as the text of a video.
-
   Args:
     videos: the catalogue.
     fields: some of `FIELDS`; tags and categories are joined by commas.
