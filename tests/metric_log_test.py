@@ -12,7 +12,6 @@ import textwrap
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tensorboardX.crc32c import crc32c
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from dynrec_jax import metric_log
@@ -20,8 +19,14 @@ from dynrec_jax.metric_log import MetricLog, Progress, read_metrics
 
 
 def masked_crc(data):
-  crc = crc32c(data)
-  return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+  """CRC-32C bit by bit, then TFRecord's rotation and offset."""
+  crc = 0xFFFFFFFF
+  for byte in data:
+    crc ^= byte
+    for _ in range(8):
+      crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+  crc ^= 0xFFFFFFFF
+  return ((crc >> 15 | crc << 17) + 0xA282EAD8) % 2**32
 
 
 def read_events(path):
