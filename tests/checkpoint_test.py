@@ -1,0 +1,622 @@
+import logging
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dynrec_jax import checkpoint
+
+CONFIG = {
+  'model': {'hidden': 4, 'gates': (1, 2), 'gru': {'bias': False}},
+  'loss': {'margin': 0.5},
+  'train': {'total_steps': 10},
+}
+
+
+class Weights(NamedTuple):
+  kernel: Any
+  bias: Any
+
+
+class State(NamedTuple):
+  params: Any
+  optimizer: Any
+  step: Any
+
+
+def make_state(seed=0, width=3):
+  rng = np.random.default_rng(seed)
+  kernel = rng.standard_normal((2, width)).astype(np.float32)
+  return State(
+    params={
+      'gru': Weights(jnp.asarray(kernel), jnp.arange(5, dtype=jnp.bfloat16)),
+      'topic': jnp.asarray(rng.standard_normal((4, 1)), jnp.float32),
+    },
+    optimizer=(
+      {'mean': jnp.asarray(kernel * 2)},
+      (),
+      jnp.zeros((0, 7), jnp.float32),
+      jnp.array([True, False, True]),
+    ),
+    step=jnp.asarray(seed, jnp.int32),
+  )
+
+
+def make_template(width=3):
+  return jax.eval_shape(lambda: make_state(width=width))
+
+
+def open_in(directory, config=None, **settings):
+  return checkpoint.Checkpointer(
+    directory,
+    config=config or CONFIG,
+    must_match=('model', 'loss.margin'),
+    **settings,
+  )
+
+
+def save_run(directory, scores, **settings):
+  """Saves steps 1, 2, ... with these scores, each state made from its step."""
+  with open_in(directory, **settings) as checkpointer:
+    for step, score in enumerate(scores, start=1):
+      position = {'epoch': step, 'batch': 0}
+      checkpointer.save(step, make_state(step), position, score=score)
+
+
+def steps_in(directory):
+  return sorted(int(d) for d in os.listdir(directory) if d.isdigit())
+
+
+def assert_same(found, expected):
+  assert jax.tree.structure(found) == jax.tree.structure(expected)
+  pairs = zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True)
+  for a, b in pairs:
+    assert a.dtype == b.dtype
+    np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+
+
+def flip_byte(step_directory, part='state', where=0.5):
+  """Alters one byte of the largest file of an item: its content."""
+  files = [p for p in (step_directory / part).rglob('*') if p.is_file()]
+  path = max(files, key=lambda p: p.stat().st_size)
+  content = bytearray(path.read_bytes())
+  content[int(len(content) * where)] ^= 0x55
+  path.write_bytes(bytes(content))
+
+
+def snapshot(directory):
+  return {
+    str(p): p.read_bytes() if p.is_file() else None
+    for p in sorted(pathlib.Path(directory).rglob('*'))
+  }
+
+
+class TestRoundTrip:
+  def test_returns_what_was_saved_bit_for_bit(self, tmp_path):
+    position = {'epoch': 2, 'batch': 17, 'best': 0.1 + 0.2, 'since_best': 1}
+    with open_in(tmp_path) as checkpointer:
+      saved = checkpointer.save(
+        7, make_state(7), position, metrics={'valid/f_score': 1 / 3}, score=0.25
+      )
+    with open_in(tmp_path) as checkpointer:
+      found = checkpointer.restore_latest(make_template())
+    assert saved
+    assert_same(found.state, make_state(7))
+    assert isinstance(found.state.params['gru'], Weights)
+    assert found.state.optimizer[2].shape == (0, 7)
+    assert (found.step, found.score) == (7, 0.25)
+    assert found.position == position
+    assert found.metrics == {'valid/f_score': 1 / 3}
+    assert found.config['model']['gates'] == [1, 2]
+
+  def test_nothing_saved_is_none_and_has_no_best(self, tmp_path):
+    with open_in(tmp_path / 'new' / 'run') as checkpointer:
+      assert checkpointer.restore_latest(make_template()) is None
+      assert checkpointer.best_step is None
+      with pytest.raises(ValueError, match='has a score'):
+        checkpointer.restore_best(make_template())
+
+  def test_host_leaves_stay_on_the_host(self, tmp_path):
+    state = {'rate': 0.5, 'count': 3, 'mask': np.array([True, False])}
+    with open_in(tmp_path) as checkpointer:
+      checkpointer.save(1, state, {})
+      found = checkpointer.restore_latest(state).state
+    assert (found['rate'], found['count']) == (0.5, 3)
+    assert isinstance(found['mask'], np.ndarray)
+
+  def test_buffers_may_be_donated_while_the_save_runs(self, tmp_path):
+    @jax.jit
+    def fresh():
+      return {'w': jnp.arange(400_000.0), 'n': jnp.int32(0)}
+
+    def update(state):
+      return {'w': state['w'] * 1.5 + 1.0, 'n': state['n'] + 1}
+
+    step = jax.jit(update, donate_argnums=0)
+    state = fresh()
+    template = jax.eval_shape(fresh)
+    with open_in(tmp_path, keep_latest=3) as checkpointer:
+      for number in range(1, 4):
+        before = state
+        state = step(state)
+        assert before['w'].is_deleted()  # Donation does take place.
+        checkpointer.save(number, state, {})
+    expected = [fresh()]
+    for _ in range(3):
+      expected.append(jax.jit(update)(expected[-1]))
+    for number in (3, 2, 1):
+      with open_in(tmp_path) as checkpointer:
+        found = checkpointer.restore_latest(template)
+      assert_same(found.state, expected[number])
+      shutil.rmtree(tmp_path / str(number))
+
+  def test_a_resumed_run_repeats_the_uninterrupted_one(self, tmp_path):
+    def update(state):
+      w = state['w'] - 0.1 * jnp.sin(state['w'] * 3)
+      return {'w': w, 'n': state['n'] + 1}
+
+    step = jax.jit(update, donate_argnums=0)
+    start = {'w': jnp.linspace(-1, 2, 1000), 'n': jnp.int32(0)}
+    plain = jax.tree.map(jnp.copy, start)
+    for _ in range(4):
+      plain = step(plain)
+    template = jax.eval_shape(lambda: start)
+    half = step(step(start))
+    with open_in(tmp_path) as checkpointer:
+      checkpointer.save(2, half, {})
+    with open_in(tmp_path) as checkpointer:
+      resumed = checkpointer.restore_latest(template).state
+    assert_same(step(step(resumed)), plain)
+
+  def test_restores_on_another_number_of_devices(self, tmp_path):
+    run_python(
+      """
+      import jax, jax.numpy as jnp, numpy as np
+      from dynrec_jax import checkpoint
+      assert jax.local_device_count() == 4
+      double = jax.pmap(
+        lambda s, x: {'w': s['w'] * 2 + jax.lax.psum(x.sum(), 'd')},
+        axis_name='d', in_axes=(None, 0), out_axes=None)
+      state = double({'w': jnp.arange(6.0).reshape(2, 3)}, jnp.ones((4, 2)))
+      assert len(state['w'].sharding.device_set) == 4
+      with checkpoint.Checkpointer(
+          DIRECTORY, config={'model': 1}, must_match=['model']) as c:
+        c.save(1, state, {})
+      """,
+      tmp_path,
+      devices=4,
+    )
+    expected = np.arange(6.0).reshape(2, 3) * 2 + 8
+    np.save(tmp_path / 'expected.npy', expected.astype(np.float32))
+    run_python(
+      """
+      import jax, jax.numpy as jnp, numpy as np
+      from jax.sharding import NamedSharding, PartitionSpec as P
+      from dynrec_jax import checkpoint
+      mesh = jax.sharding.Mesh(np.array(jax.devices()), ('d',))
+      expected = np.load(DIRECTORY + '/expected.npy')
+      with checkpoint.Checkpointer(
+          DIRECTORY, config={'model': 1}, must_match=['model']) as c:
+        for spec in (P(), P('d')):
+          like = jax.ShapeDtypeStruct(
+            (2, 3), jnp.float32, sharding=NamedSharding(mesh, spec))
+          w = c.restore_latest({'w': like}).state['w']
+          assert w.sharding.spec == spec and len(w.devices()) == 2
+          np.testing.assert_array_equal(w, expected)
+      """,
+      tmp_path,
+      devices=2,
+    )
+    with checkpoint.Checkpointer(
+      tmp_path, config={'model': 1}, must_match=['model']
+    ) as checkpointer:
+      found = checkpointer.restore_latest({'w': jnp.zeros((2, 3))}).state['w']
+    np.testing.assert_array_equal(found, expected)
+
+
+class TestRetention:
+  @pytest.mark.parametrize(
+    ('scores', 'kept', 'best'),
+    [
+      ([0.1, 0.2, 0.3, 0.4], [3, 4], 4),
+      ([0.5, 0.4, 0.3, 0.2], [1, 3, 4], 1),
+      ([0.1, 0.5, 0.5, 0.2], [2, 3, 4], 2),  # A tie: the earliest.
+      ([0.3, 0.1, 0.1, 0.9], [1, 3, 4], 4),  # 1 is the best up to 3.
+      ([0.3, None, None, None], [1, 3, 4], 1),
+      ([None, None, None, None], [3, 4], None),
+      ([-0.5, -0.9, None, None], [1, 3, 4], 1),
+    ],
+  )
+  def test_keeps_the_newest_and_their_best(self, tmp_path, scores, kept, best):
+    save_run(tmp_path, scores)
+    assert steps_in(tmp_path) == kept
+    with open_in(tmp_path) as checkpointer:
+      assert checkpointer.best_step == best
+      if best is not None:
+        found = checkpointer.restore_best(make_template())
+        assert (found.step, found.score) == (best, scores[best - 1])
+        assert_same(found.state, make_state(best))
+
+  def test_a_best_of_an_earlier_run_outlives_newer_saves(self, tmp_path):
+    save_run(tmp_path, [0.9, 0.1])
+    with open_in(tmp_path) as checkpointer:
+      for step in range(3, 8):
+        checkpointer.save(step, make_state(step), {}, score=0.2)
+    assert steps_in(tmp_path) == [1, 6, 7]
+
+  def test_saving_a_step_again(self, tmp_path):
+    with open_in(tmp_path) as checkpointer:
+      assert checkpointer.save(3, make_state(3), {'evaluated': False})
+      assert not checkpointer.save(3, make_state(3), {'evaluated': False})
+      # The evaluation at the same step: now the step counts as best.
+      assert checkpointer.save(3, make_state(3), {'evaluated': True}, score=0.5)
+      assert not checkpointer.save(3, make_state(3), {'evaluated': 0})
+      assert not checkpointer.save(3, make_state(3), {}, score=0.5)
+    with open_in(tmp_path) as checkpointer:
+      assert not checkpointer.save(3, make_state(3), {}, score=0.5)
+      assert checkpointer.best_step == 3
+      found = checkpointer.restore_latest(make_template())
+    assert found.position == {'evaluated': True}
+    assert_same(found.state, make_state(3))
+
+  def test_refuses_what_cannot_be_ranked_or_resumed(self, tmp_path):
+    with open_in(tmp_path) as checkpointer:
+      checkpointer.save(5, make_state(5), {})
+      with pytest.raises(ValueError, match='score of step 6 is nan'):
+        checkpointer.save(6, make_state(6), {}, score=float('nan'))
+      with pytest.raises(ValueError, match=r'older than .* step 5'):
+        checkpointer.save(4, make_state(4), {})
+      with pytest.raises(ValueError, match=r'position cannot be .* json'):
+        checkpointer.save(6, make_state(6), {'rng': np.arange(3)})
+    assert steps_in(tmp_path) == [5]
+
+  def test_refuses_settings_that_mean_nothing(self, tmp_path):
+    with pytest.raises(ValueError, match='keep_latest is 0'):
+      open_in(tmp_path, keep_latest=0)
+    with pytest.raises(ValueError, match="'optimiser', which config lacks"):
+      checkpoint.Checkpointer(tmp_path, config=CONFIG, must_match=['optimiser'])
+
+
+class TestDamage:
+  @pytest.mark.parametrize('where', [0.05, 0.35, 0.65, 0.95])
+  @pytest.mark.parametrize('part', ['state', 'note'])
+  def test_a_flipped_byte_sends_the_run_one_step_back(
+    self, tmp_path, caplog, part, where
+  ):
+    rng = np.random.default_rng(1)
+    states = [{'w': rng.standard_normal(20_000)} for _ in range(3)]
+    with open_in(tmp_path) as checkpointer:
+      for step, state in enumerate(states):
+        checkpointer.save(step, state, {'n': step})
+    flip_byte(tmp_path / '2', part, where)
+    with (
+      caplog.at_level(logging.WARNING, 'dynrec_jax'),
+      open_in(tmp_path) as checkpointer,
+    ):
+      found = checkpointer.restore_latest(states[0])
+      assert (found.step, found.position) == (1, {'n': 1})
+      assert_same(found.state, states[1])
+      assert f'step 2 in {tmp_path}' in caplog.text
+      # The number is free for the resumed run, the evidence is kept.
+      assert checkpointer.save(2, states[2], {})
+      found = checkpointer.restore_latest(states[0])
+      assert_same(found.state, states[2])
+    assert (tmp_path / 'damaged-2').is_dir()
+
+  def test_orbax_alone_misses_a_byte_that_we_find(self, tmp_path):
+    """An altered note about intact bytes: only our checksum can tell."""
+    save_run(tmp_path, [None])
+    other = tmp_path / 'other'
+    with open_in(other) as checkpointer:
+      checkpointer.save(1, make_state(2), {})
+    shutil.rmtree(tmp_path / '1' / 'state')
+    shutil.copytree(other / '1' / 'state', tmp_path / '1' / 'state')
+    with (
+      open_in(tmp_path) as checkpointer,
+      pytest.raises(ValueError, match=r'not the bytes .*params/gru/kernel'),
+    ):
+      checkpointer.restore_latest(make_template())
+
+  def test_walks_back_over_empty_and_cut_off_steps(self, tmp_path, caplog):
+    save_run(tmp_path, [None] * 4, keep_latest=4)
+    for path in (tmp_path / '4').rglob('*'):
+      if path.is_file():
+        os.truncate(path, path.stat().st_size // 2)
+    shutil.rmtree(tmp_path / '3' / 'state')
+    (tmp_path / '9').mkdir()
+    with open_in(tmp_path) as checkpointer:
+      found = checkpointer.restore_latest(make_template())
+    assert found.step == 2
+    assert_same(found.state, make_state(2))
+    for step in (3, 4, 9):
+      assert f'skipping a damaged checkpoint: step {step} in' in caplog.text
+    assert steps_in(tmp_path) == [1, 2]
+
+  def test_nothing_sound_is_one_error_and_changes_nothing(self, tmp_path):
+    save_run(tmp_path, [None, None])
+    flip_byte(tmp_path / '1')
+    flip_byte(tmp_path / '2', 'note')
+    before = snapshot(tmp_path)
+    with (
+      open_in(tmp_path) as checkpointer,
+      pytest.raises(ValueError, match=r'no checkpoint .* read') as caught,
+    ):
+      checkpointer.restore_latest(make_template())
+    assert 'step 1 in' in str(caught.value)
+    assert 'step 2 in' in str(caught.value)
+    assert snapshot(tmp_path) == before
+
+  def test_a_damaged_best_is_not_quietly_replaced(self, tmp_path, caplog):
+    save_run(tmp_path, [0.9, 0.1, 0.2])
+    flip_byte(tmp_path / '1')
+    with open_in(tmp_path) as checkpointer:
+      for restore in (checkpointer.restore_latest, checkpointer.restore_best):
+        with pytest.raises(ValueError, match=r'best checkpoint is damaged.* 1'):
+          restore(make_template())
+    with pytest.raises(ValueError, match='to load is damaged: step 1'):
+      checkpoint.load_for_inference(tmp_path)
+    shutil.rmtree(tmp_path / '1')
+    with open_in(tmp_path) as checkpointer:
+      assert checkpointer.restore_latest(make_template()).step == 3
+    assert 'the best checkpoint, step 1, is gone' in caplog.text
+
+
+class TestMismatch:
+  def restore(self, directory, template=None, config=None):
+    with open_in(directory, config=config) as checkpointer:
+      return checkpointer.restore_latest(template or make_template())
+
+  def test_another_shape_names_the_leaf_and_both_shapes(self, tmp_path):
+    save_run(tmp_path, [None])
+    with pytest.raises(ValueError, match='does not fit') as caught:
+      self.restore(tmp_path, make_template(width=4))
+    assert (
+      'params/gru/kernel: saved float32[2,3], this run needs float32[2,4]'
+      in str(caught.value)
+    )
+    assert 'topic' not in str(caught.value)
+
+  def test_another_tree_or_dtype_names_the_leaf(self, tmp_path):
+    save_run(tmp_path, [None])
+    template = make_template()
+    params = {
+      'gru': template.params['gru']._replace(
+        bias=jax.ShapeDtypeStruct((5,), jnp.float32)
+      ),
+      'extra': jax.ShapeDtypeStruct((2,), jnp.float32),
+    }
+    with pytest.raises(ValueError, match='does not fit') as caught:
+      self.restore(tmp_path, template._replace(params=params))
+    for line in (
+      'params/extra: saved nothing, this run needs float32[2]',
+      'params/topic: saved float32[4,1], this run needs nothing',
+      'params/gru/bias: saved bfloat16[5], this run needs float32[5]',
+    ):
+      assert line in str(caught.value)
+
+  def test_another_model_config_is_refused_with_both_values(self, tmp_path):
+    save_run(tmp_path, [None])
+    config = {
+      'model': {'hidden': 8, 'gates': (1, 2), 'gru': {'norm': 'l2'}},
+      'loss': {'margin': 0.25, 'weight': 3},
+      'train': {'total_steps': 10},
+    }
+    with pytest.raises(ValueError, match='another config') as caught:
+      self.restore(tmp_path, config=config)
+    for line in (
+      'model.hidden: saved 4, now 8',
+      'model.gru.bias: saved false, now nothing',
+      'model.gru.norm: saved nothing, now "l2"',
+      'loss.margin: saved 0.5, now 0.25',
+    ):
+      assert line in str(caught.value)
+    assert 'loss.weight' not in str(caught.value)
+    assert 'gates' not in str(caught.value)
+
+  def test_other_settings_may_change(self, tmp_path):
+    save_run(tmp_path, [None])
+    config = {**CONFIG, 'train': {'total_steps': 99}}
+    found = self.restore(tmp_path, config=config)
+    assert found.config['train'] == {'total_steps': 10}
+
+
+class TestInference:
+  def test_loads_the_best_weights_with_and_without_a_template(self, tmp_path):
+    save_run(tmp_path, [0.1, 0.8, 0.3, 0.2])
+    before = snapshot(tmp_path)
+    plain = checkpoint.load_for_inference(tmp_path)
+    typed = checkpoint.load_for_inference(tmp_path, make_template().params)
+    assert snapshot(tmp_path) == before
+    expected = make_state(2).params
+    assert (plain.step, plain.score) == (2, 0.8)
+    assert plain.position == {'epoch': 2, 'batch': 0}
+    assert plain.config['model']['hidden'] == 4
+    assert set(plain.state) == {'gru', 'topic'}
+    np.testing.assert_array_equal(
+      plain.state['gru']['kernel'], expected['gru'].kernel
+    )
+    assert_same(typed.state, expected)
+
+  def test_without_scores_it_is_the_newest(self, tmp_path):
+    save_run(tmp_path, [None, None, None])
+    assert checkpoint.load_for_inference(tmp_path).step == 3
+
+  def test_step_zero_can_be_the_best(self, tmp_path):
+    with open_in(tmp_path) as checkpointer:
+      checkpointer.save(0, make_state(0), {}, score=0.7)
+      checkpointer.save(1, make_state(1), {}, score=0.1)
+    assert checkpoint.load_for_inference(tmp_path).step == 0
+
+  def test_clear_errors(self, tmp_path):
+    with pytest.raises(ValueError, match='absent is not a directory'):
+      checkpoint.load_for_inference(tmp_path / 'absent')
+    with pytest.raises(ValueError, match='holds no sound checkpoint'):
+      checkpoint.load_for_inference(tmp_path)
+    save_run(tmp_path, [None])
+    with pytest.raises(ValueError, match=r"no field 'weights'.*'params'"):
+      checkpoint.load_for_inference(tmp_path, subtree='weights')
+    with pytest.raises(ValueError, match=r'params/gru/kernel: .*\[2,4\]'):
+      checkpoint.load_for_inference(tmp_path, make_template(width=4).params)
+
+
+class TestFailingDisk:
+  @pytest.fixture
+  def small_disk(self, tmp_path):
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    command = ['mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', str(disk)]
+    if subprocess.run(command, capture_output=True).returncode:
+      pytest.skip('needs the right to mount a small file system')
+    yield disk
+    subprocess.run(['umount', '-l', str(disk)], check=True)
+
+  @pytest.mark.parametrize('free_space_is_known', [True, False])
+  def test_a_full_disk_is_one_error_and_loses_nothing(
+    self, small_disk, monkeypatch, free_space_is_known
+  ):
+    rng = np.random.default_rng(0)  # Random bits do not compress.
+    state = {'w': rng.standard_normal(120_000)}  # 0.92 MiB
+    large = {'w': rng.standard_normal(400_000)}  # 3.1 MiB
+    if not free_space_is_known:  # As under a quota.
+      usage = shutil.disk_usage('/')._replace(free=10**12)
+      monkeypatch.setattr(shutil, 'disk_usage', lambda _: usage)
+    checkpointer = open_in(small_disk)
+    checkpointer.save(1, state, {'n': 1}, score=0.5)
+
+    def save_too_much():
+      checkpointer.save(2, large, {'n': 2}, score=0.6)
+      checkpointer.wait()
+
+    with pytest.raises(OSError, match='checkpoint of step 2') as caught:
+      save_too_much()
+    assert 'intact: steps [1]' in str(caught.value)
+    assert '\n' not in str(caught.value)
+    found = checkpointer.restore_latest(state)
+    np.testing.assert_array_equal(found.state['w'], state['w'])
+    assert checkpointer.best_step == 1
+    checkpointer.close()
+    with open_in(small_disk) as checkpointer:  # Clears the aborted save.
+      assert checkpointer.restore_best(state).position == {'n': 1}
+      assert checkpointer.save(2, {'w': np.arange(9.0)}, {})
+    assert steps_in(small_disk) == [1, 2]
+
+  def test_an_error_of_a_background_save_is_raised_by_the_next(
+    self, tmp_path, monkeypatch
+  ):
+    checkpointer = open_in(tmp_path)
+    checkpointer.save(1, make_state(1), {})
+    checkpointer.wait()
+
+    def fail():
+      raise RuntimeError('the cable\nwas pulled')
+
+    manager = checkpointer._manager
+    with monkeypatch.context() as patch:
+      patch.setattr(manager, 'wait_until_finished', fail)
+      checkpointer._pending = 2
+      with pytest.raises(OSError, match=r'step 2 could .* the cable;'):
+        checkpointer.save(3, make_state(3), {})
+    assert checkpointer.save(3, make_state(3), {})
+    checkpointer.close()
+    assert steps_in(tmp_path) == [1, 3]
+
+  def test_a_directory_that_cannot_be_made(self, tmp_path):
+    (tmp_path / 'file').write_text('in the way')
+    with pytest.raises(OSError, match=r'cannot use .*file/run'):
+      open_in(tmp_path / 'file' / 'run')
+
+
+def run_python(code, directory, *, devices=1, wait=True):
+  """Runs code in a process of its own, with DIRECTORY and fake devices."""
+  root = pathlib.Path(checkpoint.__file__).parents[1]
+  environment = {
+    **os.environ,
+    'PYTHONPATH': str(root),
+    'JAX_PLATFORMS': 'cpu',
+    'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}',
+  }
+  source = f'DIRECTORY = {str(directory)!r}\n' + textwrap.dedent(code)
+  process = subprocess.Popen(
+    [sys.executable, '-c', source],
+    env=environment,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+  )
+  if not wait:
+    return process
+  output, _ = process.communicate(timeout=120)
+  assert process.returncode == 0, output
+  return output
+
+
+# The state of step n is n everywhere; step n scores the n-th digit below.
+SAVING_LOOP = """
+import numpy as np
+from dynrec_jax import checkpoint
+DIGITS = '3141592653589793238462643383279502884197169399375105820974944592'
+with checkpoint.Checkpointer(
+    DIRECTORY, config={'model': 1}, must_match=['model']) as c:
+  like = {'w': np.zeros((300, 301), np.float32)}
+  found = c.restore_latest(like)
+  step = 0 if found is None else found.step
+  print('started', step, flush=True)
+  while step < 1000:
+    step += 1
+    state = {'w': np.full((300, 301), step, np.float32)}
+    c.save(step, state, {'step': step}, score=int(DIGITS[step % 64]))
+    print('saved', step, flush=True)
+"""
+
+
+def test_killed_at_any_moment_it_goes_on_from_a_sound_step(tmp_path):
+  rng = random.Random(0)
+  last = 0
+  for _ in range(4):
+    process = run_python(SAVING_LOOP, tmp_path, wait=False)
+    # A kill within a deletion leaves half a step, of which Orbax warns here.
+    seen = 0
+    while seen < last + 2:
+      word, *rest = process.stdout.readline().split() or ['']
+      assert word, 'the saving process ended by itself'
+      seen = int(rest[0]) if word == 'saved' else seen
+    time.sleep(rng.uniform(0, 0.15))
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    with checkpoint.Checkpointer(
+      tmp_path, config={'model': 1}, must_match=['model']
+    ) as checkpointer:
+      like = {'w': np.zeros((300, 301), np.float32)}
+      found = checkpointer.restore_latest(like)
+      best = checkpointer.restore_best(like)
+    assert found.step > last
+    digits = '3141592653589793238462643383279502884197169399375105820974944592'
+    scores = [int(digits[step % 64]) for step in range(1, found.step + 1)]
+    assert best.step == 1 + scores.index(max(scores))
+    for step, item in ((found.step, found), (best.step, best)):
+      assert item.position == {'step': step}
+      np.testing.assert_array_equal(item.state['w'], step)
+    last = found.step
+  assert not [d for d in os.listdir(tmp_path) if d.startswith('damaged')]
+
+
+def test_importing_loads_neither_tensorflow_nor_torch(tmp_path):
+  run_python(
+    """
+    import sys
+    from dynrec_jax import checkpoint, preemption
+    assert not {'tensorflow', 'torch'} & set(sys.modules)
+    """,
+    tmp_path,
+  )
