@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-MISSING_TIME = -1
+# No date is this one: times before 1970 are negative and real.
+MISSING_TIME = np.iinfo(np.int64).min
 MISSING_COUNT = -1
 
 
@@ -92,6 +93,11 @@ def object_array(values) -> np.ndarray:
   out = np.empty(len(values), dtype=object)
   out[:] = values
   return out
+
+
+def no_tweets() -> Tweets:
+  """The tweets of a source that has none."""
+  return Tweets(np.zeros(0, np.int32), np.zeros(0, np.int64), object_array([]))
 
 
 def select_videos(videos: Videos, keep: np.ndarray) -> Videos:

@@ -1,0 +1,116 @@
+"""The one door to every data source."""
+
+import os
+import pathlib
+
+import tensorflow_datasets as tfds
+from absl import logging
+
+from dynrec_jax.data import files, movietweetings, tables
+from dynrec_jax.data import records as records_lib
+
+NAMES = ('movietweetings', 'files')
+
+
+def load_source(
+  name: str,
+  *,
+  data_dir: str | os.PathLike | None,
+  manual_dir: str | os.PathLike | None,
+  strict: bool = False,
+) -> records_lib.Records:
+  """A whole data source in memory, prepared on disk at the first call.
+
+  The prepared copy is named after the content of its input files, so changed
+  inputs are prepared anew and equal ones are reused.
+
+  Args:
+    name: one of `NAMES`.
+    data_dir: where prepared copies and downloads go; None: `dynrec_jax` in
+      $XDG_CACHE_HOME or ~/.cache.
+    manual_dir: the folder of the input files. None downloads `movietweetings`;
+      `files` needs it.
+    strict: whether a watch of a video that is not listed is an error; else
+      such watches are kept out, counted and logged.
+
+  Returns:
+    The source's records.
+
+  Raises:
+    ValueError: an unknown name, or input files that are missing or wrong.
+  """
+  if name == 'movietweetings':
+    builder_class = movietweetings.MovieTweetings
+    paths = movietweetings.folder_paths(manual_dir)
+    sha256 = _sha256(paths) or movietweetings.snapshot_sha256()
+  elif name == 'files':
+    builder_class = files.Files
+    paths = files.folder_paths(manual_dir)
+    sha256 = _sha256(paths)
+  else:
+    raise ValueError(f'data.name: found {name!r}; right: {", ".join(NAMES)}')
+  root = _data_dir(data_dir)
+  digest = tables.content_digest(sha256)
+  videos_builder, users_builder = (
+    _prepared(
+      builder_class,
+      {'data_dir': root / digest, 'config': part, 'paths': paths},
+      root / 'downloads',
+    )
+    for part in tables.PARTS
+  )
+  _report_unlisted(users_builder.info.metadata, strict)
+  videos = tables.videos_from_blocks(_blocks(videos_builder))
+  users = tables.users_from_blocks(_blocks(users_builder))
+  return records_lib.Records(
+    users.user_ids, users.watches, videos, users.tweets, users.profiles
+  )
+
+
+def _sha256(paths) -> dict[str, str]:
+  """The digest of each input file by its name."""
+  return {path.name: tables.file_sha256(path) for path in paths.values()}
+
+
+def _data_dir(data_dir: str | os.PathLike | None) -> pathlib.Path:
+  """The root of prepared copies."""
+  if data_dir is not None:
+    return pathlib.Path(data_dir).expanduser()
+  cache = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
+  return pathlib.Path(cache).expanduser() / 'dynrec_jax'
+
+
+def _prepared(builder_class, arguments, download_dir) -> tables.PartBuilder:
+  """A builder whose record files are complete."""
+  tfds.disable_progress_bar()  # a job's log is no terminal
+  builder = builder_class(**arguments)
+  try:
+    builder.download_and_prepare(download_dir=download_dir)
+  except OSError:
+    # Another process may have finished the same copy meanwhile: its content
+    # is the same, and the rename of ours then fails.
+    builder = builder_class(**arguments)
+    if not builder.is_prepared():
+      raise
+  return builder
+
+
+def _blocks(builder: tfds.core.DatasetBuilder):
+  """The record files' examples, in order."""
+  return builder.as_data_source(tables.SPLIT)
+
+
+def _report_unlisted(metadata, strict: bool) -> None:
+  """Logs, or if strict refuses, watches of videos that are not listed."""
+  count = metadata.get('unlisted_count', 0)
+  if not count:
+    return
+  first = metadata['first_unlisted']
+  if strict:
+    raise ValueError(
+      f'{first}, and {count - 1} more such rows; right: the id of a listed '
+      'video (data.strict=False keeps such rows out)'
+    )
+  logging.warning(
+    '%d watches of unlisted videos are kept out; the first: %s', count, first
+  )

@@ -1,0 +1,144 @@
+"""Visual features from .npy or .npz, every number checked."""
+
+import pathlib
+import zipfile
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+_ROWS_AT_ONCE = 1024
+
+
+class Visual(NamedTuple):
+  """The two columns of `Videos` that hold features.
+
+  Attributes:
+    rows: [V, D] float16 or float32, zeros where there is none.
+    present: [V] bool.
+  """
+
+  rows: np.ndarray
+  present: np.ndarray
+
+
+def no_visual(video_count: int) -> Visual:
+  """What a source without any feature has: D = 0."""
+  rows = np.zeros((video_count, 0), np.float32)
+  return Visual(rows, np.zeros(video_count, bool))
+
+
+def visual_from_npy(path: pathlib.Path, video_count: int) -> Visual:
+  """Features in the order of the videos.
+
+  Args:
+    path: .npy file, [video_count, D].
+    video_count: how many rows there must be.
+
+  Returns:
+    A feature for every video.
+
+  Raises:
+    ValueError: another shape or dtype, or a number that is not finite.
+  """
+  rows = _checked_rows(path, 'the array', _loaded(path))
+  if len(rows) != video_count:
+    raise ValueError(
+      f'{path}: found {len(rows)} rows; right: {video_count}, one per video'
+    )
+  return Visual(rows, np.ones(video_count, bool))
+
+
+def visual_from_npz(
+  path: pathlib.Path, key: str, row_of: Mapping[str, int]
+) -> Visual:
+  """Features of the videos that the file names.
+
+  Args:
+    path: .npz file with the arrays `key` [n] and 'feature' [n, D].
+    key: name of the array of ids, strings or integers.
+    row_of: the row of each id in the catalogue; integer ids as str too.
+
+  Returns:
+    A feature where the file has one, zeros elsewhere.
+
+  Raises:
+    ValueError: missing or unknown arrays, unknown or repeated ids, another
+      shape or dtype, or a number that is not finite.
+  """
+  arrays = _loaded(path)
+  if not isinstance(arrays, dict) or set(arrays) != {key, 'feature'}:
+    found = ', '.join(sorted(arrays)) if isinstance(arrays, dict) else 'one'
+    raise ValueError(
+      f'{path}: found the arrays {found}; right: {key} and feature'
+    )
+  feature = _checked_rows(path, "'feature'", arrays['feature'])
+  ids = arrays[key]
+  if ids.ndim != 1 or ids.dtype.kind not in 'iuU' or len(ids) != len(feature):
+    raise ValueError(
+      f'{path}, array {key!r}: found {ids.dtype} {list(ids.shape)}; right: '
+      f'{len(feature)} strings or integers, one per row of the feature'
+    )
+  targets = _targets(path, key, ids.tolist(), row_of)
+  rows = np.zeros((len(row_of), feature.shape[1]), feature.dtype)
+  present = np.zeros(len(row_of), bool)
+  rows[targets] = feature
+  present[targets] = True
+  return Visual(rows, present)
+
+
+def _targets(path, key, ids, row_of) -> list[int]:
+  """The catalogue's row of each id of the file."""
+  targets: dict[int, int] = {}
+  for row, video in enumerate(ids, 1):
+    target = row_of.get(str(video))
+    if target is None:
+      raise ValueError(
+        f'{path}, array {key!r}, row {row}: found {video!r}; right: the id of '
+        'a listed video'
+      )
+    if target in targets:
+      raise ValueError(
+        f'{path}, array {key!r}, row {row}: found {video!r} again (first in '
+        f'row {targets[target]}); right: every id once'
+      )
+    targets[target] = row
+  return list(targets)
+
+
+def _loaded(path: pathlib.Path):
+  """The array of a .npy file or a dict of those of a .npz file."""
+  try:
+    loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
+      return loaded
+    with loaded:
+      return dict(loaded)
+  except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    raise ValueError(
+      f'{path}: found {error}; right: arrays of numbers or strings as '
+      'numpy.save or numpy.savez write them'
+    ) from error
+
+
+def _checked_rows(path, name: str, feature) -> np.ndarray:
+  """The features as float16 or float32, all finite."""
+  if not isinstance(feature, np.ndarray):
+    raise ValueError(f'{path}: found several arrays; right: one, [videos, D]')
+  if feature.ndim != 2 or not feature.size or feature.dtype.kind != 'f':
+    raise ValueError(
+      f'{path}, {name}: found {feature.dtype} {list(feature.shape)}; right: '
+      'float16 or float32 [videos, D], not empty'
+    )
+  wide = feature.dtype.itemsize > 4 or not feature.dtype.isnative
+  with np.errstate(over='ignore'):  # too wide for float32 becomes inf: named
+    rows = feature.astype(np.float32) if wide else feature
+  for start in range(0, len(rows), _ROWS_AT_ONCE):
+    bad = ~np.isfinite(rows[start : start + _ROWS_AT_ONCE])
+    if bad.any():
+      row, column = np.argwhere(bad)[0] + (start, 0)
+      raise ValueError(
+        f'{path}, {name}, row {row + 1}, column {column + 1}: found '
+        f'{feature[row, column]}; right: a finite float32 number'
+      )
+  return rows
