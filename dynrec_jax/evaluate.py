@@ -104,14 +104,18 @@ def summarise(scores: UserScores) -> dict[str, float]:
   return {
     'precision': precision,
     'recall': recall,
-    'f_score': float(metrics.f_score(np.float64(precision), np.float64(recall))),
+    'f_score': float(
+      metrics.f_score(np.float64(precision), np.float64(recall))
+    ),
     'mean_f': float(metrics.mean_f(scores.precision, scores.recall)),
     'users': len(scores.user),
     'users_without_truth': scores.skipped,
   }
 
 
-def _member(ids: np.ndarray, known: np.ndarray, where: np.ndarray) -> np.ndarray:
+def _member(
+  ids: np.ndarray, known: np.ndarray, where: np.ndarray
+) -> np.ndarray:
   """[B, M] bool, whether each id is among its row's known ones."""
   return np.stack(
     [

@@ -113,7 +113,9 @@ class DynamicRecommender(nn.Module):
       inputs = [unit(half) for half in halves]
     return ContentEmbedding(*halves, jnp.concatenate(inputs, axis=-1))
 
-  def map_interests(self, interests: Float[Array, 'R K']) -> Float[Array, 'R E']:
+  def map_interests(
+    self, interests: Float[Array, 'R K']
+  ) -> Float[Array, 'R E']:
     """T_u u."""
     return interests @ self.interest_kernel
 

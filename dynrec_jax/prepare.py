@@ -163,7 +163,9 @@ def _topics(texts: list[str], config) -> np.ndarray:
 
 def _cache_dir(config) -> str:
   """Where computed content lies."""
-  return config.data.cache_dir or sources.default_data_dir()
+  return str(
+    sources.data_root(config.data.cache_dir or config.data.data_dir or None)
+  )
 
 
 def _fingerprint(

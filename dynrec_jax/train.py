@@ -88,9 +88,7 @@ def make_optimizer(
     ValueError: for an unknown name.
   """
   if name not in OPTIMIZERS:
-    raise ValueError(
-      f'opt.name is {name!r}; valid are {", ".join(OPTIMIZERS)}'
-    )
+    raise ValueError(f'opt.name is {name!r}; valid are {", ".join(OPTIMIZERS)}')
   rule = optax.sgd if name == 'sgd' else optax.adam
   return optax.chain(
     optax.add_decayed_weights(2 * weight_decay), rule(learning_rate)
@@ -140,9 +138,7 @@ def make_train_step(
       terms, interest_length = objective.loss_terms(
         model, params, features, batch, settings
       )
-      scaled = LossTerms(
-        *(t * s for t, s in zip(terms, scales, strict=True))
-      )
+      scaled = LossTerms(*(t * s for t, s in zip(terms, scales, strict=True)))
       return losses.unified_loss(scaled, settings.weights), (
         scaled,
         interest_length,
@@ -153,9 +149,7 @@ def make_train_step(
     total, terms, interest_length, grads = parallel.sum_over_devices(
       (total, terms, interest_length, grads)
     )
-    updates, opt_state = optimizer.update(
-      grads, state.opt_state, state.params
-    )
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     metrics = {
       'loss': total,
@@ -165,18 +159,21 @@ def make_train_step(
     }
     return TrainState(state.step + 1, params, opt_state), metrics
 
-  return parallel.data_parallel(
-    step, split=(False, False, True), donate=(0,)
-  )
+  return parallel.data_parallel(step, split=(False, False, True), donate=(0,))
 
 
-def populations_of(data: TrainingSet, triplet_count: int) -> LossTerms:
+def populations_of(data: TrainingSet) -> LossTerms:
   """Anchors of each term in one pass over everything."""
+  relevance_count = 0
+  if data.relevance is not None:
+    candidates = np.diff(data.relevance.offsets)
+    owner = np.searchsorted(data.relevance.users, data.samples.user)
+    relevance_count = np.sum(candidates[owner] > 0)
   return LossTerms(
     coherence=float(len(data.samples.user)),
     semantic=float(len(data.paired_videos)),
     interest=float(np.sum(data.samples.history_count > 0)),
-    relevance=float(triplet_count),
+    relevance=float(relevance_count),
   )
 
 
@@ -190,7 +187,7 @@ def fit(
   *,
   validate: Callable[[Any], dict[str, float]],
   saver: checkpoint.Checkpointer,
-  log: metric_log.MetricLog,
+  log_dir: str,
   stop_requested: Callable[[int], bool],
 ) -> bool:
   """Trains until early stopping, the last epoch or a request to stop.
@@ -204,7 +201,7 @@ def fit(
     settings: when to stop, save and log.
     validate: parameters -> scores on validation users, 'f_score' among them.
     saver: keeps the latest and the best state.
-    log: of metrics.
+    log_dir: where metrics are written.
     stop_requested: polled before every step; True saves and returns.
 
   Returns:
@@ -216,12 +213,14 @@ def fit(
   state, position = _resume(saver, state)
   per_epoch = batches.steps_per_epoch(data, spec)
   done = int(state.step)
-  log.resume(done)
-  watch = _StepWatch(log, settings.log_every_steps, spec.batch_size)
-  stream = batches.batches(data, spec, done)
   total = settings.max_epochs * per_epoch
-  with metric_log.Progress(total, 'training', start=done) as progress:
-    while not _finished(position, settings):
+  stream = batches.batches(data, spec, done)
+  with (
+    metric_log.MetricLog(log_dir, last_step=done) as log,
+    metric_log.Progress(total, 'training') as progress,
+  ):
+    watch = _StepWatch(log, settings.log_every_steps, spec.batch_size)
+    while not finished(position, settings):
       if stop_requested(done):
         watch.flush()
         saver.save(done, state, position._asdict())
@@ -236,6 +235,13 @@ def fit(
         scores = validate(state.params)
         position = _advance(position, scores['f_score'])
         log.write(done, {f'valid/{k}': v for k, v in scores.items()})
+        logging.info(
+          'epoch %d: validation F %.4f (best %.4f in epoch %d)',
+          position.epoch,
+          scores['f_score'],
+          position.best_score,
+          position.best_epoch,
+        )
         saver.save(
           done,
           state,
@@ -308,7 +314,7 @@ def _resume(
   found = saver.restore_latest(state)
   if found is None:
     return state, Position()
-  logging.info('resuming from step %d of %s', found.step, saver.directory)
+  logging.info('resuming from step %d', found.step)
   return found.state, Position(**found.position)
 
 
@@ -320,7 +326,7 @@ def _advance(position: Position, score: float) -> Position:
   return position._replace(epoch=epoch)
 
 
-def _finished(position: Position, settings: LoopSettings) -> bool:
+def finished(position: Position, settings: LoopSettings) -> bool:
   """Whether early stopping or the last epoch has been reached."""
   stale = position.epoch - position.best_epoch
   return position.epoch >= settings.max_epochs or stale >= settings.patience

@@ -61,7 +61,8 @@ def sequence_fields(
     'positions': _pad(flat.astype(np.int32), size),
     'targets': _pad(target[counted].astype(np.int32), size),
     'target_where': np.arange(size) < len(flat),
-    'interest_rows': interests.offsets[1 : anchor_count + 1].astype(np.int32) - 1,
+    'interest_rows': interests.offsets[1 : anchor_count + 1].astype(np.int32)
+    - 1,
     'relevance_where': exists[anchor_count : 2 * anchor_count],
     'history': _history(data, chosen[:anchor_count], exists[:anchor_count]),
   }

@@ -194,7 +194,11 @@ def make_batch(
   for device in range(spec.device_count):
     own = _share(spec.batch_size, spec.device_count, device)
     partners = epoch.triplets
-    chosen = [rows[own], partners.positive[rows[own]], partners.negative[rows[own]]]
+    chosen = [
+      rows[own],
+      partners.positive[rows[own]],
+      partners.negative[rows[own]],
+    ]
     has_partners = where[own] & partners.where[rows[own]]
     exists = [where[own], has_partners, has_partners]
     shares.append(

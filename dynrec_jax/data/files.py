@@ -186,6 +186,32 @@ def users_from_folder(
   return users, unlisted
 
 
+def watches_from_file(
+  path: pathlib.Path, row_of: Mapping[str, int]
+) -> tuple[list[str], records_lib.Watches, int]:
+  """One table of watches on its own, such as the histories of new users.
+
+  Args:
+    path: a .parquet, .csv or .jsonl file with user, video and time.
+    row_of: row of each known video by its id.
+
+  Returns:
+    The users in order of appearance, the watches of known videos as in the
+    file, and how many watches were of other videos.
+
+  Raises:
+    ValueError: no such file or a wrong value; names file, row and column.
+  """
+  if path.suffix[1:] not in columns_lib.SUFFIXES or not path.is_file():
+    raise ValueError(
+      f'{path}: found no such file; right: a .csv, .jsonl or .parquet file '
+      'with the columns user, video, time'
+    )
+  user_of: dict[str, int] = {}
+  watches, unlisted = _watches(path, user_of, row_of)
+  return list(user_of), watches, unlisted['unlisted_count']
+
+
 def _watches(path, user_of, row_of):
   """The watches of listed videos, as in the file, and what was kept out."""
   table = _table(path, 'watches')

@@ -94,9 +94,7 @@ def filter_users_by_tweets(
 ) -> tuple[Watches, FilterStep]:
   """The watches of users with enough tweets (Sec 4.1: more than 100)."""
   count = np.bincount(records.tweets.user, minlength=len(records.user_ids))
-  watches = _take(
-    records.watches, count[records.watches.user] >= min_tweets
-  )
+  watches = _take(records.watches, count[records.watches.user] >= min_tweets)
   return watches, _step(f'users with >= {min_tweets} tweets', watches)
 
 

@@ -83,4 +83,3 @@ def _histories(user, item, time, user_count) -> Histories:
   offsets = np.zeros(user_count + 1, np.int64)
   np.cumsum(np.bincount(user, minlength=user_count), out=offsets[1:])
   return Histories(offsets, item.astype(np.int32), time)
-

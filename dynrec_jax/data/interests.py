@@ -25,7 +25,8 @@ def user_interests(
 
   Args:
     behaviours: events whose items are rows of `topics`.
-    topics: [R, K] topic vectors.
+    topics: [R, K] topic vectors; an event about a row of zeros (a video
+      without words) says nothing of interests and is left out.
     users: [S].
     times: [S] seconds; an event at the same second belongs to the next session
       and is not read.
@@ -38,6 +39,7 @@ def user_interests(
   """
   counts = behaviours.count_before(users, times)
   out = np.zeros((len(users), topics.shape[1]), np.float32)
+  has_topics = topics.any(axis=1)
   order = np.argsort(counts, kind='stable')
   order = order[counts[order] > 0]
   start = 0
@@ -47,15 +49,22 @@ def user_interests(
     row, index = ragged_indices(behaviours.offsets[users[rows]], counts[rows])
     width = _power_of_two(int(counts[rows].max()))
     items, where = padded(row, behaviours.item[index], len(rows), width)
+    where &= has_topics[items]
     gap_secs = times[rows][row] - behaviours.time[index]
     ages, _ = padded(row, (gap_secs / unit_secs), len(rows), width)
     out[rows] = interest.decayed_interest(
-      topics[items], ages.astype(np.float32), decay=decay, where=where, norm=norm
+      topics[items],
+      ages.astype(np.float32),
+      decay=decay,
+      where=where,
+      norm=norm,
     )
   return out
 
 
-def _block(order: np.ndarray, counts: np.ndarray, topic_count: int) -> np.ndarray:
+def _block(
+  order: np.ndarray, counts: np.ndarray, topic_count: int
+) -> np.ndarray:
   """The first rows of `order` (ascending counts) that fit one padded block."""
   width = np.array([_power_of_two(int(c)) for c in np.unique(counts[order])])
   size = width[np.searchsorted(np.unique(counts[order]), counts[order])]

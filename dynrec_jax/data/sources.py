@@ -49,7 +49,7 @@ def load_source(
     sha256 = _sha256(paths)
   else:
     raise ValueError(f'data.name: found {name!r}; right: {", ".join(NAMES)}')
-  root = _data_dir(data_dir)
+  root = data_root(data_dir)
   digest = tables.content_digest(sha256)
   videos_builder, users_builder = (
     _prepared(
@@ -72,8 +72,8 @@ def _sha256(paths) -> dict[str, str]:
   return {path.name: tables.file_sha256(path) for path in paths.values()}
 
 
-def _data_dir(data_dir: str | os.PathLike | None) -> pathlib.Path:
-  """The root of prepared copies."""
+def data_root(data_dir: str | os.PathLike | None) -> pathlib.Path:
+  """Where prepared copies go: `data_dir`, or the user's cache if None."""
   if data_dir is not None:
     return pathlib.Path(data_dir).expanduser()
   cache = os.environ.get('XDG_CACHE_HOME') or '~/.cache'

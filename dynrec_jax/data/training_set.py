@@ -51,7 +51,9 @@ class TrainingSet(NamedTuple):
     """Most interest rows of one sample."""
     return int(np.max(np.diff(self.interest_rows.offsets)))
 
-  def prefixes(self, chosen: np.ndarray) -> tuple[InterestRows, inputs.Prefixes]:
+  def prefixes(
+    self, chosen: np.ndarray
+  ) -> tuple[InterestRows, inputs.Prefixes]:
     """The chosen samples' interests, renumbered, and first inputs."""
     own = inputs.take_rows(self.interest_rows, chosen)
     return own, inputs.prefixes(

@@ -1,0 +1,104 @@
+"""Every config value checked once, before anything is read or computed."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import ml_collections
+
+from dynrec_jax import experiment, model, objective, predict, prepare, train
+from dynrec_jax.data import filters, inputs, relevance, sequences, sessions
+from dynrec_jax.data import sources as sources_lib
+from dynrec_jax.features import documents
+from dynrec_jax.interest import NORMS
+
+RUN_MODES = ('train_and_evaluate', 'evaluate', 'recommend')
+
+# Keys that name one of several choices.
+CHOICES: Mapping[str, Sequence[str]] = {
+  'mode': RUN_MODES,
+  'data.name': sources_lib.NAMES,
+  'filter.mode': filters.MODES,
+  'seq.horizon': sequences.HORIZONS,
+  'text.encoder': prepare.ENCODERS,
+  'topics.yt': prepare.TOPIC_MODELS,
+  'interest.time_unit': sessions.TIME_UNITS,
+  'interest.norm': NORMS,
+  'model.history_mode': inputs.HISTORY_MODES,
+  'model.embed_norm': model.EMBED_NORMS,
+  'model.product_dtype': tuple(experiment.PRODUCT_DTYPES),
+  'loss.reduction': (None, *objective.REDUCTIONS),
+  'sem.negative': ('uniform', 'in_batch'),
+  'rel.positive': relevance.POSITIVES,
+  'rel.negative': relevance.NEGATIVES,
+  'opt.preset': tuple(experiment.PRESETS),
+  'opt.name': (None, *train.OPTIMIZERS),
+  'decode.method': predict.METHODS,
+  'pop.source': ('train', 'view_count'),
+}
+
+# Keys that hold a number, with the least and the largest it may be.
+RANGES: Mapping[str, tuple[float, float]] = {
+  'seed': (0, 2**31 - 1000),
+  'filter.min_videos_per_user': (1, math.inf),
+  'filter.min_users_per_video': (1, math.inf),
+  'sessions.L': (4, 100_000),
+  'split.seeds': (1, 1000),
+  'split.test_frac': (0, 0.99),
+  'seq.max_target_len': (1, 10_000),
+  'seq.next_count': (1, 10_000),
+  'text.size': (1, 100_000),
+  'topics.count': (2, 100_000),
+  'interest.decay': (0, 1e6),
+  'model.embed_size': (1, 100_000),
+  'model.D_h': (1, 100_000),
+  'loss.semantic_weight': (0, 1e6),
+  'loss.interest_weight': (0, 1e6),
+  'loss.relevance_weight': (0, 1e6),
+  'loss.weight_decay': (0, 1e6),
+  'loss.semantic_margin': (0, 2),
+  'loss.relevance_margin': (0, 2),
+  'sem.n_neg': (1, 10_000),
+  'sem.batch_size': (1, 10**6),
+  'opt.learning_rate': (0, 1e6),
+  'train.batch_size': (1, 10**6),
+  'train.max_epochs': (0, 10**6),
+  'train.patience': (1, 10**6),
+  'train.val_frac': (0.001, 0.99),
+  'train.save_every_steps': (1, math.inf),
+  'train.log_every_steps': (1, math.inf),
+  'decode.k': (1, 1000),
+  'recommend.split': (0, 999),
+}
+
+
+def check_config(config: ml_collections.ConfigDict) -> None:
+  """Raises one error for the first value that cannot be used.
+
+  Raises:
+    ValueError: names the key, what was found and what is right.
+  """
+  for key, valid in CHOICES.items():
+    value = _get(config, key)
+    if value not in valid:
+      names = ', '.join(str(v) for v in valid)
+      raise ValueError(f'{key} is {value!r}; valid are {names}')
+  for key, (low, high) in RANGES.items():
+    value = _get(config, key)
+    if not (math.isfinite(value) and low <= value <= high):
+      raise ValueError(f'{key} is {value}; it must lie in [{low}, {high}]')
+  unknown = set(config.text.fields) - set(documents.FIELDS)
+  if unknown or not config.text.fields:
+    raise ValueError(
+      f'text.fields is {tuple(config.text.fields)}; valid are some of '
+      f'{", ".join(documents.FIELDS)}'
+    )
+  if not config.workdir:
+    raise ValueError('workdir is empty; it must name a folder for results')
+
+
+def _get(config: ml_collections.ConfigDict, key: str):
+  """The value under a dotted key."""
+  value = config
+  for part in key.split('.'):
+    value = value[part]
+  return value

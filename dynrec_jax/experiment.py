@@ -1,0 +1,411 @@
+"""One random split of the users: trained, stopped early, evaluated.
+
+Reads the config and hands plain arguments to the layers below.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+
+from dynrec_jax import (
+  checkpoint,
+  checkpoint_files,
+  evaluate,
+  metric_log,
+  objective,
+  parallel,
+  predict,
+  train,
+)
+from dynrec_jax.baselines import popularity, random
+from dynrec_jax.data import (
+  batches,
+  histories,
+  inputs,
+  relevance,
+  sequences,
+  sessions,
+  split,
+)
+from dynrec_jax.data.batches import BatchSpec
+from dynrec_jax.data.split import UserSplit
+from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.evaluate import Queries, Recommender
+from dynrec_jax.losses import LossWeights
+from dynrec_jax.model import DynamicRecommender
+from dynrec_jax.objective import Features, ObjectiveSettings
+from dynrec_jax.predict import Predictor, QuerySettings
+from dynrec_jax.prepare import Prepared
+
+MODES = {'long': sessions.LONG_FRACTION, 'short': sessions.SHORT_FRACTION}
+PRESETS = {
+  'paper': {'name': 'sgd', 'reduction': 'sum'},
+  'practical': {'name': 'adam', 'reduction': 'mean'},
+}
+PRODUCT_DTYPES = {'float32': None, 'bfloat16': jnp.bfloat16}
+# What a state depends on: a checkpoint made with other values is refused.
+MUST_MATCH = (
+  'catalogue',
+  'seed',
+  'data.name',
+  'data.require_visual',
+  'filter',
+  'sessions',
+  'split.test_frac',
+  'seq',
+  'text',
+  'features',
+  'topics',
+  'interest',
+  'model',
+  'loss',
+  'sem',
+  'rel',
+  'opt',
+  'train.batch_size',
+  'train.val_frac',
+)
+
+
+class Split(NamedTuple):
+  """One split of a prepared study.
+
+  Attributes:
+    number: 0 to split.seeds - 1.
+    seed: of everything random in it.
+    users: who trains, validates and is tested.
+    directory: of its checkpoints and metrics.
+  """
+
+  number: int
+  seed: int
+  users: UserSplit
+  directory: str
+
+  @property
+  def checkpoints(self) -> str:
+    """Where its checkpoints lie."""
+    return os.path.join(self.directory, 'checkpoints')
+
+
+def make_split(
+  config: ml_collections.ConfigDict, prepared: Prepared, number: int
+) -> Split:
+  """Split `number` of the config's study."""
+  seed = config.seed + number
+  users = split.split_users(
+    len(prepared.records.user_ids),
+    seed=seed,
+    test_frac=config.split.test_frac,
+    valid_frac=config.train.val_frac,
+  )
+  directory = os.path.join(config.workdir, f'split_{number}')
+  return Split(number, seed, users, directory)
+
+
+def make_model(
+  config: ml_collections.ConfigDict, prepared: Prepared
+) -> DynamicRecommender:
+  """The shell at the sizes of the data."""
+  return DynamicRecommender(
+    video_count=len(prepared.records.videos.id),
+    visual_size=prepared.features.visual.shape[1],
+    text_size=prepared.features.text.shape[1],
+    topic_count=prepared.topics.shape[1],
+    embed_size=config.model.embed_size,
+    hidden_size=config.model.D_h,
+    embed_norm=config.model.embed_norm,
+    gru_bias=config.model.gru_bias,
+    softmax_bias=config.model.softmax_bias,
+  )
+
+
+def make_predictor(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  model: DynamicRecommender,
+  features: Features,
+) -> Predictor:
+  """The model as a recommender, with the config's way of reading queries."""
+  settings = QuerySettings(
+    history_mode=config.model.history_mode,
+    max_len=config.seq.max_target_len,
+    method=config.decode.method,
+    norm=config.interest.norm,
+    **_decay(config, prepared),
+  )
+  return Predictor(
+    model, features, prepared.topics, prepared.sessions, settings
+  )
+
+
+def train_split(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  model: DynamicRecommender,
+  predictor: Predictor,
+  features: Features,
+  this: Split,
+  stop_requested: Callable[[int], bool],
+) -> bool:
+  """Trains until it is complete (True) or asked to stop (False).
+
+  A split that was trained before is read from its checkpoint and left alone.
+
+  Raises:
+    ValueError: for a checkpoint of another config or catalogue.
+    train.NonFiniteLossError: see `train.fit`.
+  """
+  data = make_training_set(config, prepared, this)
+  optimizer = train.make_optimizer(
+    _preset(config, 'name'),
+    learning_rate=config.opt.learning_rate,
+    weight_decay=config.loss.weight_decay,
+  )
+  step_fn = train.make_train_step(
+    model,
+    optimizer,
+    objective_settings(config),
+    reduction=_preset(config, 'reduction'),
+    populations=train.populations_of(data),
+  )
+  queries = make_queries(prepared, this.users.valid, sessions.LONG_FRACTION)
+
+  def validate(params):
+    return _summary(config, predictor.recommender(params), queries)
+
+  with checkpoint.Checkpointer(
+    this.checkpoints,
+    config=saved_config(config, prepared),
+    must_match=MUST_MATCH,
+  ) as saver:
+    return train.fit(
+      step_fn,
+      train.init_state(model, optimizer, this.seed),
+      data,
+      batch_spec(config, this),
+      features,
+      train.LoopSettings(
+        max_epochs=config.train.max_epochs,
+        patience=config.train.patience,
+        save_every_steps=config.train.save_every_steps,
+        log_every_steps=config.train.log_every_steps,
+      ),
+      validate=validate,
+      saver=saver,
+      log_dir=this.directory,
+      stop_requested=stop_requested,
+    )
+
+
+def test_split(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  model: DynamicRecommender,
+  predictor: Predictor,
+  this: Split,
+) -> None:
+  """Writes the test scores of the model and the baselines to the metrics.
+
+  Raises:
+    ValueError: if there is no checkpoint that fits.
+  """
+  found = load_params(config, prepared, model, this)
+  recommenders = {
+    'random': _baseline(random.RandomRecommender(model.video_count, this.seed)),
+    'popularity': _baseline(_popularity(config, prepared, this)),
+    'model': predictor.recommender(found.state),
+  }
+  with metric_log.MetricLog(this.directory, last_step=None) as log:
+    for mode, fraction in MODES.items():
+      queries = make_queries(prepared, this.users.test, fraction)
+      for method, recommend in recommenders.items():
+        scores = _summary(config, recommend, queries)
+        log.write(
+          found.step,
+          {f'test_{mode}/{method}/{k}': v for k, v in scores.items()},
+        )
+
+
+def load_params(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  model: DynamicRecommender,
+  this: Split,
+) -> checkpoint.Checkpoint:
+  """The best parameters of a split, of this config and this catalogue."""
+  template = jax.eval_shape(lambda: model.init(jax.random.key(0))['params'])
+  found = checkpoint.load_for_inference(this.checkpoints, template)
+  checkpoint_files.refuse_other_config(
+    found.config,
+    saved_config(config, prepared),
+    MUST_MATCH,
+    this.checkpoints,
+  )
+  return found
+
+
+def make_training_set(
+  config: ml_collections.ConfigDict, prepared: Prepared, this: Split
+) -> TrainingSet:
+  """The virtual sequences of the train users."""
+  samples = sequences.virtual_sequences(
+    prepared.watches,
+    prepared.behaviours,
+    prepared.sessions,
+    this.users.train,
+    horizon=config.seq.horizon,
+    max_target_len=config.seq.max_target_len,
+    next_count=config.seq.next_count,
+  )
+  decay = _decay(config, prepared)
+  rows = inputs.interest_rows(
+    samples,
+    prepared.behaviours,
+    prepared.topics,
+    prepared.sessions,
+    history_mode=config.model.history_mode,
+    norm=config.interest.norm,
+    **decay,
+  )
+  related = None
+  if config.loss.relevance_weight:
+    related = relevance.find_relevant(
+      prepared.watches,
+      np.unique(samples.user),
+      len(prepared.records.videos.id),
+      positive=config.rel.positive,
+    )
+  features = prepared.features
+  paired = np.flatnonzero(features.has_visual & features.has_text)
+  return TrainingSet(
+    video_count=len(prepared.records.videos.id),
+    watches=prepared.watches,
+    samples=samples,
+    interest_rows=rows,
+    relevance=related,
+    paired_videos=paired.astype(np.int32),
+    history_mode=config.model.history_mode,
+    max_len=config.seq.max_target_len,
+    **decay,
+  )
+
+
+def batch_spec(config: ml_collections.ConfigDict, this: Split) -> BatchSpec:
+  """How the config's batches are made on this machine's devices."""
+  device_count = parallel.device_count()
+  for key, size in (
+    ('train.batch_size', config.train.batch_size),
+    ('sem.batch_size', config.sem.batch_size),
+  ):
+    if size % device_count:
+      raise ValueError(
+        f'{key} is {size}, not a multiple of the {device_count} devices'
+      )
+  in_batch = config.sem.negative == 'in_batch'
+  return BatchSpec(
+    batch_size=config.train.batch_size,
+    device_count=device_count,
+    semantic_batch_size=config.sem.batch_size,
+    negative_count=0 if in_batch else config.sem.n_neg,
+    negative=config.rel.negative,
+    seed=this.seed,
+  )
+
+
+def objective_settings(config: ml_collections.ConfigDict) -> ObjectiveSettings:
+  """Eq (9) as the config sets it."""
+  return ObjectiveSettings(
+    weights=LossWeights(
+      semantic=config.loss.semantic_weight,
+      interest=config.loss.interest_weight,
+      relevance=config.loss.relevance_weight,
+    ),
+    semantic_margin=config.loss.semantic_margin,
+    relevance_margin=config.loss.relevance_margin,
+    in_batch_negatives=config.sem.negative == 'in_batch',
+    interest_norm=config.interest.norm,
+    product_dtype=PRODUCT_DTYPES[config.model.product_dtype],
+  )
+
+
+def make_queries(
+  prepared: Prepared, users: np.ndarray, fraction: float
+) -> Queries:
+  """The users at the end of n_f, `fraction` of the sessions."""
+  samples = sequences.queries(
+    prepared.watches,
+    users,
+    sessions.history_sessions(prepared.sessions, fraction),
+    prepared.sessions,
+  )
+  return Queries(samples, prepared.watches, prepared.behaviours)
+
+
+def saved_config(
+  config: ml_collections.ConfigDict, prepared: Prepared
+) -> Mapping[str, Any]:
+  """The config as checkpoints keep it, with the catalogue it is for."""
+  catalogue = {
+    'videos': len(prepared.records.videos.id),
+    'users': len(prepared.records.user_ids),
+    'fingerprint': prepared.fingerprint,
+  }
+  return config.to_dict() | {'catalogue': catalogue}
+
+
+def _summary(config, recommend: Recommender, queries: Queries):
+  """Scores at the config's k."""
+  return evaluate.summarise(
+    evaluate.evaluate(
+      recommend,
+      queries,
+      k=config.decode.k,
+      mask_history=config.eval.mask_history,
+    )
+  )
+
+
+def _baseline(baseline) -> Recommender:
+  """A baseline behind the contract of `evaluate`."""
+
+  def recommend(queries, known, known_where, k):
+    del queries  # the same lists for everyone, but for what is known
+    seen = [ids[w] for ids, w in zip(known, known_where, strict=True)]
+    return baseline.recommend(seen, k, seen)
+
+  return recommend
+
+
+def _popularity(config, prepared: Prepared, this: Split):
+  """By distinct train watchers, or by the catalogue's view counts (A26)."""
+  videos = prepared.records.videos
+  if config.pop.source == 'view_count':
+    return popularity.popularity_by_view_count(videos.view_count)
+  watches = prepared.records.watches
+  mine = np.isin(watches.user, this.users.train)
+  return popularity.popularity_by_watchers(
+    watches.user[mine], watches.video[mine], len(videos.id)
+  )
+
+
+def _decay(config, prepared: Prepared) -> dict[str, float]:
+  """lambda and the unit it is told in."""
+  return {
+    'decay': config.interest.decay,
+    'unit_secs': sessions.unit_secs(
+      config.interest.time_unit, prepared.sessions
+    ),
+  }
+
+
+def _preset(config, key: str) -> str:
+  """The config's own value, or its preset's."""
+  own = {'name': config.opt.name, 'reduction': config.loss.reduction}[key]
+  return own if own is not None else PRESETS[config.opt.preset][key]

@@ -1,0 +1,98 @@
+"""Trains, evaluates and recommends.
+
+python -m dynrec_jax.main --config=configs/single.py
+python -m dynrec_jax.main --config=configs/single.py --config.mode=recommend
+"""
+
+import os
+import sys
+
+import jax
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from dynrec_jax import (
+  check,
+  experiment,
+  parallel,
+  preemption,
+  recommend,
+)
+from dynrec_jax.data import sources
+from dynrec_jax.prepare import Prepared, prepare
+from dynrec_jax.report import table
+
+_CONFIG = config_flags.DEFINE_config_file(
+  'config', None, 'The study: a file of configs/.', lock_config=True
+)
+flags.mark_flag_as_required('config')
+
+
+def main(argv: list[str]) -> None:
+  """Runs the mode that the config names."""
+  if len(argv) > 1:
+    raise app.UsageError(f'unknown argument {argv[1]!r}')
+  config = _CONFIG.value
+  try:
+    check.check_config(config)
+    run(config)
+  except (ValueError, OSError) as error:
+    logging.debug('where it happened', exc_info=True)
+    logging.error('%s', error)
+    sys.exit(1)
+
+
+def run(config) -> None:
+  """The whole job, for a checked config."""
+  jax.config.update(
+    'jax_compilation_cache_dir',
+    str(sources.data_root(config.data.data_dir or None) / 'xla'),
+  )
+  prepared = prepare(config)
+  if config.mode == 'recommend':
+    print(recommend.recommend(config, prepared))
+    return
+  splits = [
+    experiment.make_split(config, prepared, number)
+    for number in range(config.split.seeds)
+  ]
+  model = experiment.make_model(config, prepared)
+  features = parallel.replicate(prepared.features)
+  predictor = experiment.make_predictor(config, prepared, model, features)
+  with preemption.StopRequest() as stop:
+    for this in splits:
+      logging.info('split %d of %d', this.number, len(splits))
+      if config.mode == 'train_and_evaluate':
+        done = experiment.train_split(
+          config, prepared, model, predictor, features, this, stop.requested
+        )
+        if not done:
+          logging.warning('stopped on request; the same command goes on')
+          sys.exit(preemption.REQUEUE_EXIT_CODE)
+      experiment.test_split(config, prepared, model, predictor, this)
+  _report(config, prepared, splits)
+
+
+def _report(config, prepared: Prepared, splits) -> None:
+  """Prints the table and saves it."""
+  rows = table.read_rows([this.directory for this in splits])
+  names = {
+    'random': 'Random',
+    'popularity': 'Popularity',
+    'model': f'dynrec ({config.opt.preset})',
+  }
+  text = table.as_markdown(rows, k=config.decode.k, names=names)
+  facts = experiment.saved_config(config, prepared)
+  table.write_results(
+    os.path.join(config.workdir, 'results.json'), rows, {'config': facts}
+  )
+  with open(
+    os.path.join(config.workdir, 'results.md'), 'w', encoding='utf-8'
+  ) as file:
+    file.write(text + '\n')
+  print(text)
+
+
+if __name__ == '__main__':
+  jax.config.config_with_absl()
+  app.run(main)
