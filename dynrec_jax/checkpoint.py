@@ -44,6 +44,7 @@ class Checkpointer:
   step is the best, as in early stopping on strict improvement.
 
   Attributes:
+    directory: where the steps lie, as an absolute path.
     best_step: the step with the highest score; None if none has a score.
   """
 
@@ -98,6 +99,10 @@ class Checkpointer:
 
   def __exit__(self, *exception: object) -> None:
     self.close()
+
+  @property
+  def directory(self) -> str:
+    return str(self._manager.directory)
 
   @property
   def best_step(self) -> int | None:
@@ -189,7 +194,7 @@ class Checkpointer:
       return checkpoint
     if damaged:
       raise ValueError(
-        f'no checkpoint in {self._manager.directory} can be read; move the '
+        f'no checkpoint in {self.directory} can be read; move the '
         'directory away to start anew: ' + '; '.join(damaged.values())
       )
     return None
@@ -207,7 +212,7 @@ class Checkpointer:
     self.wait()
     step = self.best_step
     if step is None:
-      raise ValueError(f'no step in {self._manager.directory} has a score')
+      raise ValueError(f'no step in {self.directory} has a score')
     try:
       return self._restore(step, template)
     except files.DamagedError as error:
@@ -237,7 +242,7 @@ class Checkpointer:
     if steps and step < max(steps):
       raise ValueError(
         f'step {step} is older than the newest checkpoint, step {max(steps)}, '
-        f'in {self._manager.directory}: restore it first, or use an empty '
+        f'in {self.directory}: restore it first, or use an empty '
         'directory'
       )
     if step not in steps:
@@ -249,15 +254,14 @@ class Checkpointer:
 
   def _require_space(self, step: int, leaves: Mapping[str, np.ndarray]) -> None:
     """Refuses a save that the disk cannot hold before it starts."""
-    directory = str(self._manager.directory)
-    if '://' in directory:
+    if '://' in self.directory:
       return
     needed = sum(leaf.nbytes for leaf in leaves.values()) + _SPARE_BYTES
-    free = shutil.disk_usage(directory).free
+    free = shutil.disk_usage(self.directory).free
     if free < needed:
       raise OSError(
         f'checkpoint of step {step} needs {needed / 2**20:.1f} MiB in '
-        f'{directory}, where {free / 2**20:.1f} MiB are free; '
+        f'{self.directory}, where {free / 2**20:.1f} MiB are free; '
         f'intact: {self._intact()}'
       )
 
@@ -272,7 +276,7 @@ class Checkpointer:
       self._manager.reload()
       raise OSError(
         f'checkpoint of step {step} could not be written to '
-        f'{self._manager.directory}: {files.first_line(error)}; '
+        f'{self.directory}: {files.first_line(error)}; '
         f'intact: {self._intact()}'
       ) from error
 
@@ -300,7 +304,7 @@ class Checkpointer:
         'the best checkpoint, step %d, is gone from %s: from now on the best '
         'is the best of those that are left',
         best,
-        self._manager.directory,
+        self.directory,
       )
       return
     try:

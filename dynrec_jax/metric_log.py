@@ -15,7 +15,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TextIO
 
 import jax
@@ -55,23 +55,19 @@ class MetricLog:
   Only process 0 writes. Every record is on its way to the disk when `write`
   returns, so a killed run loses none. To make a resumed run's file read as
   that of an uninterrupted one, write what belongs to a step before saving
-  its checkpoint, and give the checkpoint's step as `last_step` on resuming.
+  its checkpoint, and call `resume` with the step of the restored one.
   """
 
   def __init__(
     self,
     directory: str | os.PathLike[str],
     *,
-    last_step: int | None,
     clock: Callable[[], float] = time.time,
   ):
-    """Opens the files, making the directory if needed.
+    """Opens the files to append, making the directory if needed.
 
     Args:
       directory: of the run.
-      last_step: the step that the run goes on from. Records of later steps
-        come from a run that was cut off; they are dropped, since this run
-        writes them again. -1 starts anew, None keeps every record.
       clock: seconds since the epoch.
 
     Raises:
@@ -82,21 +78,36 @@ class MetricLog:
     if jax.process_index() != 0:
       return
     os.makedirs(directory, exist_ok=True)
-    path = os.path.join(directory, _FILE)
-    _drop_records(path, last_step)
-    self._file = open(path, 'a', encoding='utf-8')  # noqa: SIM115
+    self._path = os.path.join(directory, _FILE)
+    _drop_records(self._path, None)
+    self._file = open(self._path, 'a', encoding='utf-8')  # noqa: SIM115
     self._events = _open_events(directory)
     self._add_event(0, file_version='brain.Event:2')
-    if last_step is not None:
-      # Makes TensorBoard forget this step and all later ones.
-      session = SessionLog(status=SessionLog.START)
-      self._add_event(last_step + 1, session_log=session)
 
   def __enter__(self) -> 'MetricLog':
     return self
 
   def __exit__(self, *exception: object) -> None:
     self.close()
+
+  def resume(self, last_step: int) -> None:
+    """Drops the records that this run is about to write again.
+
+    Args:
+      last_step: the step that the run goes on from, 0 if it starts anew.
+        Records of later steps come from a run that was cut off.
+
+    Raises:
+      ValueError: a line before the last one is not a record.
+    """
+    if self._file is None:
+      return
+    self._file.close()
+    _drop_records(self._path, last_step)
+    self._file = open(self._path, 'a', encoding='utf-8')  # noqa: SIM115
+    # Makes TensorBoard forget this step and all later ones.
+    session = SessionLog(status=SessionLog.START)
+    self._add_event(last_step + 1, session_log=session)
 
   def write(self, step: int, values: Mapping[str, Any]) -> None:
     """Writes one record.
@@ -171,15 +182,17 @@ class Progress:
     total_steps: int,
     label: str,
     *,
+    start: int = 0,
     stream: TextIO | None = None,
     every_secs: float = 10.0,
     clock: Callable[[], float] = time.monotonic,
   ):
-    """Prepares; nothing is shown before the first update.
+    """Shows where the loop starts.
 
     Args:
       total_steps: the step at which the loop ends.
       label: what the loop does, one word.
+      start: the step that the loop goes on from.
       stream: where to; None is the standard error stream.
       every_secs: shortest time between two plain lines.
       clock: seconds from any origin.
@@ -194,6 +207,8 @@ class Progress:
     self._marks: collections.deque[tuple[float, int]] = collections.deque()
     self._shown_at = -math.inf
     self._unshown: tuple[int, Mapping[str, Any]] | None = None
+    if not self._is_silent:
+      self._write([self._position(start)])
 
   def __enter__(self) -> 'Progress':
     return self
@@ -223,10 +238,10 @@ class Progress:
     """Shows the last update, if it was not, and ends the line."""
     if self._unshown is not None:
       self._show(self._clock())
-    if self._on_terminal and self._marks:
+    if self._on_terminal and not self._is_silent:
       self._stream.write('\n')
       self._stream.flush()
-    self._marks.clear()
+    self._is_silent = True
 
   def _show(self, now: float) -> None:
     step, values = self._unshown
@@ -235,6 +250,9 @@ class Progress:
     rate = self._rate(now, step)
     parts = [self._position(step), *self._speed(rate, step)]
     parts += [f'{name} {float(value):.4g}' for name, value in values.items()]
+    self._write(parts)
+
+  def _write(self, parts: Sequence[str]) -> None:
     text = '  '.join(parts)
     if self._on_terminal:
       columns = shutil.get_terminal_size().columns

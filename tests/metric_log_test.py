@@ -62,10 +62,17 @@ def tensorboard_view(directory):
   return shown
 
 
+def open_log(directory, last_step=None, **settings):
+  log = MetricLog(directory, **settings)
+  if last_step is not None:
+    log.resume(last_step)
+  return log
+
+
 class TestRecords:
   def test_writes_one_json_line_per_record(self, tmp_path):
     ticks = itertools.count(1000.25)
-    with MetricLog(
+    with open_log(
       tmp_path / 'run', last_step=-1, clock=lambda: next(ticks)
     ) as log:
       log.write(1, {'train/loss': 0.5, 'train/count': 3})
@@ -88,7 +95,7 @@ class TestRecords:
       raise AssertionError(f'{name} is not json')
 
     for last_step in (-1, 1):  # The second opening rewrites the file.
-      with MetricLog(tmp_path, last_step=last_step) as log:
+      with open_log(tmp_path, last_step=last_step) as log:
         log.write(1, values)
     path = tmp_path / 'metrics.jsonl'
     for line in path.read_text().splitlines():
@@ -108,7 +115,7 @@ class TestRecords:
     ],
   )
   def test_refuses_what_is_not_a_metric(self, tmp_path, values, message):
-    with MetricLog(tmp_path, last_step=-1) as log:
+    with open_log(tmp_path, last_step=-1) as log:
       with pytest.raises(ValueError, match=message):
         log.write(1, values)
       log.write(1, {'loss': 1.0})
@@ -119,7 +126,7 @@ class TestRecords:
       """
       import os, signal
       from dynrec_jax.metric_log import MetricLog
-      log = MetricLog(DIRECTORY, last_step=-1)
+      log = MetricLog(DIRECTORY)
       for step in range(25):
         log.write(step, {'x': step / 4})
       os.kill(os.getpid(), signal.SIGKILL)
@@ -138,7 +145,7 @@ class TestRecords:
   def test_other_processes_write_nothing(self, tmp_path, monkeypatch):
     monkeypatch.setattr(metric_log.jax, 'process_index', lambda: 1)
     stream = io.StringIO()
-    with MetricLog(tmp_path / 'run', last_step=-1) as log:
+    with open_log(tmp_path / 'run', last_step=-1) as log:
       log.write(1, {'x': 1.0})
     with Progress(5, 'train', stream=stream) as progress:
       progress.update(1, {})
@@ -148,7 +155,7 @@ class TestRecords:
 
 class TestResume:
   def write(self, directory, steps, last_step, offset=0.0):
-    with MetricLog(directory, last_step=last_step) as log:
+    with open_log(directory, last_step=last_step) as log:
       for step in steps:
         log.write(step, {'train/loss': step + offset})
         if step % 2 == 0:
@@ -169,13 +176,13 @@ class TestResume:
     assert len(view) == 7 + 3
 
   def test_starting_anew_and_keeping_everything(self, tmp_path):
-    self.write(tmp_path, [0, 1], -1)
-    self.write(tmp_path, [0, 1], -1, offset=0.5)
+    self.write(tmp_path, [2, 3], 0)
+    self.write(tmp_path, [2, 3], 0, offset=0.5)
     losses = [r.get('train/loss') for r in self.contents(tmp_path)]
-    assert losses == [0.5, None, 1.5]
-    self.write(tmp_path, [1], None, offset=0.25)
+    assert losses == [2.5, None, 3.5]
+    self.write(tmp_path, [3], None, offset=0.25)
     losses = [r.get('train/loss') for r in self.contents(tmp_path)]
-    assert losses == [0.5, None, 1.5, 1.25]
+    assert losses == [2.5, None, 3.5, 3.25]
     assert len(tensorboard_view(tmp_path)) == 4
 
   @pytest.mark.parametrize('last_step', [None, 9])
@@ -208,7 +215,7 @@ class TestResume:
     path.write_text(content)
     for read in (
       lambda: read_metrics(path),
-      lambda: MetricLog(tmp_path, last_step=2),
+      lambda: open_log(tmp_path, last_step=2),
     ):
       with pytest.raises(ValueError, match=r'metrics.jsonl line 2: found'):
         read()
@@ -227,7 +234,7 @@ class TestResume:
     with monkeypatch.context() as patch:
       patch.setattr(metric_log.os, 'fsync', cut_off)
       with pytest.raises(KeyboardInterrupt):
-        MetricLog(tmp_path, last_step=1)
+        open_log(tmp_path, last_step=1)
     assert path.read_text() == before
     self.write(tmp_path, [3], 1)
     assert [r['step'] for r in read_metrics(path)] == [1, 3]
@@ -253,11 +260,12 @@ class TestProgress:
         clock.now += 0.5  # 2 steps/s
         progress.update(step, {'loss': 1 / step})
     lines = stream.getvalue().splitlines()
-    # At 0.5 s, then every 10 s, which is 20 steps, and at the end.
+    # The start, at 0.5 s, then every 10 s, which is 20 steps, and the end.
     steps = [int(line.split()[1].split('/')[0]) for line in lines]
-    assert steps == [1, 21, 41, 61, 81, 100]
-    assert lines[0] == 'train 1/1,000   0 %  loss 1'
-    assert lines[1] == (
+    assert steps == [0, 1, 21, 41, 61, 81, 100]
+    assert lines[0] == 'train 0/1,000   0 %'
+    assert lines[1] == 'train 1/1,000   0 %  loss 1'
+    assert lines[2] == (
       # 979 steps at 2 a second are 489.5 s.
       'train 21/1,000   2 %  2 steps/s  0:08:10 left  loss 0.04762'
     )
@@ -270,12 +278,16 @@ class TestProgress:
         clock.now += 20
         progress.update(step, {})
     lines = stream.getvalue().splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 1 + 3
     assert lines[-1] == 'train 3/3 100 %  0.05 steps/s  0:00:00 left'
 
   def test_a_resumed_run_counts_its_own_speed(self):
     clock, stream = Clock(), io.StringIO()
-    progress = Progress(20_000, 'train', stream=stream, clock=clock)
+    progress = Progress(
+      20_000, 'train', start=10_000, stream=stream, clock=clock
+    )
+    assert stream.getvalue() == 'train 10,000/20,000  50 %\n'
+    clock.now += 30  # The first step is compiled.
     progress.update(10_001, {})
     clock.now += 10
     progress.update(10_011, {})
@@ -308,11 +320,11 @@ class TestProgress:
     assert text.count('\n') == 1
     assert text.endswith('\n')
     frames = text[:-1].split('\r')[1:]
-    assert len(frames) == 8
+    assert len(frames) == 1 + 8
     assert all(frame.endswith('\x1b[K') for frame in frames)
     assert all(len(frame) - len('\x1b[K') <= 59 for frame in frames)
-    assert frames[1].startswith('train 2/8 [####------------]  25 %')
-    assert '4 steps/s  0:00:02 l' in frames[1]
+    assert frames[2].startswith('train 2/8 [####------------]  25 %')
+    assert '4 steps/s  0:00:02 l' in frames[2]
     assert frames[-1].startswith('train 8/8 [################] 100 %')
 
   def test_a_terminal_is_not_redrawn_at_every_step(self):
@@ -321,7 +333,7 @@ class TestProgress:
     for step in range(1000):
       clock.now += 0.001
       progress.update(step, {})
-    assert 4 <= stream.getvalue().count('\r') <= 6
+    assert 5 <= stream.getvalue().count('\r') <= 7
 
   def test_values_are_read_only_when_shown(self):
     class Pending:
@@ -336,12 +348,18 @@ class TestProgress:
       for step in range(1, 51):
         clock.now += 0.1
         progress.update(step, {'loss': Pending()})
-    assert Pending.reads == len(stream.getvalue().splitlines()) == 2
+    assert Pending.reads == len(stream.getvalue().splitlines()) - 1 == 2
 
-  def test_without_updates_there_is_no_output(self):
-    for stream in (Terminal(), io.StringIO()):
-      Progress(5, 'train', stream=stream).close()
-      assert stream.getvalue() == ''
+  def test_without_updates_it_shows_the_start_and_ends_its_line(self):
+    bar = '\rtrain 5/5 [################] 100 %\x1b[K\n'
+    for stream, text in (
+      (Terminal(), bar),
+      (io.StringIO(), 'train 5/5 100 %\n'),
+    ):
+      progress = Progress(5, 'train', start=5, stream=stream)
+      progress.close()
+      progress.close()
+      assert stream.getvalue() == text
 
 
 def run_python(code, directory, *, expected_exit=0):
@@ -364,7 +382,7 @@ def test_importing_loads_neither_tensorflow_nor_torch(tmp_path):
     """
     import importlib.util, sys
     from dynrec_jax import metric_log
-    metric_log.MetricLog(DIRECTORY, last_step=-1).write(1, {'x': 1.0})
+    metric_log.MetricLog(DIRECTORY).write(1, {'x': 1.0})
     assert not {'tensorflow', 'torch'} & set(sys.modules)
     if importlib.util.find_spec('torch'):
       import torch  # Still there for those who want it.

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from checkpoint_test import run_python
 
 from dynrec_jax import preemption
 
@@ -149,3 +150,14 @@ def test_a_preemption_notice_stops_all_processes_at_one_step(tmp_path):
   codes, resumed, outputs = finish(start_processes(tmp_path, count))
   assert codes == [0] * count, outputs
   assert resumed == [[said[0][0].replace('saved', 'resumed')]] * count
+
+
+def test_importing_loads_neither_tensorflow_nor_torch(tmp_path):
+  run_python(
+    """
+    import sys
+    from dynrec_jax import checkpoint, preemption
+    assert not {'tensorflow', 'torch'} & set(sys.modules)
+    """,
+    tmp_path,
+  )
