@@ -11,22 +11,16 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
-import optax
 
 from dynrec_jax import (
   checkpoint,
-  checkpoint_files,
   evaluate,
   metric_log,
-  objective,
   parallel,
-  predict,
   train,
 )
 from dynrec_jax.baselines import popularity, random
 from dynrec_jax.data import (
-  batches,
-  histories,
   inputs,
   relevance,
   sequences,
@@ -222,7 +216,7 @@ def test_split(
     'popularity': _baseline(_popularity(config, prepared, this)),
     'model': predictor.recommender(found.state),
   }
-  with metric_log.MetricLog(this.directory, last_step=None) as log:
+  with metric_log.MetricLog(this.directory) as log:
     for mode, fraction in MODES.items():
       queries = make_queries(prepared, this.users.test, fraction)
       for method, recommend in recommenders.items():
@@ -242,7 +236,7 @@ def load_params(
   """The best parameters of a split, of this config and this catalogue."""
   template = jax.eval_shape(lambda: model.init(jax.random.key(0))['params'])
   found = checkpoint.load_for_inference(this.checkpoints, template)
-  checkpoint_files.refuse_other_config(
+  checkpoint.refuse_other_config(
     found.config,
     saved_config(config, prepared),
     MUST_MATCH,

@@ -13,9 +13,9 @@ from ml_collections import config_flags
 
 from dynrec_jax import (
   check,
+  checkpoint,
   experiment,
   parallel,
-  preemption,
   recommend,
 )
 from dynrec_jax.data import sources
@@ -33,6 +33,7 @@ def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'unknown argument {argv[1]!r}')
   config = _CONFIG.value
+  logging.get_absl_handler().addFilter(_quiet)
   try:
     check.check_config(config)
     run(config)
@@ -40,6 +41,11 @@ def main(argv: list[str]) -> None:
     logging.debug('where it happened', exc_info=True)
     logging.error('%s', error)
     sys.exit(1)
+
+
+def _quiet(record) -> bool:
+  """Whether a log record is for the user: Orbax tells every rename."""
+  return record.levelno >= 30 or 'orbax' not in record.pathname
 
 
 def run(config) -> None:
@@ -59,7 +65,7 @@ def run(config) -> None:
   model = experiment.make_model(config, prepared)
   features = parallel.replicate(prepared.features)
   predictor = experiment.make_predictor(config, prepared, model, features)
-  with preemption.StopRequest() as stop:
+  with checkpoint.StopRequest() as stop:
     for this in splits:
       logging.info('split %d of %d', this.number, len(splits))
       if config.mode == 'train_and_evaluate':
@@ -68,7 +74,7 @@ def run(config) -> None:
         )
         if not done:
           logging.warning('stopped on request; the same command goes on')
-          sys.exit(preemption.REQUEUE_EXIT_CODE)
+          sys.exit(checkpoint.REQUEUE_EXIT_CODE)
       experiment.test_split(config, prepared, model, predictor, this)
   _report(config, prepared, splits)
 

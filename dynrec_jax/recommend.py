@@ -11,7 +11,6 @@ from absl import logging
 from dynrec_jax import experiment
 from dynrec_jax.data import files, filters, histories, records, sequences
 from dynrec_jax.data.histories import Histories
-from dynrec_jax.data.records import Watches
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.evaluate import Queries
 from dynrec_jax.prepare import Prepared

@@ -216,9 +216,10 @@ def fit(
   total = settings.max_epochs * per_epoch
   stream = batches.batches(data, spec, done)
   with (
-    metric_log.MetricLog(log_dir, last_step=done) as log,
-    metric_log.Progress(total, 'training') as progress,
+    metric_log.MetricLog(log_dir) as log,
+    metric_log.Progress(total, 'training', start=done) as progress,
   ):
+    log.resume(done)
     watch = _StepWatch(log, settings.log_every_steps, spec.batch_size)
     while not finished(position, settings):
       if stop_requested(done):

@@ -11,7 +11,7 @@ import time
 import pytest
 from checkpoint_test import run_python
 
-from dynrec_jax import preemption
+from dynrec_jax.checkpoint import preemption
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -76,7 +76,8 @@ jax.distributed.initialize(
   ADDRESS, num_processes=PROCESSES, process_id=int(sys.argv[1]))
 import numpy as np
 from jax.experimental import multihost_utils
-from dynrec_jax import checkpoint, preemption
+from dynrec_jax import checkpoint
+from dynrec_jax.checkpoint import preemption
 
 like = {'w': np.zeros((40, 50), np.float32)}
 with checkpoint.Checkpointer(
@@ -105,7 +106,7 @@ def start_processes(directory, count):
   with socket.socket() as free:
     free.bind(('127.0.0.1', 0))
     address = f'127.0.0.1:{free.getsockname()[1]}'
-  root = pathlib.Path(preemption.__file__).parents[1]
+  root = pathlib.Path(preemption.__file__).parents[2]
   source = textwrap.dedent(
     f"""
     ADDRESS, PROCESSES = {address!r}, {count}
@@ -156,7 +157,8 @@ def test_importing_loads_neither_tensorflow_nor_torch(tmp_path):
   run_python(
     """
     import sys
-    from dynrec_jax import checkpoint, preemption
+    from dynrec_jax import checkpoint
+    from dynrec_jax.checkpoint import preemption
     assert not {'tensorflow', 'torch'} & set(sys.modules)
     """,
     tmp_path,

@@ -73,7 +73,7 @@ def with_tables(
   video_count: int,
   table_size: Callable[[int, int], int],
 ) -> Fields:
-  """Every share's videos as rows of a table of its own, stacked over devices."""
+  """Every share's videos as rows of its own table, stacked over devices."""
   tables = [_videos_of(share, video_count) for share in shares]
   size = max(table_size(len(table), video_count) for table in tables)
   local = [

@@ -5,6 +5,7 @@ Paper: Sec 4.1. Users with more than 10 videos stay, then videos with at least
 are pure functions over arrays; every step says how much it left.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -139,7 +140,7 @@ def describe(step: FilterStep) -> str:
 def removed(steps: Sequence[FilterStep]) -> list[str]:
   """One log line per step: what is left, and what this step took away."""
   lines = [describe(steps[0])]
-  for before, after in zip(steps[:-1], steps[1:], strict=True):
+  for before, after in itertools.pairwise(steps):
     lines.append(
       f'{describe(after)} (removed {before.users - after.users:,} users, '
       f'{before.videos - after.videos:,} videos, '

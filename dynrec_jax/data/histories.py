@@ -11,7 +11,6 @@ import numpy as np
 
 from dynrec_jax.data.records import Tweets, Watches
 
-
 _FAR = np.iinfo(np.int64).max
 
 
@@ -64,7 +63,7 @@ def tweet_histories(
 def ragged_indices(
   starts: np.ndarray, counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Row and flat index of every element of the slices starts[i] + [0, counts[i]).
+  """Row and flat index of every element of the slices [start, start + count).
 
   Returns:
     row: [sum(counts)], the slice an element belongs to.

@@ -182,7 +182,7 @@ def _candidates(rel: np.ndarray, positive: str) -> np.ndarray:
 
 
 def _draw_positives(relevance, anchor, rng) -> tuple[np.ndarray, np.ndarray]:
-  """A position in `users` for each anchor, in proportion to Rel, and its Rel."""
+  """A position in `users` for each anchor, drawn by Rel, and its Rel."""
   total = np.concatenate([[0.0], np.cumsum(relevance.rel)])
   low = total[relevance.offsets[anchor]]
   high = total[relevance.offsets[anchor + 1]]

@@ -60,7 +60,8 @@ def make_sessions(first: int, last: int, count: int) -> Sessions:
     raise ValueError(f'sessions.L is {count}; at least 4 are needed')
   if last - first + 1 < count:
     raise ValueError(
-      f'the behaviours span {last - first + 1} s: too short for {count} sessions'
+      f'the behaviours span {last - first + 1} s, too short for '
+      f'{count} sessions'
     )
   if count == 12:
     months = _enclosing_months(first, last)

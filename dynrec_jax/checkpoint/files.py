@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orbax.checkpoint as ocp
 
-from dynrec_jax import leaves as leaves_lib
+from dynrec_jax.checkpoint import leaves as leaves_lib
 
 _LOG = logging.getLogger(__name__)
 

@@ -24,15 +24,11 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from dynrec_jax import checkpoint_files as files
-from dynrec_jax import leaves as leaves_lib
+from dynrec_jax.checkpoint import files
+from dynrec_jax.checkpoint import leaves as leaves_lib
 
 _SPARE_BYTES = 1 << 20  # what a step needs beside its arrays
 _LOG = logging.getLogger(__name__)
-
-
-Checkpoint = files.Checkpoint
-load_for_inference = files.load_for_inference
 
 
 class Checkpointer:
@@ -165,7 +161,7 @@ class Checkpointer:
       self._manager.save(step, args=args, force=True)
     return True
 
-  def restore_latest(self, template: Any) -> Checkpoint | None:
+  def restore_latest(self, template: Any) -> files.Checkpoint | None:
     """Gives the newest undamaged step, or None where nothing was ever saved.
 
     Newer steps that are damaged are named in a warning and renamed to
@@ -199,7 +195,7 @@ class Checkpointer:
       )
     return None
 
-  def restore_best(self, template: Any) -> Checkpoint:
+  def restore_best(self, template: Any) -> files.Checkpoint:
     """Gives the step with the highest score.
 
     Args:
@@ -284,7 +280,7 @@ class Checkpointer:
     steps = sorted(self._manager.all_steps())
     return f'steps {steps}' if steps else 'no earlier step'
 
-  def _restore(self, step: int, template: Any) -> Checkpoint:
+  def _restore(self, step: int, template: Any) -> files.Checkpoint:
     note = files.read_note(self._manager, step)
     place = files.where(self._manager, step)
     files.refuse_other_config(
