@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
+from tensorflow_datasets.core.download import downloader
 
 from dynrec_jax.data import columns as columns_lib
 from dynrec_jax.data import records as records_lib
@@ -22,6 +23,7 @@ _FOLDER = (
   '4d8280a3f1ea83e3e23f13d1710d19f43564274f/snapshots/100K/'
 )
 URLS = {name: _FOLDER + name for name in ('ratings.dat', 'movies.dat')}
+_RETRIES = 5  # 6 s of pauses
 _OPTIONAL = ('content.jsonl', 'visual.npz')
 
 _RATING = re.compile(r'(\d+)::(\d+)::(\d+)::(\d+)', re.ASCII)
@@ -140,6 +142,8 @@ def users_from_folder(paths: Mapping[str, pathlib.Path]) -> tables.Users:
 
 def _downloaded(dl_manager) -> dict[str, pathlib.Path]:
   """The two files from the net, verified against checksums.tsv."""
+  # Ten retries with growing pauses keep who has no net waiting for minutes.
+  downloader.MAX_RETRIES = _RETRIES
   try:
     paths = dl_manager.download(URLS)
   except Exception as error:

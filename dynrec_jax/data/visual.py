@@ -67,10 +67,10 @@ def visual_from_npz(
       shape or dtype, or a number that is not finite.
   """
   arrays = _loaded(path)
-  if not isinstance(arrays, dict) or set(arrays) != {key, 'feature'}:
-    found = ', '.join(sorted(arrays)) if isinstance(arrays, dict) else 'one'
+  names = sorted(arrays) if isinstance(arrays, dict) else ['one array']
+  if names != sorted((key, 'feature')):
     raise ValueError(
-      f'{path}: found the arrays {found}; right: {key} and feature'
+      f'{path}: found {", ".join(names)}; right: {key} and feature'
     )
   feature = _checked_rows(path, "'feature'", arrays['feature'])
   ids = arrays[key]
