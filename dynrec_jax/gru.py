@@ -108,7 +108,7 @@ def gru_step_products(
   if params.bias is not None:
     products = products + params.bias
   gates = jnp.split(products, 3, axis=-1)
-  return _step(_halves(params.recurrent_kernel), state, gates, None)[0]
+  return open_gates(recurrent_halves(params.recurrent_kernel), state, gates, None)[0]
 
 
 @typed
@@ -141,7 +141,7 @@ def gru_scan(
     xs = jnp.where(where[..., None], xs, 0)
   steps = jnp.swapaxes(xs, 0, 1)  # [T, B, D]
   kernels = jnp.split(params.input_kernel, 3, axis=-1)
-  gates = tuple(_product('tbd,dh->tbh', steps, u, dtype) for u in kernels)
+  gates = tuple(product('tbd,dh->tbh', steps, u, dtype) for u in kernels)
   return _scan(params, gates, initial_state, where, dtype)
 
 
@@ -198,7 +198,7 @@ def _scan(params, gates, initial_state, where, dtype):
   return states[-1], jnp.swapaxes(states, 0, 1)
 
 
-def _product(axes, left, right, dtype):
+def product(axes, left, right, dtype):
   """An einsum with operands of `dtype`, summed and returned in left's."""
   if dtype is None:
     return jnp.einsum(axes, left, right)
@@ -206,28 +206,28 @@ def _product(axes, left, right, dtype):
   return jnp.einsum(axes, *operands, preferred_element_type=left.dtype)
 
 
-def _halves(kernel):
+def recurrent_halves(kernel):
   """The recurrent kernel as [W_z W_r], which read h, and W_h."""
   size = kernel.shape[0]
   return kernel[:, : 2 * size], kernel[:, 2 * size :]
 
 
-def _step(kernels, h, gates, dtype):
+def open_gates(kernels, h, gates, dtype):
   """Eq. (5) once: the new state and the opened gates z, r, c."""
   size = h.shape[-1]
-  both = _product('bh,hk->bk', h, kernels[0], dtype)
+  both = product('bh,hk->bk', h, kernels[0], dtype)
   z = jax.nn.sigmoid(gates[0] + both[:, :size])
   r = jax.nn.sigmoid(gates[1] + both[:, size:])
-  c = jnp.tanh(gates[2] + _product('bh,hk->bk', h * r, kernels[1], dtype))
+  c = jnp.tanh(gates[2] + product('bh,hk->bk', h * r, kernels[1], dtype))
   return h + z * (c - h), (z, r, c)
 
 
 def _forward(dtype, kernel, h0, gates):
   """The scan of Eq. (5): all states and gates, each [T, B, H]."""
-  kernels = _halves(kernel)
+  kernels = recurrent_halves(kernel)
 
   def body(h, gates):
-    h, opened = _step(kernels, h, gates, dtype)
+    h, opened = open_gates(kernels, h, gates, dtype)
     return h, (h, opened)
 
   return lax.scan(body, h0, gates)[1]
@@ -246,7 +246,7 @@ def _states_fwd(dtype, kernel, h0, gates):
 
 def _states_bwd(dtype, residuals, grads):
   kernel, h0, states, (zs, rs, cs) = residuals
-  kernels = _halves(kernel)
+  kernels = recurrent_halves(kernel)
   before = jnp.concatenate([h0[None], states[:-1]])  # [T, B, H]
 
   def body(d, step):
@@ -254,17 +254,17 @@ def _states_bwd(dtype, residuals, grads):
     d = d + grad
     d_c = d * z * (1 - c * c)
     d_z = d * (c - h) * z * (1 - z)
-    d_hr = _product('bk,hk->bh', d_c, kernels[1], dtype)
+    d_hr = product('bk,hk->bh', d_c, kernels[1], dtype)
     d_r = d_hr * h * r * (1 - r)
     both = jnp.concatenate([d_z, d_r], axis=-1)
-    d = d * (1 - z) + d_hr * r + _product('bk,hk->bh', both, kernels[0], dtype)
+    d = d * (1 - z) + d_hr * r + product('bk,hk->bh', both, kernels[0], dtype)
     return d, (d_z, d_r, d_c)
 
   xs = (grads, before, zs, rs, cs)
   d_h0, d_gates = lax.scan(body, jnp.zeros_like(h0), xs, reverse=True)
   lefts = (before, before, before * rs)
   d_kernel = [
-    _product('tbh,tbk->hk', left, d, dtype)
+    product('tbh,tbk->hk', left, d, dtype)
     for left, d in zip(lefts, d_gates, strict=True)
   ]
   return jnp.hstack(d_kernel), d_h0, d_gates
