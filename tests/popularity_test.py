@@ -62,6 +62,13 @@ def test_by_view_count():
   np.testing.assert_array_equal(huge.order, [1, 0])
 
 
+def test_many_ties_stay_in_order():
+  counts = np.arange(1000) % 3
+  got = popularity.popularity_by_view_count(counts).order
+  want = [*range(2, 1000, 3), *range(1, 1000, 3), *range(0, 1000, 3)]
+  np.testing.assert_array_equal(got, want)
+
+
 def test_no_view_count_is_refused():
   with pytest.raises(ValueError, match='none of the 3 videos'):
     popularity.popularity_by_view_count(np.full(3, -1))
