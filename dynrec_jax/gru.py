@@ -108,7 +108,9 @@ def gru_step_products(
   if params.bias is not None:
     products = products + params.bias
   gates = jnp.split(products, 3, axis=-1)
-  return open_gates(recurrent_halves(params.recurrent_kernel), state, gates, None)[0]
+  return open_gates(
+    recurrent_halves(params.recurrent_kernel), state, gates, None
+  )[0]
 
 
 @typed

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from dynrec_jax import gru, interest, losses, softmax
+from dynrec_jax import interest, losses, packed_gru, softmax
 from dynrec_jax.data.batches import Batch
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.model import ContentEmbedding, DynamicRecommender
@@ -79,16 +79,17 @@ def loss_terms(
   embedding = theta.embed(*features.take(batch.video_ids))
   mapped = theta.map_interests(batch.interests)
   table = jnp.concatenate([theta.map_videos(embedding.content), mapped])
-  last, states = gru.gru_scan(
+  states = packed_gru.gru_scan_packed(
     theta.gru,
     table[batch.inputs],
-    where=batch.where,
+    batch.step_counts,
+    row_count=batch.last.size,
     product_dtype=settings.product_dtype,
   )
   own = mapped[batch.interest_rows]
   terms = LossTerms(
     coherence=softmax.fused_coherence_loss(
-      states.reshape(-1, states.shape[-1])[batch.positions],
+      states[batch.positions],
       theta.output_kernel,
       batch.targets,
       where=batch.target_where,
@@ -97,7 +98,7 @@ def loss_terms(
     ),
     semantic=_semantic(embedding, batch, settings),
     interest=_interest(theta, own, embedding, batch, settings),
-    relevance=_relevance(last, batch, settings),
+    relevance=_relevance(states, batch, settings),
   )
   length = jnp.sqrt(jnp.sum(own * own, axis=-1))
   return terms, losses.masked_sum(length, batch.sample_where)
@@ -192,11 +193,13 @@ def _interest(
   )
 
 
-def _relevance(last: Array, batch: Batch, settings: ObjectiveSettings) -> Array:
+def _relevance(
+  states: Array, batch: Batch, settings: ObjectiveSettings
+) -> Array:
   """Eq (6) on the last states."""
   if settings.weights.relevance == 0:
     return jnp.zeros(())
-  anchor, positive, negative = last[batch.rows]
+  anchor, positive, negative = states[batch.last]
   return losses.triplet_relevance_loss(
     anchor,
     positive,

@@ -38,29 +38,27 @@ def sequence_fields(
   target_row, target = sequences.targets_of(samples, data.watches)
   step = _within(target_row, samples.target_count)
   lengths = np.where(exists, prefix.counts + samples.target_count - 1, 0)
-  place = _places(lengths)
-  tokens, where = _rectangle(
+  packing = _Packing(lengths, data.sequence_len)
+  inputs = packing.pack(
     [
       (prefix.row, _within(prefix.row, prefix.counts), prefix.token),
       (target_row, prefix.counts[target_row] + step, target),
-    ],
-    place,
-    lengths,
-    data.sequence_len,
+    ]
   )
   counted = (target_row < anchor_count) & exists[target_row]
   row, step = target_row[counted], step[counted]
-  flat = place[row] * data.sequence_len + prefix.counts[row] - 1 + step
+  positions = packing.place(row, prefix.counts[row] - 1 + step)
+  last = packing.place(np.arange(len(chosen)), np.maximum(lengths - 1, 0))
   size = anchor_count * data.max_len
   return {
     'interests': _pad(interests.values, len(chosen) * data.max_interest_count),
-    'inputs': tokens,
-    'where': where,
-    'rows': place.reshape(3, anchor_count).astype(np.int32),
+    'inputs': inputs,
+    'step_counts': packing.step_counts.astype(np.int32),
+    'last': np.where(exists, last, 0).reshape(3, -1).astype(np.int32),
     'sample_where': exists[:anchor_count],
-    'positions': _pad(flat.astype(np.int32), size),
+    'positions': _pad(positions.astype(np.int32), size),
     'targets': _pad(target[counted].astype(np.int32), size),
-    'target_where': np.arange(size) < len(flat),
+    'target_where': np.arange(size) < len(positions),
     'interest_rows': interests.offsets[1 : anchor_count + 1].astype(np.int32)
     - 1,
     'relevance_where': exists[anchor_count : 2 * anchor_count],
@@ -70,14 +68,18 @@ def sequence_fields(
 
 def with_tables(
   shares: list[Fields],
-  video_count: int,
-  table_size: Callable[[int, int], int],
+  data: TrainingSet,
+  bucket_size: Callable[[int, int], int],
 ) -> Fields:
   """Every share's videos as rows of its own table, stacked over devices."""
-  tables = [_videos_of(share, video_count) for share in shares]
-  size = max(table_size(len(table), video_count) for table in tables)
+  tables = [_videos_of(share, data.video_count) for share in shares]
+  size = bucket_size(max(map(len, tables)), data.video_count)
+  # The scan reads whole steps: behind the last input there is room for one.
+  row_count = shares[0]['last'].size
+  room = [len(share['inputs']) + row_count for share in shares]
+  length = bucket_size(max(room), row_count * (data.sequence_len + 1))
   local = [
-    _localise(share, table, size, video_count)
+    _localise(share, table, size, length, data.video_count)
     for share, table in zip(shares, tables, strict=True)
   ]
   return {name: np.stack([share[name] for share in local]) for name in local[0]}
@@ -85,7 +87,7 @@ def with_tables(
 
 def _videos_of(share: Fields, video_count: int) -> np.ndarray:
   """The videos that occur, ascending."""
-  inputs = share['inputs'][share['where']]
+  inputs = share['inputs']
   _, history_video, _ = share['history']
   return np.unique(
     np.concatenate(
@@ -99,7 +101,7 @@ def _videos_of(share: Fields, video_count: int) -> np.ndarray:
 
 
 def _localise(
-  share: Fields, table: np.ndarray, size: int, video_count: int
+  share: Fields, table: np.ndarray, size: int, length: int, video_count: int
 ) -> Fields:
   """The share with table rows for catalogue ids."""
   row, video, weights = share.pop('history')
@@ -112,7 +114,7 @@ def _localise(
   local = np.where(is_video, local, inputs - video_count + size)
   return share | {
     'video_ids': _pad(table, size),
-    'inputs': np.where(share['where'], local, 0).astype(np.int32),
+    'inputs': _pad(local.astype(np.int32), length),
     'history_weights': history,
     'history_counts': np.bincount(row, minlength=shape[0]).astype(np.float32),
     **{
@@ -134,22 +136,33 @@ def _history(data: TrainingSet, chosen: np.ndarray, exists: np.ndarray):
   return row, data.watches.item[index], np.exp(-data.decay * ages)
 
 
-def _places(lengths: np.ndarray) -> np.ndarray:
-  """Each sequence's row when the longest come first; ties keep their order."""
-  place = np.empty(len(lengths), np.int64)
-  place[np.argsort(-lengths, kind='stable')] = np.arange(len(lengths))
-  return place
+class _Packing:
+  """Where each step of each sequence lies when the longest come first.
 
+  Attributes:
+    step_counts: [T] int64, sequences with an input at each step.
+  """
 
-def _rectangle(parts, place, lengths, width) -> tuple[np.ndarray, np.ndarray]:
-  """Ragged (row, step, token) parts as [rows, width] tokens and their mask."""
-  tokens = np.zeros((len(place), width), np.int64)
-  for row, step, token in parts:
-    inside = step < lengths[row]  # the last target is no input
-    tokens[place[row[inside]], step[inside]] = token[inside]
-  where = np.zeros(tokens.shape, bool)
-  where[place] = np.arange(width) < lengths[:, None]
-  return tokens, where
+  def __init__(self, lengths: np.ndarray, width: int):
+    """Ranks the sequences; equal lengths keep their order."""
+    self._lengths = lengths
+    self._rank = np.empty(len(lengths), np.int64)
+    self._rank[np.argsort(-lengths, kind='stable')] = np.arange(len(lengths))
+    ended = np.cumsum(np.bincount(lengths, minlength=width + 1))[:width]
+    self.step_counts = len(lengths) - ended
+    self._starts = np.cumsum(self.step_counts) - self.step_counts
+
+  def place(self, row: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """The place of each (sequence, step)."""
+    return self._starts[step] + self._rank[row]
+
+  def pack(self, parts) -> np.ndarray:
+    """Ragged (row, step, token) parts in their places; all are filled."""
+    packed = np.zeros(int(self.step_counts.sum()), np.int64)
+    for row, step, token in parts:
+      inside = step < self._lengths[row]  # the last target is no input
+      packed[self.place(row[inside], step[inside])] = token[inside]
+    return packed
 
 
 def _within(row: np.ndarray, counts: np.ndarray) -> np.ndarray:

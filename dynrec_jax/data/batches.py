@@ -2,10 +2,11 @@
 
 A batch holds B anchors with their positive and negative partners (3B
 sequences), the videos that occur in it once each, and the semantic loss's own
-rows. Rows stand in descending order of length, so that the recurrent scan need
-not touch padding; loss positions are packed to the front, so that the softmax
-need not either. That is why one shape serves every batch of random samples:
-only M, the padded count of videos, takes one of a few sizes.
+rows. Sequences are packed step by step, the longest first, so that the
+recurrent scan need not touch padding (`packed_gru`); the softmax's positions
+come real ones first. So samples are drawn at random, whatever their lengths,
+and only two sizes differ between batches, each one of a few: M, the videos,
+and P, the inputs.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from dynrec_jax.data.relevance import Triplets
 from dynrec_jax.data.training_set import TrainingSet
 
 _SHUFFLE, _TRIPLETS, _SEMANTIC = range(3)  # purposes of an epoch's randomness
-_SMALLEST_TABLE = 256
+_SMALLEST = 256
 
 
 class Batch(NamedTuple):
@@ -27,13 +28,16 @@ class Batch(NamedTuple):
   Attributes:
     video_ids: [M] int32, the videos that occur, ascending, padded with 0.
     interests: [R, K] float32, u of the sequences.
-    inputs: [3B, T] int32, rows of the table [M videos, then R interests].
-    where: [3B, T] bool, inputs that exist.
-    rows: [3, B] int32, the row of each anchor, positive and negative.
+    inputs: [P] int32, rows of the table [M videos, then R interests]: the
+      inputs of step 0, of step 1 and so on.
+    step_counts: [T] int32, sequences that have an input at each step; the
+      other inputs are padding.
+    last: [3, B] int32, place of the last input of each anchor, positive and
+      negative.
     sample_where: [B] bool, anchors that exist.
-    positions: [P] int32, row * T + step of each prediction, real ones first.
-    targets: [P] int32, the video that was watched (of the catalogue).
-    target_where: [P] bool.
+    positions: [Q] int32, place of each prediction's state, real ones first.
+    targets: [Q] int32, the video that was watched (of the catalogue).
+    target_where: [Q] bool.
     interest_rows: [B] int32, row of `interests` with the anchor's own u.
     history_weights: [B, M] float32, Eq (3)'s weights, summed by video.
     history_counts: [B] float32, how many watches they are summed from.
@@ -49,8 +53,8 @@ class Batch(NamedTuple):
   video_ids: np.ndarray
   interests: np.ndarray
   inputs: np.ndarray
-  where: np.ndarray
-  rows: np.ndarray
+  step_counts: np.ndarray
+  last: np.ndarray
   sample_where: np.ndarray
   positions: np.ndarray
   targets: np.ndarray
@@ -205,15 +209,20 @@ def make_batch(
       assemble.sequence_fields(data, np.stack(chosen), np.stack(exists))
       | _semantic_fields(spec, epoch, step, device)
     )
-  return Batch(**assemble.with_tables(shares, data.video_count, table_size))
+  return Batch(**assemble.with_tables(shares, data, bucket_size))
 
 
-def table_size(count: int, video_count: int) -> int:
-  """M: 256 times 1, 1.5, 2, 3, 4, 6 ..., at most V."""
-  size = _SMALLEST_TABLE
-  while size < count:
-    size = size * 3 // 2 if size & (size - 1) == 0 else size * 4 // 3
-  return max(1, min(size, video_count))
+def bucket_size(count: int, limit: int) -> int:
+  """The least of 256 times 1, 1.25, 1.5, 1.75, 2, 2.5 ... that holds count.
+
+  Few sizes, so that few shapes are compiled; at most a quarter is padding, an
+  eighth on average. `limit`, the most there can be, is a size too.
+  """
+  scale = _SMALLEST
+  while 2 * scale < count:
+    scale *= 2
+  fits = [s for s in range(scale, 2 * scale + 1, scale // 4) if s >= count]
+  return max(1, min(fits[0], limit))
 
 
 def _semantic_fields(
