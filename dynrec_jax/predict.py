@@ -129,7 +129,7 @@ class Predictor:
     for start in range(0, len(tokens), _ROWS):
       rows = slice(start, start + _ROWS)
       block = [_pad(x[rows]) for x in (tokens, where, interests)]
-      state = self._first_state(params, tables.video_inputs, *block)
+      state = self._first_state(params, tables.inputs, *block)
       found = generate(
         tables,
         state,
@@ -185,10 +185,11 @@ def _fold(
   """T_x (v (+) t) of the whole catalogue, and the rest of theta."""
   theta = model.bind({'params': params})
   return DecodeTables(
-    theta.map_videos(theta.embed(*features).content),
-    theta.gru,
-    theta.output_kernel,
-    theta.output_bias,
+    inputs=theta.map_videos(theta.embed(*features).content),
+    products=None,
+    params=theta.gru,
+    output_kernel=theta.output_kernel,
+    output_bias=theta.output_bias,
   )
 
 
