@@ -99,6 +99,20 @@ def _report(config, prepared: Prepared, splits) -> None:
   print(text)
 
 
+def _parse(argv: list[str]) -> list[str]:
+  """absl's parsing, with one line for a config that cannot be read."""
+  try:
+    rest = flags.FLAGS(argv)
+    _ = _CONFIG.value.mode  # a missing file fails here
+    return rest
+  except (AttributeError, KeyError) as error:
+    why = f'unknown key {error.args[0]}'
+  except (TypeError, ValueError, OSError) as error:
+    why = str(error)
+  except flags.Error as error:
+    why = str(error).strip().splitlines()[-1]  # above it, a file's traceback
+  sys.exit(f'error in --config: {" ".join(why.split())}')
+
+
 if __name__ == '__main__':
-  jax.config.config_with_absl()
-  app.run(main)
+  app.run(main, flags_parser=_parse)

@@ -213,46 +213,45 @@ def fit(
   state, position = _resume(saver, state)
   per_epoch = batches.steps_per_epoch(data, spec)
   done = int(state.step)
-  total = settings.max_epochs * per_epoch
   stream = batches.batches(data, spec, done)
-  with (
-    metric_log.MetricLog(log_dir) as log,
-    metric_log.Progress(total, 'training', start=done) as progress,
-  ):
+  with metric_log.MetricLog(log_dir) as log:
     log.resume(done)
     watch = _StepWatch(log, settings.log_every_steps, spec.batch_size)
     while not finished(position, settings):
-      if stop_requested(done):
+      label = f'epoch {position.epoch + 1}'
+      start = done % per_epoch
+      with metric_log.Progress(per_epoch, label, start=start) as progress:
+        for step in range(start + 1, per_epoch + 1):
+          if stop_requested(done):
+            watch.flush()
+            saver.save(done, state, position._asdict())
+            saver.wait()
+            return False
+          state, metrics = step_fn(state, features, next(stream))
+          done += 1
+          watch.add(done, metrics)
+          progress.update(step, watch.latest)
+          if done % settings.save_every_steps == 0 and step < per_epoch:
+            watch.flush()  # a state that is no number is not saved
+            saver.save(done, state, position._asdict())
         watch.flush()
-        saver.save(done, state, position._asdict())
-        saver.wait()
-        return False
-      state, metrics = step_fn(state, features, next(stream))
-      done += 1
-      watch.add(done, metrics)
-      progress.update(done, watch.latest)
-      if done % per_epoch == 0:
-        watch.flush()
-        scores = validate(state.params)
-        position = _advance(position, scores['f_score'])
-        log.write(done, {f'valid/{k}': v for k, v in scores.items()})
-        logging.info(
-          'epoch %d: validation F %.4f (best %.4f in epoch %d)',
-          position.epoch,
-          scores['f_score'],
-          position.best_score,
-          position.best_epoch,
-        )
-        saver.save(
-          done,
-          state,
-          position._asdict(),
-          metrics=scores,
-          score=scores['f_score'],
-        )
-      elif done % settings.save_every_steps == 0:
-        watch.flush()  # a state that is no number is not saved
-        saver.save(done, state, position._asdict())
+      scores = validate(state.params)
+      position = _advance(position, scores['f_score'])
+      log.write(done, {f'valid/{k}': v for k, v in scores.items()})
+      logging.info(
+        'epoch %d: validation F %.4f (best %.4f in epoch %d)',
+        position.epoch,
+        scores['f_score'],
+        position.best_score,
+        position.best_epoch,
+      )
+      saver.save(
+        done,
+        state,
+        position._asdict(),
+        metrics=scores,
+        score=scores['f_score'],
+      )
   saver.wait()
   return True
 
