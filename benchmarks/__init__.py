@@ -1,0 +1,1 @@
+"""Speed and memory, each measured beside the machine's own limits."""
