@@ -117,9 +117,7 @@ def _member(
   ids: np.ndarray, known: np.ndarray, where: np.ndarray
 ) -> np.ndarray:
   """[B, M] bool, whether each id is among its row's known ones."""
-  return np.stack(
-    [
-      np.isin(row, seen[real])
-      for row, seen, real in zip(ids, known, where, strict=True)
-    ]
-  )
+  out = np.zeros(ids.shape, bool)
+  for row in range(len(ids)):
+    out[row] = np.isin(ids[row], known[row, where[row]])
+  return out

@@ -111,7 +111,16 @@ class Epoch(NamedTuple):
 
 
 def steps_per_epoch(data: TrainingSet, spec: BatchSpec) -> int:
-  """How many steps see every sample once."""
+  """How many steps see every sample once.
+
+  Raises:
+    ValueError: if there is no sample.
+  """
+  if not len(data.samples.user):
+    raise ValueError(
+      'no train user has a behaviour before and a watch after any session '
+      'border: there is nothing to train on'
+    )
   return -(-len(data.samples.user) // spec.batch_size)
 
 
@@ -179,7 +188,7 @@ def draw_semantic(
   place = np.zeros((steps, rows), np.int64)
   place[:, :used] = np.stack(
     [rng.permutation(count)[: per_order * used] for _ in range(orders)]
-  ).reshape(-1, used)[:steps]
+  ).reshape(per_order * orders, used)[:steps]
   drawn = rng.integers(max(1, count - 1), size=(2, steps, rows, negative_count))
   drawn += drawn >= place[..., None]  # uniform over all but the anchor itself
   table = videos if count else np.zeros(2, np.int32)

@@ -1,12 +1,14 @@
 """Current interests u of many (user, time) pairs, Eq (2), made once."""
 
+import itertools
+
 import numpy as np
+import scipy.sparse
 
 from dynrec_jax import interest
 from dynrec_jax.data.histories import Histories, ragged_indices
-from dynrec_jax.data.sequences import padded
 
-_BLOCK_FLOATS = 2**24  # topic floats gathered at a time
+_BLOCK_EVENTS = 2**20  # behaviours weighed at a time
 
 
 def user_interests(
@@ -21,7 +23,8 @@ def user_interests(
 ) -> np.ndarray:
   """The interest of each user at each time, from behaviours before it alone.
 
-  Paper: Eq (2).
+  Paper: Eq (2). `interest.decayed_interest` of ragged rows, as one sparse
+  product: padding them would cost more than the sum itself.
 
   Args:
     behaviours: events whose items are rows of `topics`.
@@ -36,42 +39,44 @@ def user_interests(
 
   Returns:
     [S, K] float32; zeros where there is no behaviour yet.
+
+  Raises:
+    ValueError: for an unknown norm.
   """
-  counts = behaviours.count_before(users, times)
-  out = np.zeros((len(users), topics.shape[1]), np.float32)
-  has_topics = topics.any(axis=1)
-  order = np.argsort(counts, kind='stable')
-  order = order[counts[order] > 0]
-  start = 0
-  while start < len(order):
-    rows = _block(order[start:], counts, topics.shape[1])
-    start += len(rows)
-    row, index = ragged_indices(behaviours.offsets[users[rows]], counts[rows])
-    width = _power_of_two(int(counts[rows].max()))
-    items, where = padded(row, behaviours.item[index], len(rows), width)
-    where &= has_topics[items]
-    gap_secs = times[rows][row] - behaviours.time[index]
-    ages, _ = padded(row, (gap_secs / unit_secs), len(rows), width)
-    out[rows] = interest.decayed_interest(
-      topics[items],
-      ages.astype(np.float32),
-      decay=decay,
-      where=where,
-      norm=norm,
+  if norm not in interest.NORMS:
+    raise ValueError(
+      f'interest.norm is {norm!r}; valid are {", ".join(interest.NORMS)}'
     )
+  counts = behaviours.count_before(users, times)
+  has_topics = topics.any(axis=1)
+  out = np.zeros((len(users), topics.shape[1]), np.float32)
+  for rows in _blocks(counts):
+    row, index = ragged_indices(behaviours.offsets[users[rows]], counts[rows])
+    item = behaviours.item[index]
+    ages = (times[rows][row] - behaviours.time[index]) / unit_secs
+    weights = np.exp(-decay * ages) * has_topics[item]
+    ends = np.concatenate([[0], np.cumsum(counts[rows])])
+    shape = (len(ends) - 1, len(topics))
+    by_item = scipy.sparse.csr_matrix((weights, item, ends), shape=shape)
+    told = np.bincount(row, has_topics[item], minlength=shape[0])
+    total = np.bincount(row, weights, minlength=shape[0])
+    out[rows] = _normalised(by_item @ topics, total, told, norm)
   return out
 
 
-def _block(
-  order: np.ndarray, counts: np.ndarray, topic_count: int
+def _normalised(
+  pooled: np.ndarray, total: np.ndarray, count: np.ndarray, norm: str
 ) -> np.ndarray:
-  """The first rows of `order` (ascending counts) that fit one padded block."""
-  width = np.array([_power_of_two(int(c)) for c in np.unique(counts[order])])
-  size = width[np.searchsorted(np.unique(counts[order]), counts[order])]
-  fits = size * topic_count * np.arange(1, len(order) + 1) <= _BLOCK_FLOATS
-  return order[: max(1, int(fits.sum()))]
+  """Weighted sums [S, K] divided by the N_u that `norm` names; 0 / 0 is 0."""
+  if norm == 'l2':
+    total = np.linalg.norm(pooled, axis=1)
+  elif norm == 'count':
+    total = count
+  return pooled / np.where(total > 0, total, 1)[:, None]
 
 
-def _power_of_two(count: int) -> int:
-  """The least power of two that is not less."""
-  return 1 << max(0, count - 1).bit_length()
+def _blocks(counts: np.ndarray) -> list[slice]:
+  """Consecutive rows with about _BLOCK_EVENTS events in each block."""
+  group = np.cumsum(counts) // _BLOCK_EVENTS
+  starts = np.flatnonzero(np.diff(group, prepend=-1)).tolist()
+  return [slice(*ends) for ends in itertools.pairwise([*starts, len(counts)])]

@@ -17,6 +17,7 @@ NEGATIVES = ('zero_overlap', 'less_than_pos')
 _TOP_K = 10
 _THRESHOLD = 0.05
 _ROWS = 1024  # users whose overlaps are dense at a time
+_PAIRS = 4096  # pairs of users whose lists are intersected at a time
 _TRIES = 16  # redraws of a negative before its row is looked at whole
 
 
@@ -29,6 +30,8 @@ class Relevance(NamedTuple):
     offsets: [U' + 1] int64 into the two below.
     partner: [m] int32, positions in `users`, of descending Rel in a row.
     rel: [m] float64, Rel of the pair.
+    overlap: [U', ceil(U' / 8)] uint8, bits of row i: the users with Rel > 0,
+      and user i. Negatives are tried against it.
   """
 
   users: np.ndarray
@@ -36,6 +39,7 @@ class Relevance(NamedTuple):
   offsets: np.ndarray
   partner: np.ndarray
   rel: np.ndarray
+  overlap: np.ndarray
 
 
 class Triplets(NamedTuple):
@@ -80,10 +84,12 @@ def find_relevant(
     )
   users = np.unique(users)
   lists = _watch_matrix(watches, users, video_count)
-  counts, partners, rels = [], [], []
+  counts, partners, rels, overlaps = [], [], [], []
   for start in range(0, len(users), _ROWS):
     rel = _jaccard(lists, np.arange(start, min(start + _ROWS, len(users))))
     for row, values in enumerate(rel):
+      values[start + row] = 1
+      overlaps.append(np.packbits(values > 0))
       values[start + row] = 0
       chosen = _candidates(values, positive)
       counts.append(len(chosen))
@@ -96,6 +102,7 @@ def find_relevant(
     offsets,
     np.concatenate([*partners, []]).astype(np.int32),
     np.concatenate([*rels, []]),
+    np.array(overlaps, np.uint8).reshape(len(users), -(-len(users) // 8)),
   )
 
 
@@ -168,7 +175,10 @@ def _jaccard(lists: scipy.sparse.csr_matrix, rows: np.ndarray) -> np.ndarray:
 def _pair_rel(lists, a: np.ndarray, b: np.ndarray) -> np.ndarray:
   """[n] float64, Rel of each pair."""
   size = np.diff(lists.indptr).astype(np.float64)
-  both = np.asarray(lists[a].multiply(lists[b]).sum(axis=1), np.float64).ravel()
+  both = np.empty(len(a))
+  for start in range(0, len(a), _PAIRS):
+    some = slice(start, start + _PAIRS)
+    both[some] = lists[a[some]].multiply(lists[b[some]]).sum(axis=1).ravel()
   return both / np.maximum(size[a] + size[b] - both, 1)
 
 
@@ -205,32 +215,42 @@ def _draw_positives(relevance, anchor, rng) -> tuple[np.ndarray, np.ndarray]:
 
 def _draw_negatives(relevance, anchor, bound, rng) -> np.ndarray:
   """A uniform user of Rel 0 (bound 0) or Rel < bound for each; -1 if none."""
-  user_count = len(relevance.users)
   out = np.full(len(anchor), -1)
   left = np.arange(len(anchor))
   for _ in range(_TRIES):
     if not len(left):
       return out
-    drawn = rng.integers(user_count, size=len(left))
-    fits = _is_negative(
-      _pair_rel(relevance.lists, anchor[left], drawn), bound[left]
-    )
-    fits &= drawn != anchor[left]
+    drawn = rng.integers(len(relevance.users), size=len(left))
+    fits = _are_negatives(relevance, anchor[left], drawn, bound[left])
     out[left[fits]] = drawn[fits]
     left = left[~fits]
-  for i in left:  # few: users who overlap with nearly everyone
-    rel = _jaccard(relevance.lists, anchor[i : i + 1])[0]
-    fits = _is_negative(rel, np.full(user_count, bound[i]))
-    fits[anchor[i]] = False
-    choices = np.flatnonzero(fits)
+  for i in left:  # users who overlap with nearly everyone
+    choices = _negatives_of(relevance, anchor[i], bound[i])
     if len(choices):
-      out[i] = rng.choice(choices)
+      out[i] = choices[rng.integers(len(choices))]
   return out
 
 
-def _is_negative(rel: np.ndarray, bound: np.ndarray) -> np.ndarray:
-  """Rel 0 where the bound is 0, else Rel below it."""
-  return np.where(bound > 0, rel < bound, rel == 0)
+def _are_negatives(relevance, anchor, drawn, bound) -> np.ndarray:
+  """[n] bool, whether each drawn user may be the negative of its anchor."""
+  bits = relevance.overlap[anchor, drawn // 8] >> (7 - drawn % 8)
+  fits = bits & 1 == 0
+  unsure = np.flatnonzero(~fits & (bound > 0) & (drawn != anchor))
+  rel = _pair_rel(relevance.lists, anchor[unsure], drawn[unsure])
+  fits[unsure] = rel < bound[unsure]
+  return fits
+
+
+def _negatives_of(relevance, anchor: int, bound: float) -> np.ndarray:
+  """All users who may be the negative of one anchor."""
+  if bound > 0:
+    rel = _jaccard(relevance.lists, np.array([anchor]))[0]
+    rel[anchor] = np.inf
+    return np.flatnonzero(rel < bound)
+  count = len(relevance.users)
+  return np.flatnonzero(
+    np.unpackbits(relevance.overlap[anchor], count=count) == 0
+  )
 
 
 def _nearest_samples(samples: Samples, users: np.ndarray) -> np.ndarray:

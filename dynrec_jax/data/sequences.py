@@ -57,7 +57,7 @@ def virtual_sequences(
     behaviours: what the interest is made of: the watches themselves (single
       network) or the tweets (cross network).
     sessions: the borders.
-    users: [n] train users; nothing of any other user is read.
+    users: [n] train users, in any order; nothing of any other user is read.
     horizon: 'all_after' l, 'next_session' only, or the 'next_k' watches.
     max_target_len: longest target; later watches are cut.
     next_count: k of 'next_k'.
@@ -72,6 +72,7 @@ def virtual_sequences(
     raise ValueError(
       f'seq.horizon is {horizon!r}; valid are {", ".join(HORIZONS)}'
     )
+  users = np.unique(users)
   session = np.tile(np.arange(1, sessions.count, dtype=np.int32), len(users))
   user = np.repeat(users.astype(np.int32), sessions.count - 1)
   samples = queries(watches, user, session, sessions)

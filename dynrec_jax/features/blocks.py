@@ -19,10 +19,10 @@ def unit_blocks(features: np.ndarray, widths: Sequence[int]) -> np.ndarray:
     [V, D], of the same dtype; a block of zeros stays.
 
   Raises:
-    ValueError: if the widths do not add up to D.
+    ValueError: if a width is not positive or they do not add up to D.
   """
   widths = tuple(widths) or (features.shape[1],)
-  if sum(widths) != features.shape[1]:
+  if min(widths) < 1 or sum(widths) != features.shape[1]:
     raise ValueError(
       f'features.visual_blocks is {widths}, {sum(widths)} in all; the visual '
       f'features have {features.shape[1]} numbers'
