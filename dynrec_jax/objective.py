@@ -79,9 +79,10 @@ def loss_terms(
   embedding = theta.embed(*features.take(batch.video_ids))
   mapped = theta.map_interests(batch.interests)
   table = jnp.concatenate([theta.map_videos(embedding.content), mapped])
-  states = packed_gru.gru_scan_packed(
+  states = packed_gru.gru_scan_packed_table(
     theta.gru,
-    table[batch.inputs],
+    table,
+    batch.inputs,
     batch.step_counts,
     row_count=batch.last.size,
     product_dtype=settings.product_dtype,

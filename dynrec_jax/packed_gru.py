@@ -51,21 +51,66 @@ def gru_scan_packed(
   Raises:
     ValueError: P is less than row_count.
   """
-  if xs.shape[0] < row_count:
-    raise ValueError(
-      f'{xs.shape[0]} packed inputs leave no room for {row_count} rows'
-    )
   dtype = product_dtype and jnp.dtype(product_dtype)
   real = jnp.arange(xs.shape[0]) < jnp.sum(step_counts)
-  xs = jnp.where(real[:, None], xs, 0)
-  kernels = jnp.split(params.input_kernel, 3, axis=-1)
-  gates = [product('pd,dh->ph', xs, kernel, dtype) for kernel in kernels]
-  if params.bias is not None:
-    biases = jnp.split(params.bias, 3)
-    gates = [g + b for g, b in zip(gates, biases, strict=True)]
+  gates = _input_gates(params, jnp.where(real[:, None], xs, 0), dtype)
   return _states(
     (dtype, row_count), params.recurrent_kernel, tuple(gates), step_counts
   )
+
+
+@typed
+def gru_scan_packed_table(
+  params: GRUParams,
+  table: Float[Array, 'M D'],
+  inputs: Int[Array, 'P'],
+  step_counts: Int[Array, 'T'],
+  *,
+  row_count: int,
+  product_dtype: DTypeLike | None = None,
+) -> Float[Array, 'P H']:
+  """`gru_scan_packed` of inputs that are rows of one table.
+
+  Paper: Eq. (5), h_0 = 0. If the table has fewer rows than there are inputs,
+  a row's input product is made once and gathered.
+
+  Args:
+    params: the weights.
+    table: what sequences may read, finite.
+    inputs: packed rows of the table, as `gru_scan_packed`'s `xs`.
+    step_counts: as there.
+    row_count: as there.
+    product_dtype: as there.
+
+  Returns:
+    As `gru_scan_packed`.
+
+  Raises:
+    ValueError: P is less than row_count.
+  """
+  if table.shape[0] >= inputs.shape[0]:
+    return gru_scan_packed(
+      params,
+      table[inputs],
+      step_counts,
+      row_count=row_count,
+      product_dtype=product_dtype,
+    )
+  dtype = product_dtype and jnp.dtype(product_dtype)
+  gates = tuple(gate[inputs] for gate in _input_gates(params, table, dtype))
+  return _states(
+    (dtype, row_count), params.recurrent_kernel, gates, step_counts
+  )
+
+
+def _input_gates(params, xs, dtype):
+  """U x of each gate with its bias, each [P, H]."""
+  kernels = jnp.split(params.input_kernel, 3, axis=-1)
+  gates = [product('pd,dh->ph', xs, kernel, dtype) for kernel in kernels]
+  if params.bias is None:
+    return gates
+  biases = jnp.split(params.bias, 3)
+  return [g + b for g, b in zip(gates, biases, strict=True)]
 
 
 def _tiers(row_count: int) -> list[int]:
@@ -104,6 +149,10 @@ def _starts(step_counts):
 def _forward(static, kernel, gates, step_counts):
   """Packed states, states before, and opened gates z, r, c."""
   dtype, row_count = static
+  if len(gates[0]) < row_count:
+    raise ValueError(
+      f'{len(gates[0])} packed inputs leave no room for {row_count} rows'
+    )
   kernels = recurrent_halves(kernel)
 
   def branch(size, operand):
