@@ -78,3 +78,69 @@ def greedy_decode(
     ids.append(choice)
     scores.append(score)
   return torch.stack(ids, dim=1), torch.stack(scores, dim=1)
+
+
+class FullModel(nn.Module):
+  """theta of the paper and Eq (9) on one batch, with padded rectangles."""
+
+  def __init__(self, theta: dict[str, np.ndarray]):
+    """Takes the weights of `dynrec_jax.model`."""
+    super().__init__()
+    names = ('visual', 'text', 'interest', 'video')
+    self.maps = nn.ParameterDict(
+      {
+        name: torch.tensor(np.asarray(theta[f'{name}_kernel']))
+        for name in names
+      }
+    )
+    size = theta['output_kernel'].shape[1]
+    self.gru = PaperGRU(size, size)
+    self.gru.load(*(np.asarray(x) for x in theta['gru'][:2]))
+    self.output = nn.Parameter(torch.tensor(np.asarray(theta['output_kernel'])))
+
+  def forward(
+    self, visual: torch.Tensor, text: torch.Tensor, batch: dict
+  ) -> torch.Tensor:
+    """Eq (9) without |theta|^2; `batch` is `as_tensors`'s."""
+    ids = batch['video_ids']
+    v = F.normalize(visual[ids] @ self.maps['visual'], dim=1)
+    t = F.normalize(text[ids] @ self.maps['text'], dim=1)
+    content = torch.cat([v, t], dim=1)
+    mapped = batch['interests'] @ self.maps['interest']
+    table = torch.cat([content @ self.maps['video'], mapped])
+    states = self.gru(table[batch['inputs']], batch['where'])
+    rec = coherence_loss(
+      states[batch['position_rows'], batch['position_steps']],
+      self.output,
+      batch['targets'],
+    )
+    weights = batch['history_weights']
+    pooled = (weights @ content) / weights.sum(dim=1, keepdim=True)
+    own = mapped[batch['interest_rows']]
+    distance = (own - pooled @ self.maps['video']).square().sum()
+    last = F.normalize(states[:, -1][batch['last_rows']], dim=2)
+    a, p, n = last
+    rel = F.relu(0.5 - (a * p).sum(1) + (a * n).sum(1))[
+      batch['relevance_where']
+    ].sum()
+    av, at = v[batch['anchors']], t[batch['anchors']]
+    near = (av * at).sum(1)
+    sem = F.relu(0.3 - near + (av * t[batch['negative_text']]).sum(1)).sum()
+    sem += F.relu(0.3 - near + (at * v[batch['negative_visual']]).sum(1)).sum()
+    return rec + 0.2 * sem + 0.4 * distance + 0.2 * rel
+
+
+def as_tensors(batch, rectangle: dict[str, np.ndarray]) -> dict:
+  """What `FullModel` reads, from a batch of one device."""
+  fields = {
+    'video_ids': batch.video_ids[0].astype(np.int64),
+    'interests': batch.interests[0],
+    'history_weights': batch.history_weights[0],
+    'interest_rows': batch.interest_rows[0].astype(np.int64),
+    'relevance_where': batch.relevance_where[0],
+    'anchors': batch.semantic_anchors[0].astype(np.int64),
+    'negative_visual': batch.semantic_negative_visual[0, :, 0].astype(np.int64),
+    'negative_text': batch.semantic_negative_text[0, :, 0].astype(np.int64),
+    **rectangle,
+  }
+  return {name: torch.tensor(value) for name, value in fields.items()}
