@@ -17,6 +17,8 @@ from dynrec_jax.typed import typed
 
 # Scores held at once if the caller names no chunk size: 16 MiB of float32.
 _SCORES_AT_ONCE = 1 << 22
+# A chunk's rows of the kernel are copied: this many stay in a core's reach.
+_CHUNK_VIDEOS = 2048
 # The id where no video is left.
 _NONE = -1
 
@@ -150,6 +152,8 @@ def _chunk_size(tables, state, k, chunk_size):
     raise ValueError(f'k is {k}, must be 1 or more')
   if chunk_size is None:
     chunk_size = max(1, _SCORES_AT_ONCE // max(1, state.shape[0]))
+    if chunk_size < tables.output_kernel.shape[0]:
+      chunk_size = min(chunk_size, _CHUNK_VIDEOS)
   if chunk_size < 1:
     raise ValueError(f'chunk_size is {chunk_size}, must be 1 or more')
   return min(chunk_size, tables.output_kernel.shape[0])
