@@ -210,7 +210,8 @@ def fit(
   Raises:
     NonFiniteLossError: names the steps; earlier checkpoints are kept.
   """
-  state, position = _resume(saver, state)
+  # From the first step on as the step gives it back: compiled once, not twice.
+  state, position = _resume(saver, parallel.replicate(state))
   per_epoch = batches.steps_per_epoch(data, spec)
   done = int(state.step)
   total = settings.max_epochs * per_epoch
