@@ -1,0 +1,33 @@
+"""What several test files share; made once per session."""
+
+import jax
+import pytest
+import worlds
+
+
+@pytest.fixture(scope='module')
+def quick_compile():
+  """For tests that compile much and compute little."""
+  jax.config.update('jax_disable_most_optimizations', True)
+  yield
+  jax.config.update('jax_disable_most_optimizations', False)
+
+
+@pytest.fixture(scope='session')
+def tiny_root(tmp_path_factory):
+  """Where the tiny study lies: `folder`, `cache` and `run`."""
+  root = tmp_path_factory.mktemp('tiny')
+  worlds.write_folder(root / 'folder')
+  return root
+
+
+@pytest.fixture(scope='session')
+def tiny_settings(tiny_root):
+  """Config values of the tiny study, by dotted key."""
+  return worlds.tiny_settings(tiny_root / 'folder', tiny_root)
+
+
+@pytest.fixture(scope='session')
+def study(tiny_settings):
+  """The tiny study, prepared, as the default config has it."""
+  return worlds.Study(worlds.tiny_config(tiny_settings))

@@ -1,0 +1,132 @@
+"""A tiny study for the tests of the loops: 60 users, 40 videos, one year.
+
+Four tastes of ten videos; users watch their own taste's videos for the most
+part, so that there are relevant and irrelevant pairs of users. Some videos
+have no image, some no text, one has neither.
+"""
+
+import csv
+import datetime
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from configs import default
+from dynrec_jax import experiment, parallel, prepare
+
+USERS, VIDEOS, TASTES = 60, 40, 4
+NO_VISUAL = (3, 17, 25)
+NO_TEXT = (8, 25)
+START = int(datetime.datetime(2023, 1, 1, tzinfo=datetime.UTC).timestamp())
+DAY = 86_400
+WORDS = [
+  ['apple', 'berry', 'cherry', 'dates', 'elder'],
+  ['fiddle', 'guitar', 'harp', 'kazoo', 'lute'],
+  ['maths', 'number', 'order', 'proof', 'query'],
+  ['river', 'stream', 'tide', 'water', 'yacht'],
+]
+
+
+def watches() -> list[tuple[int, int, int]]:
+  """(user, video, time) of everyone, users in order, times ascending."""
+  rng = np.random.default_rng(7)
+  rows = []
+  for user in range(USERS):
+    own = np.arange(10) + 10 * (user % TASTES)
+    seen = list(rng.permutation(own)[: 6 + user % 4])
+    if user % 5 == 0:
+      seen.append((seen[0] + 10) % VIDEOS)
+    days = np.sort(rng.choice(360, size=len(seen), replace=False))
+    rows += [
+      (user, int(video), START + int(day) * DAY + 3600 * (user % 24))
+      for video, day in zip(seen, days, strict=True)
+    ]
+  return rows
+
+
+def write_folder(folder: pathlib.Path) -> pathlib.Path:
+  """The study as a folder that the source `files` reads."""
+  folder.mkdir(parents=True, exist_ok=True)
+  rng = np.random.default_rng(11)
+  with open(folder / 'watches.csv', 'w', newline='') as file:
+    table = csv.writer(file)
+    table.writerow(['user', 'video', 'time'])
+    for user, video, time in watches():
+      table.writerow([f'u{user}', f'v{video}', time])
+  with open(folder / 'videos.csv', 'w', newline='') as file:
+    table = csv.writer(file)
+    table.writerow(['id', 'title', 'view_count'])
+    for video in range(VIDEOS):
+      words = rng.permutation(WORDS[video // 10])[:3]
+      title = '' if video in NO_TEXT else ' '.join(words)
+      table.writerow([f'v{video}', title, 1000 - 7 * video])
+  has = [v for v in range(VIDEOS) if v not in NO_VISUAL]
+  taste = np.eye(TASTES)[np.array(has) // 10].repeat(3, axis=1)
+  np.savez(
+    folder / 'visual.npz',
+    id=np.array([f'v{v}' for v in has]),
+    feature=(taste + rng.normal(0, 0.4, taste.shape)).astype(np.float32),
+  )
+  return folder
+
+
+def tiny_settings(folder: pathlib.Path, root: pathlib.Path) -> dict:
+  """Config values that make a study of the folder small, by dotted key."""
+  return {
+    'data.name': 'files',
+    'data.manual_dir': str(folder),
+    'data.data_dir': str(root / 'cache'),
+    'workdir': str(root / 'run'),
+    'filter.min_videos_per_user': 4,
+    'split.seeds': 1,
+    'seq.max_target_len': 6,
+    'text.size': 8,
+    'topics.count': 4,
+    'model.embed_size': 8,
+    'model.D_h': 8,
+    'sem.batch_size': 8,
+    'train.batch_size': 8,
+    'train.max_epochs': 2,
+    'train.patience': 5,
+    'train.log_every_steps': 1,
+    'opt.preset': 'practical',
+    'opt.learning_rate': 0.01,
+  }
+
+
+def tiny_config(settings: dict, **changes) -> ml_collections.ConfigDict:
+  """The default config with the settings, then `changes`, `__` for a dot."""
+  c = default.get_config()
+  changes = {key.replace('__', '.'): value for key, value in changes.items()}
+  c.update_from_flattened_dict(settings | changes)
+  return c
+
+
+class Study:
+  """A prepared study and everything that a training run is made of."""
+
+  def __init__(self, config, prepared=None, users=None):
+    self.config = config
+    self.prepared = prepared or prepare.prepare(config)
+    self.split = experiment.make_split(config, self.prepared, 0)
+    if users is not None:
+      self.split = self.split._replace(
+        users=self.split.users._replace(train=users)
+      )
+    self.model = experiment.make_model(config, self.prepared)
+    self.data = experiment.make_training_set(config, self.prepared, self.split)
+    self.spec = experiment.batch_spec(config, self.split)
+    self.settings = experiment.objective_settings(config)
+    self.features = parallel.replicate(self.prepared.features)
+
+
+def random_params(model, seed: int = 3):
+  """Parameters without a zero, biases among them."""
+  shapes = jax.eval_shape(lambda: model.init(jax.random.key(0))['params'])
+  rng = np.random.default_rng(seed)
+  return jax.tree.map(
+    lambda x: jnp.asarray(rng.normal(0, 0.5, x.shape), x.dtype), shapes
+  )
