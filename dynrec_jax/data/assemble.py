@@ -89,38 +89,37 @@ def _videos_of(share: Fields, video_count: int) -> np.ndarray:
   """The videos that occur, ascending."""
   inputs = share['inputs']
   _, history_video, _ = share['history']
-  return np.unique(
-    np.concatenate(
-      [
-        inputs[inputs < video_count],
-        history_video,
-        *(share[name].ravel() for name in _SEMANTIC),
-      ]
-    )
-  ).astype(np.int32)
+  occurs = np.zeros(video_count, bool)  # marks: a third of a sort's time
+  occurs[inputs[inputs < video_count]] = True
+  occurs[history_video] = True
+  for name in _SEMANTIC:
+    occurs[share[name]] = True
+  return np.flatnonzero(occurs).astype(np.int32)
 
 
 def _localise(
   share: Fields, table: np.ndarray, size: int, length: int, video_count: int
 ) -> Fields:
   """The share with table rows for catalogue ids."""
-  row, video, weights = share.pop('history')
+  row_of = np.zeros(video_count, np.int32)
+  row_of[table] = np.arange(len(table), dtype=np.int32)
+  anchor, video, weights = share.pop('history')
   shape = (len(share['sample_where']), size)
-  history = np.zeros(shape, np.float32)
-  np.add.at(history, (row, np.searchsorted(table, video)), weights)
+  history = np.bincount(
+    anchor * size + row_of[video], weights, minlength=shape[0] * size
+  )
   inputs = share['inputs']
   is_video = inputs < video_count
-  local = np.searchsorted(table, np.where(is_video, inputs, 0))
+  local = row_of[np.where(is_video, inputs, 0)]
   local = np.where(is_video, local, inputs - video_count + size)
   return share | {
     'video_ids': _pad(table, size),
     'inputs': _pad(local.astype(np.int32), length),
-    'history_weights': history,
-    'history_counts': np.bincount(row, minlength=shape[0]).astype(np.float32),
-    **{
-      name: np.searchsorted(table, share[name]).astype(np.int32)
-      for name in _SEMANTIC
-    },
+    'history_weights': history.reshape(shape).astype(np.float32),
+    'history_counts': np.bincount(anchor, minlength=shape[0]).astype(
+      np.float32
+    ),
+    **{name: row_of[share[name]] for name in _SEMANTIC},
   }
 
 
