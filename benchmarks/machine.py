@@ -1,6 +1,5 @@
 """The machine a benchmark ran on: what it is, how fast, and how to time it."""
 
-import ctypes
 import os
 import platform
 import time
@@ -30,28 +29,6 @@ def describe() -> dict[str, object]:
     'jax': jax.__version__,
     'load_before': os.getloadavg()[0],
   }
-
-
-def keep_freed_memory() -> bool:
-  """Lets glibc keep what is freed, for every library of this process.
-
-  A step's large temporaries are otherwise given back to the kernel and
-  zeroed page by page at the next step, up to 15 % of its time.
-
-  Returns:
-    Whether this C library knows the settings.
-  """
-  mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
-  if mallopt is None:
-    return False
-  trim_threshold, top_pad, mmap_max, arena_max = -1, -2, -4, -8
-  settings = (
-    (mmap_max, 0),
-    (trim_threshold, -1),
-    (arena_max, 1),
-    (top_pad, 1 << 28),
-  )
-  return all([mallopt(*setting) for setting in settings])
 
 
 def peak_products() -> dict[str, Callable[[], object]]:

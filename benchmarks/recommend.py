@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import machine
-from dynrec_jax import decode, gru
+from dynrec_jax import decode, gru, host_memory
 
 HIDDEN = 300
 KNOWN = 50
@@ -124,7 +124,7 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--json', type=Path, help='also writes the table here')
   path = parser.parse_args().json
-  kept = machine.keep_freed_memory()
+  kept = host_memory.keep_freed_memory()
   rows = [measure(*size) for size in SIZES]
   for row in rows:
     print(f'{row["videos"]:,} videos')

@@ -1,26 +1,37 @@
-"""Positions per second of training's core, the GRU and the softmax.
+"""Positions per second of training: the full step, and its core alone.
 
-python -m benchmarks.train [--json FILE]
+python -m benchmarks.train [--json FILE] [--rounds N]
 
-The paper's sizes: 64 samples with a positive and a negative partner each, all
-sequences 50 long, 6,814 videos, hidden 300.
+The paper's sizes: 64 samples with a positive and a negative partner each,
+6,814 videos with 8,192 visual and 300 text numbers, hidden 300, the paper's
+preset (SGD, sums). The full step is `train.make_train_step`'s, all four losses
+and the update, on a prepared batch; its operations are counted without padding.
+The core is the GRU over all sequences and the softmax over the anchors'.
 """
 
 import argparse
 import json
+import time
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import machine
-from dynrec_jax import gru, softmax
+from benchmarks import machine, problem
+from benchmarks.problem import HIDDEN, SAMPLES, STEPS, VIDEOS
+from dynrec_jax import (
+  gru,
+  host_memory,
+  losses,
+  objective,
+  packed_gru,
+  parallel,
+  softmax,
+  train,
+)
+from dynrec_jax.data import batches
 
-SAMPLES = 64
-STEPS = 50
-VIDEOS = 6_814
-HIDDEN = 300
 ROUNDS = 9
 
 
@@ -102,21 +113,21 @@ def check_core(own, peer) -> None:
 
 
 def measure_core(rounds: int) -> dict[str, float]:
-  """Own in float32 and bfloat16 against torch, alternately."""
-  problem = core_problem()
-  own, peer = own_core(problem), torch_core(problem)
+  """GRU and softmax, own in float32 and bfloat16 against torch, alternately."""
+  problem_ = core_problem()
+  own, peer = own_core(problem_), torch_core(problem_)
   check_core(own, peer)
   runs = {
     **machine.peak_products(),
     'own': own,
     'torch': peer,
-    'bfloat16': own_core(problem, jnp.bfloat16),
+    'bfloat16': own_core(problem_, jnp.bfloat16),
   }
   secs = machine.time_alternately(runs, rounds)
   peak = machine.peak_flops(secs)
   flops = sum(core_flops().values())
   return {
-    'peak_gflops': peak / 1e9,
+    'core_peak_gflops': peak / 1e9,
     'core_positions_per_sec': SAMPLES * STEPS / np.median(secs['own']),
     'core_ms': 1e3 * np.median(secs['own']),
     'torch_core_ms': 1e3 * np.median(secs['torch']),
@@ -126,17 +137,163 @@ def measure_core(rounds: int) -> dict[str, float]:
   }
 
 
+def own_step(data, features, batch, product_dtype=None):
+  """A run of the full step that goes on from its own last state."""
+  model, optimizer = problem.model(), problem.optimizer()
+  step = train.make_train_step(
+    model,
+    optimizer,
+    problem.settings(product_dtype),
+    reduction='sum',
+    populations=train.populations_of(data),
+  )
+  state = parallel.replicate(train.init_state(model, optimizer, 0))
+
+  def run():
+    nonlocal state
+    state, metrics = step(state, features, batch)
+    return jax.block_until_ready(metrics)['loss']
+
+  return run
+
+
+def torch_step(features, batch):
+  """The same step in PyTorch."""
+  import torch
+
+  from benchmarks import torch_peer
+
+  theta = train.init_state(problem.model(), problem.optimizer(), 0).params
+  model = torch_peer.FullModel(theta)
+  rule = torch.optim.SGD(model.parameters(), lr=1e-3, weight_decay=2e-4)
+  fields = torch_peer.as_tensors(batch, problem.rectangle(batch))
+  visual, text = torch.tensor(features.visual), torch.tensor(features.text)
+
+  def run():
+    rule.zero_grad()
+    loss = model(visual, text, fields)
+    loss.backward()
+    rule.step()
+    return loss.detach()
+
+  return run
+
+
+def check_step(own, peer) -> None:
+  """Stops unless both go through the same losses for three steps."""
+  for _ in range(3):
+    np.testing.assert_allclose(own(), peer(), rtol=1e-4)
+
+
+def measure_step(rounds: int, *, ragged: bool) -> dict[str, float]:
+  """The full step against the peak, torch and bfloat16 products."""
+  data = problem.training_set(ragged=ragged)
+  batch, frozen = problem.first_batch(data), problem.features()
+  features = parallel.replicate(objective.padded(frozen))
+  own, peer = own_step(data, features, batch), torch_step(frozen, batch)
+  check_step(own, peer)
+  runs = {**machine.peak_products(), 'own': own, 'torch': peer}
+  if not ragged:
+    runs['bfloat16'] = own_step(data, features, batch, jnp.bfloat16)
+    runs |= part_runs(features, batch)
+  secs = machine.time_alternately(runs, rounds)
+  peak = machine.peak_flops(secs)
+  flops = problem.step_flops(data, batch)
+  positions = int(batch.target_where.sum())
+  took = np.median(secs['own'])
+  report = {
+    'peak_gflops': peak / 1e9,
+    'gflop': sum(flops.values()) / 1e9,
+    'step_ms': 1e3 * took,
+    'torch_step_ms': 1e3 * np.median(secs['torch']),
+    'positions_per_sec': positions / took,
+    'fraction_of_peak': sum(flops.values()) / took / peak,
+    'ratio_vs_torch': machine.ratio(secs, 'torch', 'own'),
+  }
+  if ragged:
+    return {f'ragged_{name}': value for name, value in report.items()}
+  report['ratio_bfloat16'] = machine.ratio(secs, 'own', 'bfloat16')
+  left = took
+  for part in ('embedding', 'gru', 'softmax'):
+    ms = np.median(secs[part])
+    left -= ms
+    report[f'{part}_ms'] = 1e3 * ms
+    report[f'{part}_fraction_of_peak'] = flops[part] / ms / peak
+  report['rest_ms'] = 1e3 * left
+  return report | {'host_ms_per_batch': 1e3 * host_secs(data)}
+
+
+def part_runs(features, batch) -> dict:
+  """The step's three large parts alone, each with its gradients."""
+  share = batches.Batch(*(jnp.asarray(field[0]) for field in batch))
+  model = problem.model()
+  params = model.init(jax.random.key(0))['params']
+  table = jax.random.normal(
+    jax.random.key(1), (len(share.video_ids) + 3 * SAMPLES, HIDDEN)
+  )
+  states = jax.random.normal(jax.random.key(2), (SAMPLES * STEPS, HIDDEN))
+
+  def embedding(params):
+    theta = model.bind({'params': params})
+    embedded = theta.embed(*features.take(share.video_ids))
+    return jnp.sum(losses.unit(embedded.content))
+
+  def scan(params, table):
+    return jnp.sum(
+      packed_gru.gru_scan_packed_table(
+        params,
+        table,
+        share.inputs,
+        share.step_counts,
+        row_count=3 * SAMPLES,
+      )[: SAMPLES * STEPS]
+    )
+
+  def cost(states, kernel):
+    return softmax.fused_coherence_loss(
+      states, kernel, share.targets, where=share.target_where
+    )
+
+  def timed(function, argnums, *arguments):
+    run = jax.jit(jax.value_and_grad(function, argnums))
+    return lambda: jax.block_until_ready(run(*arguments))
+
+  kernels = {name: params[name] for name in ('visual_kernel', 'text_kernel')}
+  rest = {name: x for name, x in params.items() if name not in kernels}
+  return {
+    'embedding': timed(lambda own: embedding(own | rest), 0, kernels),
+    'gru': timed(scan, (0, 1), params['gru'], table),
+    'softmax': timed(cost, (0, 1), states, params['output_kernel']),
+  }
+
+
+def host_secs(data) -> float:
+  """Median time to make a batch on the host."""
+  stream = batches.batches(data, problem.spec(1))
+  next(stream)
+  taken = []
+  for _ in range(10):
+    start = time.perf_counter()
+    next(stream)
+    taken.append(time.perf_counter() - start)
+  return float(np.median(taken))
+
+
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--json', type=Path, help='also writes the table here')
-  path = parser.parse_args().json
-  kept = machine.keep_freed_memory()
+  parser.add_argument('--rounds', type=int, default=ROUNDS)
+  arguments = parser.parse_args()
+  kept = host_memory.keep_freed_memory()
   report = {**machine.describe(), 'keeps_freed_memory': kept}
-  report.update(measure_core(ROUNDS))
+  report |= measure_step(arguments.rounds, ragged=False)
+  report |= measure_step(arguments.rounds, ragged=True)
+  report |= measure_core(arguments.rounds)
   for name, value in report.items():
-    print(f'{name:24s} {value}')
-  if path is not None:
-    path.write_text(json.dumps(report, indent=2) + '\n')
+    shown = f'{value:,.3f}' if isinstance(value, float) else value
+    print(f'{name:28s} {shown}')
+  if arguments.json is not None:
+    arguments.json.write_text(json.dumps(report, indent=2) + '\n')
 
 
 if __name__ == '__main__':

@@ -15,6 +15,8 @@ from dynrec_jax import (
   check,
   checkpoint,
   experiment,
+  host_memory,
+  objective,
   parallel,
   recommend,
 )
@@ -50,6 +52,7 @@ def _quiet(record) -> bool:
 
 def run(config) -> None:
   """The whole job, for a checked config."""
+  host_memory.keep_freed_memory()
   jax.config.update(
     'jax_compilation_cache_dir',
     str(sources.data_root(config.data.data_dir or None) / 'xla'),
@@ -63,7 +66,7 @@ def run(config) -> None:
     for number in range(config.split.seeds)
   ]
   model = experiment.make_model(config, prepared)
-  features = parallel.replicate(prepared.features)
+  features = parallel.replicate(objective.padded(prepared.features))
   predictor = experiment.make_predictor(config, prepared, model, features)
   with checkpoint.StopRequest() as stop:
     for this in splits:

@@ -99,10 +99,13 @@ class DynamicRecommender(nn.Module):
     """Videos in the semantic space, v_e = T_v v and t_e = T_t t.
 
     Differs: a missing modality is a zero half, so the video enters through the
-    other one.
+    other one. Zero columns behind `visual_size` are allowed, see
+    `objective.padded`.
     """
     # The frozen features may be stored in half precision; products are not.
-    visual_embedding = visual.astype(jnp.float32) @ self.visual_kernel
+    extra = visual.shape[1] - self.visual_kernel.shape[0]
+    visual_kernel = jnp.pad(self.visual_kernel, ((0, extra), (0, 0)))
+    visual_embedding = visual.astype(jnp.float32) @ visual_kernel
     text_embedding = text.astype(jnp.float32) @ self.text_kernel
     halves = [
       jnp.where(has_visual[:, None], visual_embedding, 0),

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from dynrec_jax import interest, losses, packed_gru, softmax
@@ -31,6 +32,18 @@ class Features(NamedTuple):
   def take(self, video_ids: Array) -> 'Features':
     """The rows of the named videos."""
     return Features(*(column[video_ids] for column in self))
+
+
+def padded(features: Features) -> Features:
+  """Visual features with zero columns where their row stride is a bad one.
+
+  Rows a multiple of 4 KiB apart fall into the same cache sets: a product over
+  gathered rows of 8,192 float32 then takes a third longer.
+  """
+  visual = features.visual
+  if visual.shape[1] * visual.dtype.itemsize % 4096:
+    return features
+  return features._replace(visual=np.pad(visual, ((0, 0), (0, 16))))
 
 
 class ObjectiveSettings(NamedTuple):

@@ -21,7 +21,7 @@ LEVELS = (
   ),
   # 1 parts
   (
-    ('cache', 'data'),
+    ('cache', 'data', 'host_memory'),
     (
       'topics',
       'features',
