@@ -154,7 +154,7 @@ def make_train_step(
     metrics = {
       'loss': total,
       **{f'loss_{name}': value for name, value in terms._asdict().items()},
-      'gradient_norm': optax.global_norm(grads),
+      'gradient_norm': optax.tree.norm(grads),
       'interest_length': interest_length / counts.coherence,
     }
     return TrainState(state.step + 1, params, opt_state), metrics

@@ -1,0 +1,196 @@
+"""Lists of the model against a step-by-step run in NumPy (SPEC Sec 5)."""
+
+import dataclasses
+
+import numpy as np
+import plain_model
+import pytest
+import worlds
+
+from dynrec_jax import evaluate, experiment, objective, predict
+from dynrec_jax.data import sequences
+
+pytestmark = pytest.mark.usefixtures('quick_compile')
+K = 5
+LONG, SHORT = 9, 3  # sessions of 12
+MODES = {
+  'topic_only': {},
+  'topic_then_history': {'seq.max_target_len': 3, 'model.softmax_bias': True},
+  'session_chain': {
+    'interest.norm': 'count',
+    'model.embed_norm': 'loss_only',
+    'model.gru_bias': True,
+  },
+}
+
+
+@dataclasses.dataclass
+class Case:
+  """A study, a predictor with random parameters, and the same in NumPy."""
+
+  study: worlds.Study
+  predictor: predict.Predictor
+  params: dict
+  plain: plain_model.PlainModel
+
+  def lists(self, queries, *, mask=True, k=K):
+    known, where = queries.known_videos()
+    tables = self.predictor.fold(self.params)
+    return self.predictor.lists(
+      self.params, tables, queries, known, where & mask, k
+    )
+
+
+def make_case(study):
+  predictor = experiment.make_predictor(
+    study.config, study.prepared, study.model, study.features
+  )
+  params = worlds.random_params(study.model)
+  plain = plain_model.PlainModel(study, params)
+  return Case(study, predictor, params, plain)
+
+
+def make_queries(study, users, session, watches=None):
+  watches = watches or study.prepared.watches
+  users = np.asarray(users, np.int32)
+  samples = sequences.queries(watches, users, session, study.prepared.sessions)
+  return evaluate.Queries(samples, watches, watches)
+
+
+@pytest.fixture(scope='module', params=MODES)
+def case(request, tiny_settings, quick_compile):
+  del quick_compile
+  changes = MODES[request.param] | {'model.history_mode': request.param}
+  return make_case(worlds.Study(worlds.tiny_config(tiny_settings | changes)))
+
+
+@pytest.fixture(scope='module')
+def base(study, quick_compile):
+  del quick_compile
+  return make_case(study)
+
+
+def check_lists(case, users, session, found, *, k=K, **plain_settings):
+  ids, scores = found
+  for user, row, row_scores in zip(users, ids, scores, strict=True):
+    videos, log_p = case.plain.generate(user, session, k, **plain_settings)
+    assert row[: len(videos)].tolist() == videos
+    np.testing.assert_allclose(row_scores[: len(videos)], log_p, atol=2e-4)
+    np.testing.assert_array_equal(row[len(videos) :], -1)
+
+
+@pytest.mark.parametrize('session', [SHORT, LONG])
+def test_lists_equal_a_run_step_by_step(case, session):
+  users = range(worlds.USERS)
+  queries = make_queries(case.study, users, session)
+  assert queries.samples.history_count.max() > 3  # more than is read
+  found = case.lists(queries)
+  check_lists(case, users, session, found)
+  for user, row in enumerate(found[0]):
+    known = {v for _, v in case.plain.known(user, session)}
+    assert len(set(row)) == K
+    assert not known & set(row.tolist())
+
+
+def test_known_videos_may_be_allowed(base):
+  users = range(worlds.USERS)
+  found = base.lists(make_queries(base.study, users, LONG), mask=False)
+  check_lists(base, users, LONG, found, mask_known=False)
+  # Random parameters like some of them: the mask has an effect.
+  masked = base.lists(make_queries(base.study, users, LONG))
+  assert not np.array_equal(found[0], masked[0])
+
+
+def test_the_first_state_s_best(base, tiny_settings):
+  config = worlds.tiny_config(tiny_settings, decode__method='topk_first')
+  case = make_case(worlds.Study(config, base.study.prepared))
+  users = range(0, worlds.USERS, 2)
+  queries = make_queries(case.study, users, LONG)
+  found = case.lists(queries)
+  check_lists(case, users, LONG, found, feed=False)
+  assert not np.array_equal(found[0], base.lists(queries)[0])
+
+
+def test_lists_end_where_no_video_is_left(base):
+  users = [3, 4]
+  found = base.lists(make_queries(base.study, users, LONG), k=worlds.VIDEOS)
+  check_lists(base, users, LONG, found, k=worlds.VIDEOS)
+  assert np.all(found[0][:, -1] == -1)
+  assert np.all(np.isneginf(found[1][:, -1]))
+
+
+def edited(watches, borders, session):
+  """The histories with every watch from the session's end on replaced."""
+  later = watches.time >= borders[session]
+  rng = np.random.default_rng(0)
+  item = rng.integers(worlds.VIDEOS, size=len(later)).astype(np.int32)
+  return watches._replace(item=np.where(later, item, watches.item)), later
+
+
+def test_what_comes_after_is_not_read(case):
+  sessions = case.study.prepared.sessions
+  other, later = edited(case.study.prepared.watches, sessions.borders, SHORT)
+  assert later.any()
+  users = range(worlds.USERS)
+  want = case.lists(make_queries(case.study, users, SHORT))
+  found = case.lists(make_queries(case.study, users, SHORT, other))
+  np.testing.assert_array_equal(found[0], want[0])
+  np.testing.assert_array_equal(found[1], want[1])
+  # What comes before is.
+  found = case.lists(make_queries(case.study, users, LONG, other))
+  want = case.lists(make_queries(case.study, users, LONG))
+  assert not np.array_equal(found[0], want[0])
+
+
+def test_order_and_number_of_rows_do_not_matter(case):
+  """Neither within a block of rows, nor over its border."""
+  users = np.arange(worlds.USERS)
+  ids, scores = case.lists(make_queries(case.study, users, LONG))
+  many = np.random.default_rng(1).permutation(np.tile(users, 3))
+  many_ids, many_scores = case.lists(make_queries(case.study, many, LONG))
+  np.testing.assert_array_equal(many_ids, ids[many])
+  np.testing.assert_allclose(many_scores, scores[many], atol=1e-5)
+  one_ids, _ = case.lists(make_queries(case.study, [7], LONG))
+  np.testing.assert_array_equal(one_ids, ids[[7]])
+
+
+def test_a_recommender_gives_the_lists(base):
+  queries = make_queries(base.study, [1, 2, 3], LONG)
+  known, where = queries.known_videos()
+  ids = base.predictor.recommender(base.params)(queries, known, where, K)
+  np.testing.assert_array_equal(ids, base.lists(queries)[0])
+
+
+def test_a_user_without_any_watch_gets_a_list(base):
+  """u is 0, and so is h_1: all videos are equal, the first ones are taken."""
+  user = int(
+    np.argmax(
+      base.study.prepared.watches.time[base.study.prepared.watches.offsets[:-1]]
+    )
+  )
+  queries = make_queries(base.study, [user], 1)
+  assert queries.samples.history_count[0] == 0
+  ids, scores = base.lists(queries)
+  assert ids[0, 0] == 0
+  np.testing.assert_allclose(scores[0, 0], -np.log(worlds.VIDEOS), rtol=1e-5)
+  check_lists(base, [user], 1, (ids, scores))
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    ({'method': 'beam'}, "'beam'; valid are greedy_seq, topk_first"),
+    ({'history_mode': 'all'}, "'all'; valid are topic_only, "),
+  ],
+)
+def test_unknown_choices_are_errors(change, message, base):
+  study = base.study
+  settings = base.predictor.settings._replace(**change)
+  with pytest.raises(ValueError, match=message):
+    predict.Predictor(
+      study.model,
+      objective.Features(*study.prepared.features),
+      study.prepared.topics,
+      study.prepared.sessions,
+      settings,
+    )

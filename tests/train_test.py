@@ -1,0 +1,519 @@
+"""The training loop: updates, devices, resuming, stopping."""
+
+import functools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import worlds
+
+from dynrec_jax import (
+  checkpoint,
+  evaluate,
+  experiment,
+  objective,
+  parallel,
+  predict,
+  train,
+)
+from dynrec_jax.data import batches
+from dynrec_jax.losses import LossTerms, LossWeights
+
+pytestmark = pytest.mark.usefixtures('quick_compile')
+TERMS = [f'loss_{name}' for name in LossTerms._fields]
+LOOP = train.LoopSettings(
+  max_epochs=1, patience=3, save_every_steps=100, log_every_steps=1
+)
+
+
+@pytest.fixture(scope='module')
+def short_study(study):
+  """The same sizes, but so few users that an epoch has 4 steps."""
+  users = study.split.users.train[:3]
+  found = worlds.Study(study.config, study.prepared, users)
+  assert batches.steps_per_epoch(found.data, found.spec) == 4
+  assert found.data.sequence_len == study.data.sequence_len
+  return found
+
+
+@pytest.fixture(scope='module')
+def sgd(study, quick_compile):
+  """An optimiser and its compiled step."""
+  del quick_compile
+  optimizer = train.make_optimizer('sgd', learning_rate=0.3, weight_decay=0.002)
+  return optimizer, make_step(study, optimizer)
+
+
+def make_step(study, optimizer, **changes):
+  return train.make_train_step(
+    study.model,
+    optimizer,
+    study.settings._replace(**changes),
+    reduction='mean',
+    populations=train.populations_of(study.data),
+  )
+
+
+def fresh(study, optimizer):
+  return parallel.replicate(train.init_state(study.model, optimizer, seed=5))
+
+
+def run_steps(study, optimizer, step_fn, count, first=0):
+  """The state after `count` steps, and every step's metrics."""
+  state, seen = fresh(study, optimizer), []
+  stream = batches.batches(study.data, study.spec, first)
+  for _ in range(count):
+    state, metrics = step_fn(state, study.features, next(stream))
+    seen.append({name: float(value) for name, value in metrics.items()})
+  return state, seen
+
+
+def open_saver(directory, study):
+  return checkpoint.Checkpointer(
+    directory / 'checkpoints',
+    config=study.config.to_dict(),
+    must_match=('model',),
+  )
+
+
+def fit(step_fn, state, study, directory, settings=LOOP, **replace):
+  """train.fit with a validation that always finds the same."""
+  parts = {
+    'validate': lambda params: {'f_score': 0.25},
+    'stop_requested': lambda step: False,
+  } | replace
+  with open_saver(directory, study) as saver:
+    return train.fit(
+      step_fn,
+      state,
+      study.data,
+      study.spec,
+      study.features,
+      settings,
+      saver=saver,
+      log_dir=str(directory),
+      **parts,
+    )
+
+
+def records(directory, *, timed=False):
+  """What was logged, without what a clock says."""
+  lines = (directory / 'metrics.jsonl').read_text().splitlines()
+  drop = () if timed else ('time', 'train/examples_per_sec')
+  return [
+    {k: v for k, v in json.loads(line).items() if k not in drop}
+    for line in lines
+  ]
+
+
+def latest(directory, study, template):
+  with open_saver(directory, study) as saver:
+    return saver.restore_latest(template)
+
+
+def check_equal(a, b):
+  jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+class CountingStep:
+  """A step without a network: counts, and gives the losses it is told."""
+
+  def __init__(self, losses_by_step=None):
+    self.losses = losses_by_step or {}
+    self.calls = []
+
+  def __call__(self, state, features, batch):
+    del features, batch
+    step = int(state.step) + 1
+    self.calls.append(step)
+    return state.replace(step=state.step + 1), {
+      'loss': jnp.float32(self.losses.get(step, 1.0))
+    }
+
+
+def small_state():
+  return train.TrainState(jnp.zeros((), jnp.int32), {'x': jnp.ones(3)}, ())
+
+
+def test_a_step_of_sgd_is_the_paper_s(study, sgd):
+  """theta - lr (dL + 2 lambda_4 theta): |theta|^2 has no 1/2."""
+  optimizer, step_fn = sgd
+  batch = next(batches.batches(study.data, study.spec))
+  before = jax.tree.map(np.asarray, fresh(study, optimizer).params)
+  own = jax.tree.map(lambda x: jnp.asarray(x[0]), batch)
+  features = objective.Features(*map(jnp.asarray, study.prepared.features))
+  counts = objective.term_counts(own)
+
+  @jax.jit
+  def total(params):
+    terms, _ = objective.loss_terms(
+      study.model, params, features, own, study.settings
+    )
+    rec, sem, dist, rel = (t / n for t, n in zip(terms, counts, strict=True))
+    return rec + 0.2 * sem + 0.4 * dist + 0.2 * rel
+
+  loss, grads = jax.value_and_grad(total)(before)
+  state, metrics = step_fn(fresh(study, optimizer), study.features, batch)
+  want = jax.tree.map(lambda p, g: p - 0.3 * (g + 2 * 0.002 * p), before, grads)
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+    state.params,
+    want,
+  )
+  assert int(state.step) == 1
+  np.testing.assert_allclose(metrics['loss'], loss, rtol=1e-5)
+  np.testing.assert_allclose(
+    metrics['gradient_norm'], optax.tree.norm(grads), rtol=1e-5
+  )
+  parts = [float(metrics[name]) for name in TERMS]
+  np.testing.assert_allclose(
+    metrics['loss'], np.dot(parts, [1, 0.2, 0.4, 0.2]), rtol=1e-5
+  )
+
+
+def test_adam_sees_the_decay_too():
+  params = {'x': jnp.array([3.0, -2.0])}
+  optimizer = train.make_optimizer('adam', learning_rate=0.5, weight_decay=0.1)
+  updates, _ = optimizer.update(
+    {'x': jnp.array([-0.6, 0.1])}, optimizer.init(params), params
+  )
+  # Gradients -0.6 + 0.6 = 0 and 0.1 - 0.4 < 0; Adam's first step is its sign.
+  np.testing.assert_allclose(updates['x'], [0, 0.5], atol=1e-4)
+
+
+def test_unknown_optimizer_is_an_error():
+  with pytest.raises(ValueError, match=r"'lion'; valid are sgd, adam"):
+    train.make_optimizer('lion', learning_rate=1.0, weight_decay=0.0)
+
+
+ON_8_DEVICES = """
+import pathlib, sys
+sys.path.insert(0, sys.argv[1])
+import jax, numpy as np
+import train_test, worlds
+from dynrec_jax import parallel
+assert parallel.device_count() == 8
+jax.config.update('jax_disable_most_optimizations', True)
+train_test.save_run(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
+"""
+
+
+def save_run(root, path):
+  """20 steps in both ways of drawing negatives, into a file."""
+  out = {}
+  for negative in ('uniform', 'in_batch'):
+    settings = worlds.tiny_settings(root / 'folder', root)
+    config = worlds.tiny_config(settings, sem__negative=negative)
+    study = worlds.Study(config)
+    optimizer = train.make_optimizer(
+      'sgd', learning_rate=0.3, weight_decay=0.002
+    )
+    # From step 40 on: step 48 ends the epoch with 5 samples on 8 devices.
+    state, seen = run_steps(
+      study, optimizer, make_step(study, optimizer), 20, first=40
+    )
+    out |= {
+      f'{negative}/{jax.tree_util.keystr(path)}': leaf
+      for path, leaf in jax.tree_util.tree_leaves_with_path(state.params)
+    }
+    for name in seen[0]:
+      out[f'{negative}/{name}'] = np.array([row[name] for row in seen])
+  np.savez(path, **out)
+
+
+def test_8_devices_equal_one(tiny_root, tmp_path, study):
+  flags = '--xla_force_host_platform_device_count=8'
+  here = str(pathlib.Path(__file__).parent)
+  arguments = [here, str(tiny_root), str(tmp_path / '8.npz')]
+  eight = subprocess.Popen(
+    [sys.executable, '-c', ON_8_DEVICES, *arguments],
+    env=os.environ | {'XLA_FLAGS': flags, 'NPROC': '8'},
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  save_run(tiny_root, tmp_path / '1.npz')
+  _, errors = eight.communicate(timeout=300)
+  assert eight.returncode == 0, errors
+  one, eight = (np.load(tmp_path / name) for name in ('1.npz', '8.npz'))
+  assert set(one) == set(eight)
+  for name in one:
+    np.testing.assert_allclose(
+      one[name], eight[name], rtol=1e-5, atol=1e-5, err_msg=name
+    )
+  assert not np.allclose(one['uniform/loss'], one['in_batch/loss'], rtol=1e-3)
+  assert len(study.data.samples.user) % study.spec.batch_size == 5
+
+
+def test_2_and_2_steps_equal_4_bit_for_bit(short_study, sgd, tmp_path):
+  optimizer, step_fn = sgd
+  whole, parts = tmp_path / 'whole', tmp_path / 'parts'
+  run = functools.partial(fit, step_fn, study=short_study)
+  assert run(fresh(short_study, optimizer), directory=whole)
+  stopped = run(
+    fresh(short_study, optimizer),
+    directory=parts,
+    stop_requested=lambda step: step == 2,
+  )
+  assert stopped is False
+  template = fresh(short_study, optimizer)
+  found = latest(parts, short_study, template)
+  assert (found.step, found.position['epoch']) == (2, 0)
+  assert [r['step'] for r in records(parts)] == [1, 2]
+  assert run(fresh(short_study, optimizer), directory=parts)
+  a, b = (latest(d, short_study, template) for d in (whole, parts))
+  assert (a.step, a.position, a.score) == (4, b.position, 0.25)
+  check_equal(a.state, b.state)
+  assert records(whole) == records(parts)
+  assert not np.array_equal(
+    a.state.params['output_kernel'], template.params['output_kernel']
+  )
+
+
+def test_what_is_logged(short_study, sgd, tmp_path):
+  optimizer, step_fn = sgd
+  validate = lambda params: {'f_score': 0.5, 'recall': 0.75}  # noqa: E731
+  fit(
+    step_fn,
+    fresh(short_study, optimizer),
+    short_study,
+    tmp_path,
+    validate=validate,
+  )
+  found = records(tmp_path, timed=True)
+  steps, valid = found[:-1], found[-1]
+  _, seen = run_steps(short_study, optimizer, step_fn, 4)
+  assert [r['step'] for r in steps] == [1, 2, 3, 4]
+  for record, metrics in zip(steps, seen, strict=True):
+    assert set(TERMS) | {'loss', 'gradient_norm'} <= set(metrics)
+    for name, value in metrics.items():
+      assert record[f'train/{name}'] == value
+  for record in steps[1:]:
+    assert record['train/examples_per_sec'] > 0
+  assert valid['step'] == 4
+  assert (valid['valid/f_score'], valid['valid/recall']) == (0.5, 0.75)
+
+
+def test_the_step_is_compiled_once(short_study, sgd, tmp_path, caplog):
+  """Whatever devices the fresh state and the restored one lie on."""
+  optimizer, step_fn = sgd
+  run_steps(short_study, optimizer, step_fn, 1)
+  jax.config.update('jax_log_compiles', True)
+  try:
+    with caplog.at_level('WARNING'):
+      for stop in (2, None):
+        fit(
+          step_fn,
+          train.init_state(short_study.model, optimizer, seed=5),
+          short_study,
+          tmp_path,
+          stop_requested=lambda step, stop=stop: step == stop,
+        )
+  finally:
+    jax.config.update('jax_log_compiles', False)
+  compiled = [r.getMessage() for r in caplog.records]
+  assert not [m for m in compiled if 'Compiling step' in m]
+
+
+def test_half_precision_products_follow_float32(study, sgd):
+  """Every loss within 1 % over 30 steps; they fall by much more."""
+  optimizer, step_fn = sgd
+  half_fn = make_step(study, optimizer, product_dtype=jnp.bfloat16)
+  _, full = run_steps(study, optimizer, step_fn, 30)
+  _, half = run_steps(study, optimizer, half_fn, 30)
+  full, half = (np.array([m['loss'] for m in x]) for x in (full, half))
+  np.testing.assert_allclose(half, full, rtol=0.01)
+  assert not np.array_equal(half, full)
+  assert np.mean(full[-10:]) < 0.95 * np.mean(full[:10])
+
+
+def test_20_samples_are_learned_by_heart(tiny_settings, study):
+  """The coherence loss falls near 0; decoding gives the targets back."""
+  config = worlds.tiny_config(
+    tiny_settings,
+    model__D_h=32,
+    seq__max_target_len=4,
+    train__batch_size=20,
+    loss__weight_decay=0.0,
+  )
+  topics = np.random.default_rng(0).dirichlet(np.full(24, 0.1), worlds.VIDEOS)
+  prepared = study.prepared._replace(topics=topics.astype(np.float32))
+  few = worlds.Study(config, prepared)
+  # One sample of each user, with two watches known at least: of one alone, u
+  # is the same for all who began with that video.
+  every = few.data.samples
+  fits = np.flatnonzero((every.target_count == 4) & (every.history_count > 1))
+  full = fits[np.unique(every.user[fits], return_index=True)[1]][:20]
+  samples = few.data.samples.take(full)
+  data = few.data._replace(
+    samples=samples,
+    interest_rows=few.data.prefixes(full)[0],
+    relevance=None,
+  )
+  assert len(samples.user) == 20
+  optimizer = train.make_optimizer('adam', learning_rate=0.03, weight_decay=0.0)
+  step_fn = train.make_train_step(
+    few.model,
+    optimizer,
+    few.settings._replace(weights=LossWeights(0.2, 0.01, 0.0)),
+    reduction='mean',
+    populations=train.populations_of(data),
+  )
+  state, stream = fresh(few, optimizer), batches.batches(data, few.spec)
+  costs = []
+  for _ in range(500):
+    state, metrics = step_fn(state, few.features, next(stream))
+    costs.append(float(metrics['loss_coherence']))
+  chance = 4 * np.log(worlds.VIDEOS)
+  assert abs(costs[0] - chance) < 2
+  assert costs[-1] < 0.1
+  predictor = experiment.make_predictor(
+    config, prepared, few.model, few.features
+  )
+  queries = evaluate.Queries(samples, prepared.watches, prepared.behaviours)
+  known, where = queries.known_videos()
+  ids = predictor.recommender(state.params)(queries, known, where, 4)
+  targets = [
+    prepared.watches.item[start + count : start + count + 4]
+    for start, count in zip(
+      samples.watch_start, samples.history_count, strict=True
+    )
+  ]
+  np.testing.assert_array_equal(ids, targets)
+
+
+def scores_in_turn(values):
+  """A validation that finds one value after the other."""
+  left = iter(values)
+  return lambda params: {'f_score': next(left)}
+
+
+def test_training_stops_after_epochs_without_a_better_score(
+  short_study, tmp_path
+):
+  step = CountingStep()
+  scores = [0.1, 0.3, 0.3, 0.2, 0.9]  # equal is not better; 0.9 is not seen
+  settings = LOOP._replace(max_epochs=9, patience=2)
+  run = functools.partial(
+    fit, step, small_state(), short_study, tmp_path, settings
+  )
+  assert run(validate=scores_in_turn(scores))
+  assert step.calls == list(range(1, 17))
+  found = latest(tmp_path, short_study, small_state())
+  assert found.step == 16
+  assert found.position == {'epoch': 4, 'best_score': 0.3, 'best_epoch': 2}
+  with open_saver(tmp_path, short_study) as saver:
+    assert saver.best_step == 8
+  # The same again trains no more.
+  assert run(validate=scores_in_turn([]))
+  assert step.calls == list(range(1, 17))
+
+
+def test_training_stops_at_the_last_epoch(short_study, tmp_path):
+  step = CountingStep()
+  settings = LOOP._replace(max_epochs=2, patience=1)
+  assert fit(
+    step,
+    small_state(),
+    short_study,
+    tmp_path,
+    settings,
+    validate=scores_in_turn([0.0, 0.1]),
+  )
+  assert step.calls == list(range(1, 9))
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_a_loss_that_is_no_number_stops_the_run(value, short_study, tmp_path):
+  step = CountingStep({6: value})
+  settings = LOOP._replace(max_epochs=3, save_every_steps=5)
+  with pytest.raises(train.NonFiniteLossError, match=r'steps 6 and 6: loss='):
+    fit(step, small_state(), short_study, tmp_path, settings)
+  assert step.calls[-1] <= 7  # one step late at most
+  found = latest(tmp_path, short_study, small_state())
+  assert found.step == 5
+  assert found.position['epoch'] == 1
+
+
+def test_a_state_that_is_no_number_is_not_saved(short_study, tmp_path):
+  """Neither in an epoch, nor at its end, nor on request."""
+  for bad, stop in ((3, None), (4, None), (2, 2)):
+    directory = tmp_path / f'{bad}_{stop}'
+    settings = LOOP._replace(save_every_steps=3)
+    with pytest.raises(train.NonFiniteLossError):
+      fit(
+        CountingStep({bad: np.nan}),
+        small_state(),
+        short_study,
+        directory,
+        settings,
+        stop_requested=lambda step, stop=stop: step == stop,
+      )
+    found = latest(directory, short_study, small_state())
+    assert (found and found.step) == (3 if bad == 4 else None)
+
+
+def test_steps_in_an_epoch_are_saved(short_study, tmp_path):
+  def stop(step):
+    if step == 3:
+      raise KeyboardInterrupt
+    return False
+
+  settings = LOOP._replace(save_every_steps=3)
+  step = CountingStep()
+  with pytest.raises(KeyboardInterrupt):
+    fit(
+      step, small_state(), short_study, tmp_path, settings, stop_requested=stop
+    )
+  assert latest(tmp_path, short_study, small_state()).step == 3
+  # The next run goes on from there, and logs nothing twice.
+  assert fit(step, small_state(), short_study, tmp_path, settings)
+  assert step.calls == [1, 2, 3, 4]
+  assert [r['step'] for r in records(tmp_path)] == [1, 2, 3, 4, 4]
+  assert 'valid/f_score' in records(tmp_path)[-1]
+
+
+def test_a_request_before_the_first_step_saves_it(short_study, tmp_path):
+  step = CountingStep()
+  done = fit(
+    step,
+    small_state(),
+    short_study,
+    tmp_path,
+    stop_requested=lambda step: True,
+  )
+  assert done is False
+  assert step.calls == []
+  assert latest(tmp_path, short_study, small_state()).step == 0
+
+
+def test_position_and_its_end():
+  settings = LOOP._replace(max_epochs=5, patience=2)
+  ended = [
+    train.finished(train.Position(epoch, 0.1, best), settings)
+    for epoch, best in ((0, 0), (1, 1), (2, 1), (3, 1), (5, 5))
+  ]
+  assert ended == [False, False, False, True, True]
+
+
+def test_the_predictor_reads_half_a_run_s_state(study, sgd):
+  """Validation takes the step's own output, on the devices it lies on."""
+  optimizer, step_fn = sgd
+  state, _ = run_steps(study, optimizer, step_fn, 1)
+  predictor = experiment.make_predictor(
+    study.config, study.prepared, study.model, study.features
+  )
+  assert isinstance(predictor, predict.Predictor)
+  queries = experiment.make_queries(
+    study.prepared, study.split.users.valid, 0.75
+  )
+  scores = evaluate.evaluate(
+    predictor.recommender(state.params), queries, k=5, mask_history=True
+  )
+  assert 0 <= evaluate.summarise(scores)['f_score'] <= 1
