@@ -212,8 +212,17 @@ class TestMakeBatch:
     assert batch.positions.shape == batch.targets.shape == (1, 8 * MAX_LEN)
     assert batch.last.shape == (1, 3, 8)
     assert batch.semantic_negative_text.shape == (1, 12, 3)
-    # Behind the inputs there is room for one more step of all sequences.
-    assert batch.inputs.shape[1] >= batch.step_counts.sum() + 24
+
+  def test_room_for_one_more_step_of_all_sequences(self, monkeypatch):
+    monkeypatch.setattr(batches, '_SMALLEST', 4)  # hardly any padding
+    data = data_of()
+    room = []
+    for step in range(batches.steps_per_epoch(data, SPEC)):
+      epoch = batches.draw_epoch(data, SPEC, 0)
+      batch = batches.make_batch(data, SPEC, epoch, step)
+      room.append(batch.inputs.shape[1] - int(batch.step_counts.sum()))
+      assert not batch.inputs[0, batch.step_counts.sum() :].any()
+    assert 24 <= min(room) < 32
 
   def test_real_predictions_come_first(self):
     data = data_of()
