@@ -235,7 +235,7 @@ def _are_negatives(relevance, anchor, drawn, bound) -> np.ndarray:
   """[n] bool, whether each drawn user may be the negative of its anchor."""
   bits = relevance.overlap[anchor, drawn // 8] >> (7 - drawn % 8)
   fits = bits & 1 == 0
-  unsure = np.flatnonzero(~fits & (bound > 0) & (drawn != anchor))
+  unsure = np.flatnonzero(~fits & (bound > 0))  # the anchor's own Rel is 1
   rel = _pair_rel(relevance.lists, anchor[unsure], drawn[unsure])
   fits[unsure] = rel < bound[unsure]
   return fits
@@ -245,7 +245,6 @@ def _negatives_of(relevance, anchor: int, bound: float) -> np.ndarray:
   """All users who may be the negative of one anchor."""
   if bound > 0:
     rel = _jaccard(relevance.lists, np.array([anchor]))[0]
-    rel[anchor] = np.inf
     return np.flatnonzero(rel < bound)
   count = len(relevance.users)
   return np.flatnonzero(

@@ -1,0 +1,480 @@
+"""Batches taken apart again and compared with plain loops."""
+
+import collections
+import math
+
+import numpy as np
+import pytest
+import small_world
+from numpy.testing import assert_allclose, assert_array_equal
+
+from dynrec_jax.data import batches, inputs, sequences
+from dynrec_jax.data.batches import Batch, BatchSpec
+
+WORLD = small_world.make_world(video_count=65)
+USERS = np.setdiff1d(np.arange(25), [2, 12, 13, 24])
+V, MAX_LEN = 65, 6
+SPEC = BatchSpec(
+  batch_size=8,
+  device_count=1,
+  semantic_batch_size=12,
+  negative_count=3,
+  negative='zero_overlap',
+  seed=5,
+)
+CASES = [(m, 'events') for m in inputs.HISTORY_MODES] + [
+  ('topic_only', 'tweets'),
+  ('session_chain', 'tweets'),
+]
+
+
+def data_of(history_mode='topic_only', behaviours='events', **changed):
+  library = WORLD.watches if behaviours == 'events' else WORLD.behaviours
+  return small_world.make_training_set(
+    WORLD,
+    USERS,
+    behaviours=library,
+    history_mode=history_mode,
+    max_len=MAX_LEN,
+    **changed,
+  )
+
+
+def expected_of(behaviours='events'):
+  return small_world.expected_samples(
+    WORLD.events,
+    getattr(WORLD, behaviours),
+    WORLD.sessions.borders,
+    USERS,
+    'all_after',
+    MAX_LEN,
+  )
+
+
+def expected_sequence(sample, history_mode, behaviours='events'):
+  """All inputs: interests as vectors, videos as ints; and the prefix length."""
+  first = 1 if history_mode == 'session_chain' else sample.session
+  prefix = [
+    small_world.expected_interest(
+      getattr(WORLD, behaviours)[sample.user],
+      WORLD.topics,
+      WORLD.sessions.borders[session],
+      small_world.DECAY,
+      small_world.UNIT_SECS,
+      'sum_weights',
+    )
+    for session in range(first, sample.session + 1)
+  ]
+  if history_mode == 'topic_then_history':
+    prefix += [video for _, video in sample.history][-MAX_LEN:]
+  return prefix + sample.target[:-1], len(prefix)
+
+
+class Share:
+  """One device's part of a batch, unpacked."""
+
+  def __init__(self, batch: Batch, device: int):
+    self.batch = Batch(*(column[device] for column in batch))
+    counts = self.batch.step_counts
+    assert (np.diff(counts) <= 0).all()  # the longest stand first
+    starts = np.cumsum(counts) - counts
+    self.cell = {
+      int(starts[step]) + rank: (rank, step)
+      for step in range(len(counts))
+      for rank in range(counts[step])
+    }
+    self.sequences = collections.defaultdict(list)
+    for place in range(int(counts.sum())):
+      rank, step = self.cell[place]
+      assert len(self.sequences[rank]) == step
+      self.sequences[rank].append(self.value(self.batch.inputs[place]))
+
+  def value(self, token):
+    """A video's catalogue id or an interest."""
+    size = len(self.batch.video_ids)
+    if token < size:
+      return int(self.batch.video_ids[token])
+    return self.batch.interests[token - size]
+
+  def rank(self, role, anchor) -> int:
+    """The sequence of an anchor (0), positive (1) or negative (2)."""
+    rank, step = self.cell[int(self.batch.last[role, anchor])]
+    assert step == len(self.sequences[rank]) - 1
+    return rank
+
+  def predictions(self):
+    """{rank: [(step, target)]} in the order they stand in."""
+    found = collections.defaultdict(list)
+    where = self.batch.target_where
+    for place, target in zip(
+      self.batch.positions[where], self.batch.targets[where], strict=True
+    ):
+      rank, step = self.cell[int(place)]
+      found[rank].append((step, int(target)))
+    return found
+
+
+def assert_same_sequence(got, expected):
+  assert len(got) == len(expected)
+  for a, b in zip(got, expected, strict=True):
+    if isinstance(b, int):
+      assert a == b
+    else:
+      assert_allclose(a, b, rtol=2e-5, atol=1e-7)
+
+
+def expected_weights(sample):
+  """Eq (3)'s weight of every video of the catalogue."""
+  out = np.zeros(V)
+  end = WORLD.sessions.borders[sample.session]
+  for time, video in sample.history:
+    age = (end - time) / small_world.UNIT_SECS
+    out[video] += math.exp(-small_world.DECAY * age)
+  return out
+
+
+def catalogue_weights(share, anchor):
+  """The anchor's weights by catalogue id; padding must weigh nothing."""
+  out = np.zeros(V)
+  np.add.at(out, share.batch.video_ids, share.batch.history_weights[anchor])
+  return out
+
+
+class TestMakeBatch:
+  @pytest.mark.parametrize(('history_mode', 'behaviours'), CASES)
+  @pytest.mark.parametrize('device_count', [1, 4])
+  def test_against_a_loop(self, history_mode, behaviours, device_count):
+    data = data_of(history_mode, behaviours)
+    samples = expected_of(behaviours)
+    spec = SPEC._replace(device_count=device_count)
+    epoch = batches.draw_epoch(data, spec, 2)
+    partners = epoch.triplets
+    per_device = spec.batch_size // device_count
+    with_partners = 0
+    for step in range(batches.steps_per_epoch(data, spec)):
+      batch = batches.make_batch(data, spec, epoch, step)
+      for device in range(device_count):
+        share = Share(batch, device)
+        predictions = share.predictions()
+        sequence_count = 0
+        for b in range(per_device):
+          place = step * spec.batch_size + device * per_device + b
+          exists = place < len(samples)
+          assert share.batch.sample_where[b] == exists
+          if not exists:
+            assert not share.batch.relevance_where[b]
+            assert not share.batch.history_weights[b].any()
+            assert share.batch.history_counts[b] == 0
+            continue
+          index = epoch.order[place]
+          trio = [index, partners.positive[index], partners.negative[index]]
+          assert share.batch.relevance_where[b] == partners.where[index]
+          roles = 3 if partners.where[index] else 1
+          for role in range(roles):
+            expected, _ = expected_sequence(
+              samples[trio[role]], history_mode, behaviours
+            )
+            rank = share.rank(role, b)
+            assert_same_sequence(share.sequences[rank], expected)
+          sequence_count += roles
+          with_partners += roles == 3
+          sample = samples[index]
+          expected, prefix = expected_sequence(sample, history_mode, behaviours)
+          assert predictions.pop(share.rank(0, b)) == [
+            (prefix - 1 + j, video) for j, video in enumerate(sample.target)
+          ]
+          own = share.batch.interests[share.batch.interest_rows[b]]
+          at = prefix - 1 if history_mode == 'session_chain' else 0
+          assert_allclose(own, expected[at], rtol=2e-5, atol=1e-7)
+          assert share.batch.history_counts[b] == len(sample.history)
+          assert_allclose(
+            catalogue_weights(share, b), expected_weights(sample), rtol=1e-5
+          )
+        assert not predictions  # partners add no L_rec
+        assert sequence_count == len(share.sequences)
+    assert len(samples) / 2 < with_partners < len(samples)
+
+  def test_shapes_and_types(self):
+    data = data_of()
+    epoch = batches.draw_epoch(data, SPEC, 0)
+    batch = batches.make_batch(data, SPEC, epoch, 1)
+    floats = {'interests', 'history_weights', 'history_counts'}
+    for name, column in batch._asdict().items():
+      kind = np.int32
+      if name in floats:
+        kind = np.float32
+      elif name.endswith('where'):
+        kind = bool
+      assert column.dtype == kind, name
+      assert column.shape[0] == 1
+    assert batch.step_counts.shape == (1, data.sequence_len)
+    assert batch.interests.shape == (1, 24, 6)
+    assert batch.positions.shape == batch.targets.shape == (1, 8 * MAX_LEN)
+    assert batch.last.shape == (1, 3, 8)
+    assert batch.semantic_negative_text.shape == (1, 12, 3)
+
+  def test_room_for_one_more_step_of_all_sequences(self, monkeypatch):
+    monkeypatch.setattr(batches, '_SMALLEST', 4)  # hardly any padding
+    data = data_of()
+    room = []
+    for step in range(batches.steps_per_epoch(data, SPEC)):
+      epoch = batches.draw_epoch(data, SPEC, 0)
+      batch = batches.make_batch(data, SPEC, epoch, step)
+      room.append(batch.inputs.shape[1] - int(batch.step_counts.sum()))
+      assert not batch.inputs[0, batch.step_counts.sum() :].any()
+    assert 24 <= min(room) < 32
+
+  def test_real_predictions_come_first(self):
+    data = data_of()
+    epoch = batches.draw_epoch(data, SPEC, 0)
+    for step in range(batches.steps_per_epoch(data, SPEC)):
+      where = batches.make_batch(data, SPEC, epoch, step).target_where[0]
+      assert (np.diff(where.astype(int)) <= 0).all()
+
+  def test_the_table_holds_what_occurs_once_each(self):
+    data = data_of('topic_then_history')
+    epoch = batches.draw_epoch(data, SPEC, 0)
+    batch = Share(batches.make_batch(data, SPEC, epoch, 0), 0).batch
+    share = Share(batches.make_batch(data, SPEC, epoch, 0), 0)
+    occurs = {
+      v for s in share.sequences.values() for v in s if isinstance(v, int)
+    }
+    for b in range(8):
+      occurs |= set(np.flatnonzero(catalogue_weights(share, b)).tolist())
+    for column in (
+      batch.semantic_anchors,
+      batch.semantic_negative_visual,
+      batch.semantic_negative_text,
+    ):
+      occurs |= set(batch.video_ids[column].ravel().tolist())
+    count = len(occurs)
+    assert_array_equal(batch.video_ids[:count], sorted(occurs))
+    assert_array_equal(batch.video_ids[count:], 0)
+    assert not batch.history_weights[:, count:].any()
+
+  def test_semantic_rows_are_the_epochs(self):
+    data = data_of()
+    for device_count in (1, 4):
+      spec = SPEC._replace(device_count=device_count)
+      epoch = batches.draw_epoch(data, spec, 1)
+      batch = batches.make_batch(data, spec, epoch, 3)
+      for name, drawn in (
+        ('semantic_anchors', epoch.anchors),
+        ('semantic_negative_visual', epoch.negative_visual),
+        ('semantic_negative_text', epoch.negative_text),
+      ):
+        rows = getattr(batch, name)
+        got = [batch.video_ids[d][rows[d]] for d in range(device_count)]
+        assert_array_equal(np.concatenate(got), drawn[3])
+      assert_array_equal(batch.semantic_where, batch.semantic_pool_where)
+      assert_array_equal(batch.semantic_where.ravel(), epoch.anchor_where)
+
+  def test_in_batch_every_device_holds_all_and_counts_its_own(self):
+    # 9 videos for 12 rows: the last 3 do not exist.
+    data = data_of(paired_videos=np.arange(3, 12))
+    spec = SPEC._replace(device_count=4, negative_count=0)
+    epoch = batches.draw_epoch(data, spec, 0)
+    batch = batches.make_batch(data, spec, epoch, 2)
+    for d in range(4):
+      anchors = batch.video_ids[d][batch.semantic_anchors[d]]
+      assert_array_equal(anchors, epoch.anchors[2])
+      assert sorted(anchors[:9]) == list(range(3, 12))
+      assert_array_equal(batch.semantic_pool_where[d], np.arange(12) < 9)
+    assert batch.semantic_negative_visual.shape == (4, 12, 0)
+    assert_array_equal(batch.semantic_where.sum(axis=0), np.arange(12) < 9)
+    assert_array_equal(batch.semantic_where.sum(axis=1), [3, 3, 3, 0])
+
+  @pytest.mark.parametrize('paired', [[], [7]])
+  def test_fewer_than_two_paired_videos_give_no_anchor(self, paired):
+    data = data_of(paired_videos=paired)
+    for negative_count in (0, 3):
+      spec = SPEC._replace(negative_count=negative_count)
+      epoch = batches.draw_epoch(data, spec, 0)
+      batch = batches.make_batch(data, spec, epoch, 0)
+      assert not batch.semantic_where.any()
+      assert not batch.semantic_pool_where.any()
+      assert batch.semantic_anchors.shape == (1, 12)
+      assert batch.semantic_anchors.max() < batch.video_ids.shape[1]
+
+  def test_without_relevance_anchors_stand_alone(self):
+    data = data_of(with_relevance=False)
+    epoch = batches.draw_epoch(data, SPEC, 0)
+    batch = batches.make_batch(data, SPEC, epoch, 0)
+    assert not batch.relevance_where.any()
+    assert batch.sample_where.all()
+    assert len(Share(batch, 0).sequences) == 8
+
+  def test_longest_sequence_and_most_interests(self):
+    for mode in inputs.HISTORY_MODES:
+      data = data_of(mode)
+      sizes = [expected_sequence(s, mode)[0] for s in expected_of()]
+      assert data.sequence_len == max(map(len, sizes))
+      assert data.max_interest_count == (11 if mode == 'session_chain' else 1)
+
+
+class TestEpochs:
+  def test_every_sample_once_per_epoch(self):
+    data = data_of()
+    per_epoch = batches.steps_per_epoch(data, SPEC)
+    assert per_epoch == math.ceil(len(data.samples.user) / 8)
+    assert len(data.samples.user) % 8  # the last batch is not full
+    expected = collections.Counter(
+      (tuple(s.target), len(s.history)) for s in expected_of()
+    )
+    stream = batches.batches(data, SPEC)
+    for _ in range(2):
+      seen = collections.Counter()
+      for step in range(per_epoch):
+        share = Share(next(stream), 0)
+        found = share.predictions()
+        real = np.flatnonzero(share.batch.sample_where)
+        if step == per_epoch - 1:
+          assert_array_equal(real, np.arange(len(data.samples.user) % 8))
+        for b in real:
+          target = tuple(video for _, video in found[share.rank(0, b)])
+          seen[target, int(share.batch.history_counts[b])] += 1
+      assert seen == expected
+
+  def test_a_step_is_the_same_however_reached(self):
+    data = data_of()
+    per_epoch = batches.steps_per_epoch(data, SPEC)
+    stream = batches.batches(data, SPEC)
+    whole = [next(stream) for _ in range(2 * per_epoch + 3)]
+    for first in (0, 1, per_epoch - 1, per_epoch, 2 * per_epoch + 1):
+      resumed = batches.batches(data, SPEC, first)
+      for step in (first, first + 1):
+        got = next(resumed)
+        for a, b in zip(got, whole[step], strict=True):
+          assert_array_equal(a, b)
+
+  def test_draws_depend_on_seed_and_epoch_alone(self):
+    data = data_of()
+    draws = [
+      batches.draw_epoch(data, SPEC._replace(seed=seed), epoch)
+      for seed, epoch in ((5, 0), (5, 0), (5, 1), (6, 0))
+    ]
+    flat = [[*d[:1], *d.triplets[:2], *d[2:5]] for d in draws]
+    for column in range(6):
+      one, same, epoch, seed = (d[column] for d in flat)
+      assert_array_equal(one, same)
+      assert np.mean(one != epoch) > 0.1  # some rows are masked
+      assert np.mean(one != seed) > 0.1
+
+  def test_devices_hold_the_same_rows(self):
+    data = data_of('topic_then_history')
+
+    def content(device_count):
+      spec = SPEC._replace(device_count=device_count)
+      out = []
+      for step, batch in zip(
+        range(5), batches.batches(data, spec), strict=False
+      ):
+        for d in range(device_count):
+          share = Share(batch, d)
+          found = share.predictions()
+          for b in np.flatnonzero(share.batch.sample_where):
+            roles = range(3 if share.batch.relevance_where[b] else 1)
+            out.append(
+              (
+                step,
+                found[share.rank(0, b)],
+                [
+                  [np.asarray(v).tolist() for v in share.sequences[rank]]
+                  for rank in (share.rank(r, b) for r in roles)
+                ],
+                catalogue_weights(share, b).tolist(),
+              )
+            )
+      return out
+
+    one = content(1)
+    assert one == content(2) == content(4) == content(8)
+
+  def test_no_sample(self):
+    data = data_of(with_relevance=False)
+    data = data._replace(samples=data.samples.take(slice(0, 0)))
+    with pytest.raises(ValueError, match='nothing to train on'):
+      batches.steps_per_epoch(data, SPEC)
+    with pytest.raises(ValueError, match='nothing to train on'):
+      next(batches.batches(data, SPEC))
+
+  def test_next_session_targets(self):
+    data = data_of(horizon='next_session')
+    epoch = batches.draw_epoch(data, SPEC, 0)
+    row, target = sequences.targets_of(data.samples, data.watches)
+    share = Share(batches.make_batch(data, SPEC, epoch, 0), 0)
+    found = share.predictions()
+    for b in range(8):
+      own = target[row == epoch.order[b]].tolist()
+      assert [video for _, video in found[share.rank(0, b)]] == own
+
+
+class TestDrawSemantic:
+  VIDEOS = np.array([2, 3, 5, 7, 11, 13, 17], np.int32)
+
+  def draw(self, steps, rows, negative_count=2, seed=0, videos=VIDEOS):
+    return batches.draw_semantic(
+      videos, (steps, rows), negative_count, np.random.default_rng(seed)
+    )
+
+  def test_anchors_are_distinct_in_a_step_and_run_through_all(self):
+    anchors, *_, where = self.draw(300, 3)
+    assert where.all()
+    for pair in anchors.reshape(-1, 6):  # one order serves two steps
+      assert len(set(pair.tolist())) == 6
+    counts = collections.Counter(anchors.ravel().tolist())
+    assert set(counts) == set(self.VIDEOS.tolist())
+    # Each order leaves one of 7 out: 150 orders, 150 - 21.4, sd 4.3.
+    assert all(abs(c - 128.6) < 22 for c in counts.values())
+
+  def test_negatives_are_other_videos_uniformly(self):
+    anchors, visual, text, _ = self.draw(3000, 3)
+    assert visual.shape == text.shape == (3000, 3, 2)
+    for drawn in (visual, text):
+      assert (drawn != anchors[..., None]).all()
+      for anchor in self.VIDEOS:
+        counts = collections.Counter(drawn[anchors == anchor].ravel().tolist())
+        others = set(self.VIDEOS.tolist()) - {int(anchor)}
+        assert set(counts) == others
+        mean = sum(counts.values()) / 6
+        assert all(abs(c - mean) < 5 * math.sqrt(mean) for c in counts.values())
+    assert 0.7 < np.mean(visual != text) < 0.95  # 5 of 6
+
+  def test_fewer_videos_than_rows(self):
+    anchors, visual, _, where = self.draw(4, 9)
+    assert_array_equal(where, np.arange(9) < 7)
+    for row in anchors:
+      assert sorted(row[:7]) == self.VIDEOS.tolist()
+    assert (visual[:, :7] != anchors[:, :7, None]).all()
+
+  def test_two_videos_are_each_others_negatives(self):
+    anchors, visual, text, where = self.draw(5, 4, videos=self.VIDEOS[:2])
+    assert_array_equal(where, [True, True, False, False])
+    for drawn in (visual, text):
+      assert_array_equal(drawn[:, :2].sum(axis=-1) + anchors[:, :2] * 2, 10)
+
+  def test_types(self):
+    *ids, where = self.draw(2, 3)
+    assert [x.dtype for x in ids] == [np.int32] * 3
+    assert where.dtype == bool
+
+
+class TestBucketSize:
+  def test_sizes(self):
+    sizes = sorted({batches.bucket_size(n, 10**6) for n in range(2049)})
+    assert sizes == [
+      *[256, 320, 384, 448, 512, 640, 768, 896],
+      *[1024, 1280, 1536, 1792, 2048],
+    ]
+
+  def test_holds_the_count_with_little_padding(self):
+    for count in [0, 1, 256, 257, 512, 513, 6813, 10**6, *range(9000, 9100)]:
+      size = batches.bucket_size(count, 2 * 10**6)
+      assert size >= count
+      assert count <= 256 or size <= 1.25 * count
+
+  def test_the_limit_is_a_size(self):
+    assert batches.bucket_size(65, 65) == 65
+    assert batches.bucket_size(6000, 6144) == 6144
+    assert batches.bucket_size(6700, 6814) == 6814
+    assert batches.bucket_size(0, 0) == 1
