@@ -112,7 +112,9 @@ def _propose(key, concentration, counter, attempt):
 
 def _redraw(key, draws, concentration, counter, attempt):
   """Repeats the rejected draws until none is left; also the next attempt."""
-  rejected = lambda carry: jnp.isnan(carry[0]).any()
+
+  def rejected(carry):
+    return jnp.isnan(carry[0]).any()
 
   def all_again(carry):
     draws, attempt = carry

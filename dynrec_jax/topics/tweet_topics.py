@@ -44,7 +44,7 @@ def topic_word_share(counts: TopicCounts, hyper: Hyperparameters) -> float:
 def user_topic_probability(
   counts: TopicCounts, hyper: Hyperparameters
 ) -> np.ndarray:
-  """[U, K] float32 posterior mean of theta; uniform for a user without tweets."""
+  """[U, K] posterior mean of theta; uniform for a user without tweets."""
   n = counts.user_topic + np.float32(hyper.alpha)
   return n / n.sum(1, keepdims=True)
 
@@ -209,10 +209,12 @@ def _halves(corpus):
 
 @jax.jit
 def _sum_rows(table, words):
-  """Sums of table rows, chunk by chunk: [chunks, n, width] to [chunks, n, K]."""
+  """Sums of table rows, [chunks, n, width] to [chunks, n, K]."""
 
   def chunk(words):
-    add = lambda total, column: (total + table[column], None)
+    def add(total, column):
+      return total + table[column], None
+
     zero = jnp.zeros((words.shape[0], table.shape[1]), table.dtype)
     return lax.scan(add, zero, words.T)[0]
 
