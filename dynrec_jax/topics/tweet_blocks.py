@@ -146,9 +146,9 @@ def pack_tweets(corpus: TweetCorpus, *, block_size: int) -> PackedTweets:
   )
   place = np.empty(len(tweet), np.int64)
   place[order] = first_row
-  tokens_end = first_token[-1]
+  tokens_end = int(first_token[-1])
   tokens = np.full(
-    capacity(int(tokens_end), smallest=4096), word_capacity - 1, np.int32
+    capacity(tokens_end, smallest=128 * block_size), word_capacity - 1, np.int32
   )
   at = _token_places(
     place, lengths[tweet], first_block, first_token, widths, block_size

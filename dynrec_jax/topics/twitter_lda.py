@@ -97,8 +97,9 @@ def fit_tweets(
   """Assigns a topic to every tweet, given the statistics of earlier ones.
 
   Paper: Sec. 3.2 uses the model; its sampler and schedule are not given.
-  Without earlier tweets the start is a random assignment, else the first draw
-  of the parameters comes from what the earlier tweets say.
+  Without earlier tweets the start is a random assignment, and the first half
+  of the sweeps anneals it; else the first draw of the parameters comes from
+  what the earlier tweets say, and every sweep is an exact one.
 
   Args:
     corpus: tweets to assign, all at once.
@@ -116,11 +117,16 @@ def fit_tweets(
     background) are one draw given the frozen topics.
 
   Raises:
-    ValueError: a word or user id outside the prior's tables, or fewer sweeps
-      than draws to take the mode of.
+    ValueError: a word or user id outside the prior's tables, a key of another
+      kind, or fewer sweeps than draws to take the mode of.
   """
   word_count, user_count = len(prior.background), len(prior.user_topic)
   check_corpus(corpus, word_count=word_count, user_count=user_count)
+  if jax.random.key_data(key).shape != (2,):
+    raise ValueError(
+      "key must be of jax.random.key(seed, impl='threefry2x32'); got "
+      f'{jax.random.key_impl(key)}'
+    )
   if not 1 <= mode_count <= sweep_count:
     raise ValueError(
       f'mode_count {mode_count} must be in [1, sweep_count={sweep_count}]'

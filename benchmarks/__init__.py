@@ -1,0 +1,1 @@
+"""Speed measurements; none of them is a test."""
