@@ -107,6 +107,9 @@ def collapsed_counts(corpus, hyper, *, words, users, sweeps, seed):
   return TopicCounts(*(x.astype(np.float32) for x in (n_kw.T, n_bw, n_uk)))
 
 
+draw = jax.jit(log_gamma_draws)
+
+
 class GammaTest(parameterized.TestCase):
   def test_threefry_is_the_library_function(self):
     counter = np.arange(3, 40, dtype=np.uint32)
@@ -119,7 +122,7 @@ class GammaTest(parameterized.TestCase):
   def test_draws_follow_the_gamma_law(self, shape):
     # One size for all shapes, above the size where rejects are compacted.
     n = 40_000
-    logs = log_gamma_draws(key(1), jnp.full(n, shape, jnp.float32))
+    logs = draw(key(1), jnp.full(n, shape, jnp.float32))
     logs = np.asarray(logs, np.float64)
     # P(G < g) ~ g^a / Gamma(1 + a) for g -> 0, where exp(logs) underflows.
     tail = np.exp(shape * np.minimum(logs, 0) - lgamma(1 + shape))
@@ -129,13 +132,13 @@ class GammaTest(parameterized.TestCase):
 
   def test_neighbours_are_uncorrelated(self):
     shape = jnp.tile(jnp.array([0.5, 2.0], jnp.float32), 20_000)
-    g = np.exp(np.asarray(log_gamma_draws(key(2), shape))).reshape(-1, 2)
+    g = np.exp(np.asarray(draw(key(2), shape))).reshape(-1, 2)
     self.assertLess(abs(np.corrcoef(g.T)[0, 1]), 0.03)  # 4 sd are 0.028
 
   def test_zero_concentration_gives_zero(self):
-    shape = jnp.array([0.0, 1.0, 0.0], jnp.float32)
-    logs = log_gamma_draws(key(3), shape)
-    np.testing.assert_array_equal(np.isneginf(logs), [True, False, True])
+    shape = jnp.ones(40_000, jnp.float32).at[::3].set(0)
+    logs = draw(key(3), shape)
+    np.testing.assert_array_equal(np.isneginf(logs), shape == 0)
 
 
 class BlocksTest(parameterized.TestCase):
@@ -153,6 +156,7 @@ class BlocksTest(parameterized.TestCase):
           column = piece[:, lane]
           real = column[column < packed.word_capacity - 1]
           found[2 * b + lane] = (packed.word[real], blocks.user[b, lane])
+    self.assertEqual(packed.widths[-1], 64)  # for the longest, of 40
     np.testing.assert_array_equal(packed.tweet, [1, 2, 3, 4, 5, 6, 8])
     for tweet, slot in zip(packed.tweet, packed.slot, strict=True):
       words, user = found.pop(slot)
@@ -194,7 +198,7 @@ class SweepTest(parameterized.TestCase):
 
     def chain(k):
       return blocked_gibbs.run_sweeps(
-        k, start, packed.blocks, 25, False, widths=packed.widths, mode_count=1
+        k, start, packed.blocks, 25, False, widths=(4,), mode_count=1
       )
 
     chains = 4000
@@ -245,7 +249,7 @@ class SweepTest(parameterized.TestCase):
       np.array([[5e5, 1e6], [0, 0]]),
     )
     like = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), like)
-    tables = blocked_gibbs.draw_tables(key(0), like)
+    tables = jax.jit(blocked_gibbs.draw_tables)(key(0), like)
     total = np.asarray(like.topic_word).sum(0) + 1000
     topic = 0.75 * np.asarray(like.topic_word)[:3] / total
     plain = np.asarray(like.background)[:3]
@@ -325,7 +329,7 @@ class FitTest(parameterized.TestCase):
       self.assertGreater(matched_cosine(self.phi, estimate).min(), 0.8)
 
   def test_perplexity_is_that_of_the_collapsed_sampler(self):
-    small = select_tweets(self.train, np.arange(600))
+    small = select_tweets(self.train, np.arange(500))
     blocked = [
       perplexity(self.test, self.fit(small, seed).counts, self.hyper)
       for seed in range(4)
@@ -334,13 +338,13 @@ class FitTest(parameterized.TestCase):
       perplexity(
         self.test,
         collapsed_counts(
-          small, self.hyper, words=300, users=30, sweeps=40, seed=seed
+          small, self.hyper, words=300, users=30, sweeps=30, seed=seed
         ),
         self.hyper,
       )
       for seed in range(3)
     ]
-    # About 199 and 206 here; both scatter by 7 from seed to seed.
+    # About 210 and 220 here, scattering by 9 and 3 from seed to seed.
     spread = max(np.std(blocked, ddof=1), np.std(collapsed, ddof=1))
     self.assertLess(abs(np.mean(blocked) - np.mean(collapsed)), 2 * spread)
     self.assertLess(spread, 0.06 * np.mean(collapsed))
@@ -427,11 +431,6 @@ class DegenerateTest(parameterized.TestCase):
       fit = self.fit(corpus)
       self.assertTrue((fit.topic == NO_TOPIC).all())
       self.assertEqual(sum(table.sum() for table in fit.counts), 0)
-
-  def test_tweet_longer_than_the_widest_block(self):
-    fit = self.fit(corpus_of([np.arange(50), [3]], [0, 1]))
-    total = fit.counts.topic_word.sum() + fit.counts.background.sum()
-    self.assertEqual(total, 51)
 
   @parameterized.named_parameters(
     ('word', [[50]], [0], 'word id 50'),
