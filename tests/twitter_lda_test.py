@@ -211,6 +211,28 @@ class SweepTest(parameterized.TestCase):
     self.assertLess(0.5 * abs(share - exact_z).sum(), 0.04)
     self.assertLess(0.5 * abs(words_share - exact_topic_words).sum(), 0.035)
 
+  def test_prior_lumps_the_words_that_do_not_occur(self):
+    prior = TopicCounts(
+      np.array([[2, 0], [0, 1], [1, 1], [1, 5], [7, 0]], np.float32),
+      np.array([1, 0, 4, 1, 6], np.float32),
+      np.array([[1, 0], [0, 2], [3, 4]], np.float32),
+    )
+    packed = pack_tweets(corpus_of([[3], [1, 1]], [2, 0]), block_size=2)
+    hyper = Hyperparameters(2, 0.5, 0.25, 3.0)
+    c = prior_concentration(prior, hyper, packed)
+    expected = {  # words 1 and 3 occur, words 0, 2 and 4 do not
+      'topic_word': [[0.25, 1.25], [1.25, 5.25]],
+      'topic_rest': [2 + 1 + 7 + 0.75, 0 + 1 + 0 + 0.75],
+      'background': [0.25, 1.25],
+      'background_rest': [1 + 4 + 6 + 0.75],
+      'switch': [18 + 3, 12 + 3],
+      'user_topic': [[1.5, 0.5], [3.5, 4.5]],
+    }
+    for name, value in expected.items():
+      got = np.asarray(getattr(c, name))
+      np.testing.assert_array_equal(got[: len(value)], value)
+      self.assertFalse(got[len(value) :].any())  # padding
+
   def test_topic_draw_equals_float64_inverse_even_where_products_underflow(
     self,
   ):
