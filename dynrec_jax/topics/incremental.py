@@ -1,0 +1,228 @@
+"""TwitterLDA day by day: a tweet's topic never depends on a later day.
+
+The first days are fitted together; after that each day is fitted alone, with
+the statistics of the earlier days as its prior, and its topics are frozen.
+"""
+
+import os
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from dynrec_jax.topics.topic_state import (
+  TopicState,
+  restore_state,
+  save_state,
+  source_digest,
+)
+from dynrec_jax.topics.tweet_blocks import (
+  NO_TOPIC,
+  TweetCorpus,
+  check_corpus,
+  select_tweets,
+)
+from dynrec_jax.topics.twitter_lda import (
+  Hyperparameters,
+  TopicCounts,
+  empty_counts,
+  fit_tweets,
+)
+
+# Tweets a block: a day fills few blocks, so small ones waste less.
+_DAY_BLOCK = 256
+_FIRST_BLOCK = 512
+
+
+class Schedule(NamedTuple):
+  """When and how hard tweets are fitted.
+
+  Attributes:
+    first_days: days fitted together at the start.
+    first_sweeps: sweeps over them.
+    day_sweeps: sweeps over each later day.
+    mode_count: last draws of which a frozen topic is the mode.
+    retention: kappa in (0, 1], the share of all earlier statistics that each
+      new day keeps; 1 forgets nothing.
+  """
+
+  first_days: int
+  first_sweeps: int
+  day_sweeps: int
+  mode_count: int
+  retention: float
+
+
+# The paper gives no schedule; this is the project's.
+DAILY = Schedule(
+  first_days=30, first_sweeps=100, day_sweeps=20, mode_count=10, retention=1.0
+)
+
+
+class StreamResult(NamedTuple):
+  """What a run over several days gives.
+
+  Attributes:
+    topic: [n] int16 per tweet; NO_TOPIC for a tweet without words and for days
+      not yet fitted.
+    state: after the last day fitted.
+  """
+
+  topic: np.ndarray
+  state: TopicState
+
+
+def initial_state(
+  hyper: Hyperparameters, *, word_count: int, user_count: int
+) -> TopicState:
+  """The state before the first day."""
+  counts = empty_counts(hyper, word_count=word_count, user_count=user_count)
+  return TopicState(0, counts)
+
+
+def add_days(
+  state: TopicState,
+  tweets: TweetCorpus,
+  hyper: Hyperparameters,
+  schedule: Schedule,
+  *,
+  seed: int,
+) -> tuple[TopicState, np.ndarray]:
+  """Fits the next day, or the first days together, and freezes its topics.
+
+  Args:
+    state: after the days before; it is left as it is.
+    tweets: all tweets of day `state.next_day`, or of days 0 ..
+      `schedule.first_days` - 1 if the state is new. May be empty.
+    hyper: sizes and prior strengths.
+    schedule: sweeps and forgetting.
+    seed: of all draws; the draws of a day depend on (seed, day) alone.
+
+  Returns:
+    The state after these days, and [n] int16 topics.
+
+  Raises:
+    ValueError: a tweet of another day, or an id outside the state's tables.
+  """
+  _check_schedule(schedule)
+  first, end = state.next_day, _next_end(state, schedule)
+  outside = (tweets.day < first) | (tweets.day >= end)
+  if outside.any():
+    row = int(outside.argmax())
+    raise ValueError(
+      f'tweet {row} is of day {tweets.day[row]}; the next days to fit are '
+      f'{first} to {end - 1}'
+    )
+  kept = TopicCounts(
+    *(table * np.float32(schedule.retention) for table in state.counts)
+  )
+  fit = fit_tweets(
+    tweets,
+    kept,
+    hyper,
+    key=jax.random.fold_in(jax.random.key(seed, impl='threefry2x32'), first),
+    sweep_count=schedule.day_sweeps if first else schedule.first_sweeps,
+    mode_count=schedule.mode_count,
+    block_size=_DAY_BLOCK if first else _FIRST_BLOCK,
+  )
+  for total, added in zip(kept, fit.counts, strict=True):
+    total += added
+  return TopicState(end, kept), fit.topic
+
+
+def fit_stream(
+  corpus: TweetCorpus,
+  hyper: Hyperparameters,
+  schedule: Schedule,
+  *,
+  word_count: int,
+  user_count: int,
+  seed: int,
+  last_day: int | None = None,
+  checkpoint: str | None = None,
+  save_every_days: int = 30,
+) -> StreamResult:
+  """Fits a corpus in order of days, resuming from a checkpoint if there is one.
+
+  Leaks: the corpus must hold no tweet that may not be known, such as a test
+  user's after the end of the history, and the vocabulary must come from such
+  tweets alone (SPEC A40). The first days see each other; later days see only
+  earlier ones.
+
+  Args:
+    corpus: tweets in any order; day 0 is the start of the data.
+    hyper: sizes and prior strengths.
+    schedule: sweeps and forgetting.
+    word_count: V.
+    user_count: U; users may have no tweets.
+    seed: of all draws.
+    last_day: stop after this day; None for the last in the corpus. The first
+      days are always fitted together.
+    checkpoint: an .npz file, read at the start if it exists and written every
+      `save_every_days` and at the end.
+    save_every_days: days between writes.
+
+  Returns:
+    Topics of the tweets up to the last day, and the state.
+
+  Raises:
+    ValueError: the corpus breaks its format, or the checkpoint belongs to
+      other tweets or settings.
+  """
+  check_corpus(corpus, word_count=word_count, user_count=user_count)
+  last = int(corpus.day.max(initial=-1)) if last_day is None else last_day
+  order = np.argsort(corpus.day, kind='stable')
+  days = corpus.day[order]
+  settings = repr((tuple(hyper), tuple(schedule), word_count, user_count, seed))
+  state = initial_state(hyper, word_count=word_count, user_count=user_count)
+  topic = np.full(len(order), NO_TOPIC, np.int16)  # in order of days
+  if checkpoint is not None and os.path.exists(checkpoint):
+    state, known = _resume(checkpoint, settings, corpus, order)
+    topic[: len(known)] = known
+  unsaved = 0
+  while state.next_day <= last:
+    first, end = state.next_day, _next_end(state, schedule)
+    low, high = np.searchsorted(days, [first, end])
+    tweets = select_tweets(corpus, order[low:high])
+    state, topic[low:high] = add_days(state, tweets, hyper, schedule, seed=seed)
+    unsaved += end - first
+    if checkpoint is not None and (
+      unsaved >= save_every_days or state.next_day > last
+    ):
+      digest = source_digest(settings, select_tweets(corpus, order[:high]))
+      save_state(checkpoint, state, topic[:high], digest)
+      unsaved = 0
+  out = np.full_like(topic, NO_TOPIC)
+  out[order] = topic
+  return StreamResult(out, state)
+
+
+def _next_end(state, schedule):
+  """The day after those that the next step fits."""
+  return state.next_day + 1 if state.next_day else schedule.first_days
+
+
+def _resume(path, settings, corpus, order):
+  """The state and topics of a checkpoint, if it is of these tweets."""
+  state, topic, source = restore_state(path)
+  done = int((corpus.day < state.next_day).sum())
+  if source != source_digest(settings, select_tweets(corpus, order[:done])):
+    raise ValueError(
+      f'{path} was made from other tweets before day {state.next_day} or with '
+      f'other settings than {settings}; delete it to start anew'
+    )
+  return state, topic
+
+
+def _check_schedule(schedule):
+  """Raises a ValueError for a schedule that cannot be."""
+  if not 0 < schedule.retention <= 1:
+    raise ValueError(f'retention {schedule.retention} is not in (0, 1]')
+  if schedule.first_days < 1:
+    raise ValueError(f'first_days {schedule.first_days} must be at least 1')
+  sweeps = min(schedule.first_sweeps, schedule.day_sweeps)
+  if not 1 <= schedule.mode_count <= sweeps:
+    raise ValueError(
+      f'mode_count {schedule.mode_count} must be in [1, {sweeps}], the fewer '
+      'of first_sweeps and day_sweeps'
+    )

@@ -1,0 +1,89 @@
+"""What daily TwitterLDA carries from day to day, and its file."""
+
+import hashlib
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from dynrec_jax.topics.tweet_blocks import TweetCorpus
+from dynrec_jax.topics.twitter_lda import TopicCounts
+
+
+class TopicState(NamedTuple):
+  """All that the next day needs.
+
+  Attributes:
+    next_day: the first day not yet fitted.
+    counts: statistics of the days before it.
+  """
+
+  next_day: int
+  counts: TopicCounts
+
+
+def save_state(
+  path: str, state: TopicState, topic: np.ndarray, digest: str
+) -> None:
+  """Writes a checkpoint; a crash leaves the old file or the new one, whole.
+
+  Args:
+    path: an .npz file.
+    state: after the last day fitted.
+    topic: [n] frozen topics of all tweets before `state.next_day`.
+    digest: of the tweets and settings they come from.
+  """
+  part = f'{path}.part'
+  arrays = {**state.counts._asdict(), 'topic': topic}
+  with open(part, 'wb') as f:
+    np.savez(
+      f,
+      **arrays,
+      next_day=np.int64(state.next_day),
+      source=np.array(digest),
+      content=np.array(_content_digest(state.next_day, arrays)),
+    )
+    f.flush()
+    os.fsync(f.fileno())
+  os.replace(part, path)
+
+
+def restore_state(path: str) -> tuple[TopicState, np.ndarray, str]:
+  """Reads a checkpoint back: the state, the frozen topics, the digest.
+
+  Raises:
+    ValueError: the file is not a whole checkpoint.
+  """
+  try:
+    with np.load(path, allow_pickle=False) as f:
+      arrays = {name: f[name] for name in (*TopicCounts._fields, 'topic')}
+      next_day, source = int(f['next_day']), str(f['source'])
+      content = str(f['content'])
+  except Exception as e:  # zipfile, zlib and NumPy raise many kinds
+    raise ValueError(
+      f'{path} is no whole topic checkpoint ({e}); delete it to start anew'
+    ) from e
+  if content != _content_digest(next_day, arrays):
+    raise ValueError(
+      f'{path} does not match its digest: its bytes changed after it was '
+      'written; delete it to start anew'
+    )
+  topic = arrays.pop('topic')
+  return TopicState(next_day, TopicCounts(**arrays)), topic, source
+
+
+def source_digest(settings: str, corpus: TweetCorpus) -> str:
+  """A fingerprint of tweets, as ids, and of settings."""
+  hasher = hashlib.sha256(settings.encode())
+  for column in corpus:
+    hasher.update(np.ascontiguousarray(column))
+  return hasher.hexdigest()
+
+
+def _content_digest(next_day, arrays):
+  """A fingerprint of a checkpoint's own content."""
+  hasher = hashlib.sha256(str(next_day).encode())
+  for name in sorted(arrays):
+    hasher.update(name.encode())
+    hasher.update(np.ascontiguousarray(arrays[name]))
+  return hasher.hexdigest()

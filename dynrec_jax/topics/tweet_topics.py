@@ -1,0 +1,234 @@
+"""What TwitterLDA's statistics say: topics to read, users, held-out fit."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from dynrec_jax.topics.tweet_blocks import (
+  NO_TOPIC,
+  TweetCorpus,
+  check_corpus,
+  select_tweets,
+)
+from dynrec_jax.topics.twitter_lda import Hyperparameters, TopicCounts
+
+_CHUNK = 4096  # tweets a step when likelihoods are tabulated
+
+
+def topic_word_probability(
+  counts: TopicCounts, hyper: Hyperparameters
+) -> np.ndarray:
+  """[V, K] posterior mean of phi; columns sum to 1."""
+  n = counts.topic_word.astype(np.float64) + hyper.beta
+  return n / n.sum(0)
+
+
+def background_probability(
+  counts: TopicCounts, hyper: Hyperparameters
+) -> np.ndarray:
+  """[V] posterior mean of phi_B; sums to 1."""
+  n = counts.background.astype(np.float64) + hyper.beta
+  return n / n.sum()
+
+
+def topic_word_share(counts: TopicCounts, hyper: Hyperparameters) -> float:
+  """Posterior mean of pi, the share of words that come from topics."""
+  topic = counts.topic_word.sum(dtype=np.float64) + hyper.gamma
+  background = counts.background.sum(dtype=np.float64) + hyper.gamma
+  return float(topic / (topic + background))
+
+
+def user_topic_probability(
+  counts: TopicCounts, hyper: Hyperparameters
+) -> np.ndarray:
+  """[U, K] posterior mean of theta; uniform for a user without tweets."""
+  n = counts.user_topic + np.float32(hyper.alpha)
+  return n / n.sum(1, keepdims=True)
+
+
+def one_hot_topics(topic: np.ndarray, topic_count: int) -> np.ndarray:
+  """The vectors m_i of tweets, as Eq. (2) reads them.
+
+  Paper: Sec. 3.2; a tweet has one topic, so m_i is 1 there and 0 elsewhere.
+
+  Args:
+    topic: [n] topic of each tweet, NO_TOPIC for a tweet without words.
+    topic_count: K.
+
+  Returns:
+    [n, K] float32; a tweet without a topic has a row of zeros, which Eq. (2)
+    must not weigh: keep `topic != NO_TOPIC` as its mask.
+
+  Raises:
+    ValueError: a topic outside [0, K) that is not NO_TOPIC.
+  """
+  wrong = (topic != NO_TOPIC) & ((topic < 0) | (topic >= topic_count))
+  if wrong.any():
+    row = int(wrong.argmax())
+    raise ValueError(
+      f'tweet {row} has topic {topic[row]}, not in [0, {topic_count})'
+    )
+  out = np.zeros((len(topic), topic_count), np.float32)
+  rows = np.flatnonzero(topic != NO_TOPIC)
+  out[rows, topic[rows]] = 1.0
+  return out
+
+
+def top_words(
+  counts: TopicCounts, vocabulary: list[str], word_count: int
+) -> list[list[str]]:
+  """Each topic's most frequent words, most frequent first.
+
+  Args:
+    counts: statistics.
+    vocabulary: [V] words.
+    word_count: words a topic; fewer where a topic has fewer.
+
+  Returns:
+    K lists; ties stand in the order of the vocabulary.
+  """
+  return [
+    _most_frequent(column, vocabulary, word_count)
+    for column in counts.topic_word.T
+  ]
+
+
+def top_background_words(
+  counts: TopicCounts, vocabulary: list[str], word_count: int
+) -> list[str]:
+  """The background's most frequent words, most frequent first."""
+  return _most_frequent(counts.background, vocabulary, word_count)
+
+
+def topic_share(
+  topic: np.ndarray, period: np.ndarray, topic_count: int
+) -> np.ndarray:
+  """How tweets divide among topics in each period of time.
+
+  Args:
+    topic: [n] topic of each tweet; tweets without one do not count.
+    period: [n] period of each tweet, from 0, such as day // 30.
+    topic_count: K.
+
+  Returns:
+    [periods, K] float64; a row sums to 1, or to 0 if the period is empty.
+  """
+  periods = int(period.max(initial=-1)) + 1
+  counted = topic != NO_TOPIC
+  cell = period[counted].astype(np.int64) * topic_count + topic[counted]
+  share = np.bincount(cell, minlength=periods * topic_count)
+  share = share.reshape(periods, topic_count).astype(np.float64)
+  return share / np.maximum(share.sum(1, keepdims=True), 1.0)
+
+
+def perplexity(
+  held_out: TweetCorpus,
+  counts: TopicCounts,
+  hyper: Hyperparameters,
+  *,
+  fold_in_steps: int = 50,
+) -> float:
+  """exp(-log likelihood per word) of half of each held-out user's tweets.
+
+  A user's first, third, ... tweet with words folds the user in: theta is
+  iterated to alpha + the expected topic counts. The others are scored by
+  log sum_k theta_uk prod_w (pi phi_kw + (1 - pi) phi_Bw), with the posterior
+  means of pi and phi.
+
+  Args:
+    held_out: tweets; user ids need only agree among themselves, the statistics
+      of users are not read.
+    counts: training statistics.
+    hyper: sizes and prior strengths.
+    fold_in_steps: iterations of theta.
+
+  Returns:
+    The perplexity, at least 1.
+
+  Raises:
+    ValueError: no user has two tweets with words.
+  """
+  users = int(held_out.user.max(initial=-1)) + 1
+  check_corpus(held_out, word_count=len(counts.background), user_count=users)
+  fold, score = _halves(held_out)
+  if not len(score):
+    raise ValueError(
+      'perplexity needs a user with two tweets with words; got none among '
+      f'{len(held_out.user)} tweets'
+    )
+  pi = topic_word_share(counts, hyper)
+  mixed = pi * topic_word_probability(counts, hyper)
+  mixed += (1 - pi) * background_probability(counts, hyper)[:, None]
+  table = np.log(mixed).astype(np.float32)
+  theta = _fold_in(
+    tweet_log_likelihood(select_tweets(held_out, fold), table),
+    held_out.user[fold],
+    jnp.float32(hyper.alpha),
+    user_count=users,
+    steps=fold_in_steps,
+  )
+  scored = select_tweets(held_out, score)
+  likelihood = tweet_log_likelihood(scored, table)
+  log_p = jax.nn.logsumexp(likelihood + jnp.log(theta)[scored.user], axis=1)
+  total = np.asarray(log_p, np.float64).sum()
+  return float(np.exp(-total / len(scored.words)))
+
+
+def tweet_log_likelihood(corpus: TweetCorpus, table: np.ndarray) -> jax.Array:
+  """[n, K] sum over a tweet's words of table[word, k]."""
+  lengths = np.diff(corpus.offsets)
+  count, width = len(lengths), int(lengths.max(initial=1))
+  chunks = -(-count // _CHUNK)
+  # The spare last row of the table adds nothing.
+  words = np.full((chunks * _CHUNK, width), len(table), np.int32)
+  row = np.repeat(np.arange(count), lengths)
+  words[row, np.arange(len(row)) - corpus.offsets[:-1][row]] = corpus.words
+  padded = np.concatenate([table, np.zeros_like(table[:1])])
+  sums = _sum_rows(padded, words.reshape(chunks, _CHUNK, width))
+  return sums.reshape(-1, table.shape[1])[:count]
+
+
+def _most_frequent(column, vocabulary, word_count):
+  """The words of the largest positive counts."""
+  order = np.argsort(-column, kind='stable')[:word_count]
+  return [vocabulary[word] for word in order if column[word] > 0]
+
+
+def _halves(corpus):
+  """Rows that fold a user in, and rows to score, alternating per user."""
+  rows = np.flatnonzero(np.diff(corpus.offsets) > 0)
+  order = rows[np.lexsort((rows, corpus.day[rows], corpus.user[rows]))]
+  user = corpus.user[order]
+  first = np.searchsorted(user, user, side='left')
+  odd = (np.arange(len(order)) - first) % 2 == 1
+  return order[~odd], order[odd]
+
+
+@jax.jit
+def _sum_rows(table, words):
+  """Sums of table rows, [chunks, n, width] to [chunks, n, K]."""
+
+  def chunk(words):
+    def add(total, column):
+      return total + table[column], None
+
+    zero = jnp.zeros((words.shape[0], table.shape[1]), table.dtype)
+    return lax.scan(add, zero, words.T)[0]
+
+  return lax.map(chunk, words)
+
+
+@functools.partial(jax.jit, static_argnames=('user_count', 'steps'))
+def _fold_in(likelihood, user, alpha, *, user_count, steps):
+  """[users, K] theta whose tweets' expected topics, plus alpha, are itself."""
+  k = likelihood.shape[1]
+
+  def step(_, theta):
+    p = jax.nn.softmax(likelihood + jnp.log(theta)[user], axis=1)
+    n = jax.ops.segment_sum(p, user, num_segments=user_count) + alpha
+    return n / n.sum(1, keepdims=True)
+
+  return lax.fori_loop(0, steps, step, jnp.full((user_count, k), 1 / k))
