@@ -16,6 +16,7 @@ Changes to generator, settings or seeds after that, with the reason:
 """
 
 from dynrec_jax.data.simulation.world import (
+  DEFAULT_SEED,
   KNOCK_OUTS,
   MECHANISMS,
   PRESETS,
@@ -23,20 +24,29 @@ from dynrec_jax.data.simulation.world import (
   world_from_name,
 )
 from dynrec_jax.data.simulation.year import (
+  Authors,
   Latents,
   Year,
+  check_seed,
+  simulate_authors,
   simulate_latents,
+  simulate_videos,
   simulate_year,
 )
 
 __all__ = [
+  'DEFAULT_SEED',
   'KNOCK_OUTS',
   'MECHANISMS',
   'PRESETS',
+  'Authors',
   'Latents',
   'WorldConfig',
   'Year',
+  'check_seed',
+  'simulate_authors',
   'simulate_latents',
+  'simulate_videos',
   'simulate_year',
   'world_from_name',
 ]

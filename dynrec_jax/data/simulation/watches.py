@@ -133,6 +133,13 @@ def choose_videos(
   lists = exposure_lists(world, catalogue, people, seed)
   follow = catalogue.theta @ topics.successor  # [V, K]
   follow *= np.float32(world.affinity.weight * world.affinity.strength)
+  markets = [
+    (videos[0], np.ascontiguousarray(catalogue.theta[videos].T))
+    for videos in map(
+      np.flatnonzero,
+      catalogue.population == np.arange(len(world.populations))[:, None],
+    )
+  ]  # a market's videos lie in one piece
   start = np.cumsum(people.watch_count) - people.watch_count
   seen = np.full((len(start), people.watch_count.max()), -1, np.int64)
   video = np.full(len(plan.user), -1, np.int32)
@@ -148,7 +155,7 @@ def choose_videos(
     chosen = _from_lists(catalogue, lists, plan, events, query, known)
     rest = np.flatnonzero(chosen < 0)
     chosen[rest] = _from_markets(
-      catalogue, plan, events[rest], query[rest], known[rest]
+      catalogue, markets, plan, events[rest], query[rest], known[rest]
     )
     seen[users, nth] = chosen
     video[events] = chosen
@@ -156,7 +163,7 @@ def choose_videos(
 
 
 def _from_lists(catalogue, lists, plan, events, query, known) -> np.ndarray:
-  """[m] videos from exposure lists; -1 where there is no list or nothing new."""
+  """[m] videos from exposure lists; -1: no list, or nothing new on it."""
   out = np.full(len(events), -1, np.int64)
   rows = np.flatnonzero(plan.community[events] >= 0)
   for at in range(0, len(rows), _ROWS):
@@ -176,23 +183,27 @@ def _from_lists(catalogue, lists, plan, events, query, known) -> np.ndarray:
   return out
 
 
-def _from_markets(catalogue, plan, events, query, known) -> np.ndarray:
-  """[m] videos from the whole market that each event looks at."""
+def _from_markets(catalogue, markets, plan, events, query, known):
+  """[m] videos from the whole market that each event looks at.
+
+  Args:
+    markets: of each market its first video and its theta, [K, Vm].
+  """
   out = np.full(len(events), -1, np.int64)
   for market in np.unique(plan.market[events]):
-    videos = np.flatnonzero(catalogue.population == market)
-    first = videos[0]  # a market's videos lie in one piece
-    theta = np.ascontiguousarray(catalogue.theta[videos].T)  # [K, Vm]
+    first, theta = markets[market]
+    count = theta.shape[1]
     rows = np.flatnonzero(plan.market[events] == market)
     for at in range(0, len(rows), _ROWS):
       some = rows[at : at + _ROWS]
       day = plan.time[events[some]] // 86400
       weights = np.exp(query[some] @ theta)  # [m, Vm]
-      appeal = catalogue.attraction[day, first : first + len(videos)]
-      niche = plan.niche[events[some]][:, None]
-      weights *= np.where(niche, appeal > 0, appeal)
+      appeal = catalogue.attraction[day, first : first + count]
+      niche = plan.niche[events[some]]
+      appeal[niche] = appeal[niche] > 0
+      weights *= appeal
       column = known[some] - first
-      row, nth = np.nonzero((column >= 0) & (column < len(videos)))
+      row, nth = np.nonzero((column >= 0) & (column < count))
       weights[row, column[row, nth]] = 0
       out[some] = first + pick_weighted(weights, plan.draw[events[some]])
   return out

@@ -8,13 +8,14 @@ from dynrec_jax.data.simulation.streams import stream
 from dynrec_jax.data.simulation.topics import Topics
 from dynrec_jax.data.simulation.world import WorldConfig
 
-FUNCTION_WORDS = (
+_FUNCTION_WORDS = (
   'the to a and of in i is you it for on my that this with me at so be have '
   'just are not was but what out up all your its new do like can get from if '
   'when one no now how about will we they more good time day today go know '
   'or an by as he she her his our their there then than who why where too '
   'very really been has had did would could should'
-).split()
+)
+FUNCTION_WORDS = tuple(_FUNCTION_WORDS.split())
 _GENERIC_COUNT = 500  # made-up words of no topic
 _TOPIC_COUNT = 110  # words of one topic alone
 _CATEGORY_COUNT = 60  # words that a category's topics share
@@ -25,7 +26,7 @@ _ONSETS = (
   'b bl br c ch d dr f fl g gr h j k l m n p pl pr r s sh sl st t tr v w z'
 )
 _NUCLEI = 'a a e e i i o o u ai ea ee oo ou'
-_CODAS = ' - - - n r l s t m k nd st'
+_CODAS = '- - - n r l s t m k nd st'
 
 # A word's surface forms: token id = form * word_count + word.
 PLAIN, HASHTAG, TYPO, TITLE, STOP = 0, 1, 2, 5, 6

@@ -56,6 +56,7 @@ class Year(NamedTuple):
 
 def simulate_latents(world: WorldConfig, seed: int) -> Latents:
   """Who watches and tweets about what and when, without text and pictures."""
+  check_seed(seed)
   topics = make_topics(world, seed)
   catalogue = make_catalogue(world, topics, seed)
   people = make_people(world, topics, seed)
@@ -63,6 +64,15 @@ def simulate_latents(world: WorldConfig, seed: int) -> Latents:
   video = choose_videos(world, topics, catalogue, people, plan, seed)
   posts = make_posts(world, topics, people, plan, seed)
   return Latents(topics, catalogue, people, plan, video, posts)
+
+
+class Authors(NamedTuple):
+  """Everything in `Records` but the videos."""
+
+  user_ids: np.ndarray
+  watches: records_lib.Watches
+  tweets: records_lib.Tweets
+  profiles: np.ndarray
 
 
 def simulate_year(world: WorldConfig, seed: int) -> Year:
@@ -77,17 +87,43 @@ def simulate_year(world: WorldConfig, seed: int) -> Year:
   Raises:
     ValueError: a negative or fractional seed.
   """
-  if not isinstance(seed, int | np.integer) or seed < 0:
-    raise ValueError(f'seed is {seed!r}; expected an integer of 0 or more')
   latents = simulate_latents(world, seed)
-  lexicon = make_lexicon(world, latents.topics, seed)
-  plan, posts = latents.plan, latents.posts
+  authors = describe_authors(world, latents, seed)
+  videos = describe_videos(world, latents.topics, latents.catalogue, seed)
   records = records_lib.Records(
+    user_ids=authors.user_ids,
+    watches=authors.watches,
+    videos=videos,
+    tweets=authors.tweets,
+    profiles=authors.profiles,
+  )
+  return Year(records, latents)
+
+
+def simulate_videos(world: WorldConfig, seed: int) -> records_lib.Videos:
+  """The `videos` of `simulate_year`, alone."""
+  check_seed(seed)
+  topics = make_topics(world, seed)
+  catalogue = make_catalogue(world, topics, seed)
+  return describe_videos(world, topics, catalogue, seed)
+
+
+def simulate_authors(world: WorldConfig, seed: int) -> Authors:
+  """What else is in the records of `simulate_year`, alone."""
+  return describe_authors(world, simulate_latents(world, seed), seed)
+
+
+def describe_authors(
+  world: WorldConfig, latents: Latents, seed: int
+) -> Authors:
+  """Users, watches and tweets as their networks would give them."""
+  plan, posts = latents.plan, latents.posts
+  lexicon = make_lexicon(world, latents.topics, seed)
+  return Authors(
     user_ids=_user_ids(len(latents.people.population), seed),
     watches=records_lib.Watches(
       user=plan.user, video=latents.video, time=START_TIME + plan.time
     ),
-    videos=_videos(world, latents, lexicon, seed),
     tweets=records_lib.Tweets(
       user=posts.user,
       time=START_TIME + posts.time,
@@ -95,12 +131,12 @@ def simulate_year(world: WorldConfig, seed: int) -> Year:
     ),
     profiles=profile_text(world, latents.topics, latents.people, lexicon, seed),
   )
-  return Year(records, latents)
 
 
-def _videos(world, latents: Latents, lexicon, seed) -> records_lib.Videos:
+def describe_videos(
+  world: WorldConfig, topics: Topics, catalogue: Catalogue, seed: int
+) -> records_lib.Videos:
   """The catalogue as a visitor sees it."""
-  catalogue = latents.catalogue
   count = len(catalogue.birth)
   rng = stream(seed, 'metadata')
   views = 1000 * catalogue.quality * rng.lognormal(0.0, 1.0, count)
@@ -109,7 +145,8 @@ def _videos(world, latents: Latents, lexicon, seed) -> records_lib.Videos:
     noise.missing, noise.strength
   )
   upload = START_TIME + np.floor(catalogue.birth * 86400).astype(np.int64)
-  text = video_text(world, latents.topics, catalogue.theta, lexicon, seed)
+  lexicon = make_lexicon(world, topics, seed)
+  text = video_text(world, topics, catalogue.theta, lexicon, seed)
   visual, has_visual = visual_features(world, catalogue.theta, seed)
   return records_lib.Videos(
     id=_video_ids(count, seed),
@@ -124,6 +161,13 @@ def _videos(world, latents: Latents, lexicon, seed) -> records_lib.Videos:
     visual=visual,
     has_visual=has_visual,
   )
+
+
+def check_seed(seed: int) -> int:
+  """The seed; ValueError unless it is an integer of 0 or more."""
+  if not isinstance(seed, int | np.integer) or seed < 0:
+    raise ValueError(f'seed is {seed!r}; expected an integer of 0 or more')
+  return int(seed)
 
 
 def _video_ids(count: int, seed: int) -> np.ndarray:
