@@ -1,13 +1,14 @@
 """Who watches what: every user's n-th watch is chosen at once, n by n.
 
-A watch looks either at one community's exposure list of the month or at a
-whole market, and takes video v there with chance proportional to
+A watch looks either at a whole market, and takes video v there with chance
+proportional to
 
   a_v(t)^gamma exp(eta theta_v . z_u(t)) exp(zeta theta_previous A theta_v),
 
-never one that the user has already seen. Knock-outs exchange: without
-communities the list is that of a random community, without interest z is
-that of a random user.
+or at one community's exposure list of the month, where attraction counted when
+the list was made and does not count again. Never a video already seen.
+Knock-outs exchange: without communities the list is that of a random
+community, without interest z is that of a random user.
 """
 
 from typing import NamedTuple
@@ -102,11 +103,13 @@ def exposure_lists(
   """[communities, MONTHS, S] int64: the videos each community passes around.
 
   Drawn without repeats (Gumbel's trick) from the community's market, by
-  attraction in the middle of the month and the community's taste.
+  attraction in the middle of the month and the community's taste, or without
+  interest that of a random community.
   """
   rng = stream(seed, 'lists')
   owner = community_population(world)
   taste = softmax(people.centre * world.interest.spread)
+  tastes = _list_tastes(world, len(owner), seed)
   size = world.communities.list_size
   out = np.zeros((len(owner), MONTHS, size), np.int64)
   for month in range(MONTHS):
@@ -115,10 +118,26 @@ def exposure_lists(
       appeal = np.log(catalogue.attraction[day])  # -inf before birth
     for c, population in enumerate(owner):
       videos = np.flatnonzero(catalogue.population == population)
-      score = world.interest.sharpness * (catalogue.theta[videos] @ taste[c])
-      score = score + appeal[videos] + rng.gumbel(size=len(videos))
+      score = world.interest.sharpness * (
+        catalogue.theta[videos] @ taste[tastes[c, month]]
+      )
+      score = (
+        score
+        + world.communities.list_power * appeal[videos]
+        + rng.gumbel(size=len(videos))
+      )
       out[c, month] = videos[np.argpartition(-score, size)[:size]]
   return out
+
+
+def _list_tastes(world: WorldConfig, count: int, seed: int) -> np.ndarray:
+  """[communities, MONTHS] whose taste each list of each month follows."""
+  rng = stream(seed, 'list tastes')
+  own = rng.random((count, MONTHS)) < scaled_probability(
+    world.interest.list_share, world.interest.strength
+  )
+  other = rng.integers(count, size=(count, MONTHS))
+  return np.where(own, np.arange(count)[:, None], other)
 
 
 def choose_videos(
@@ -174,7 +193,7 @@ def _from_lists(catalogue, lists, plan, events, query, known) -> np.ndarray:
     weights = np.exp(
       np.einsum('mk,msk->ms', query[some], catalogue.theta[videos])
     )
-    weights *= catalogue.attraction[day[:, None], videos]
+    weights *= catalogue.attraction[day[:, None], videos] > 0
     repeat = (videos[:, :, None] == known[some][:, None, :]).any(axis=2)
     weights[repeat] = 0
     column = pick_weighted(weights, plan.draw[e], block=videos.shape[1])

@@ -19,7 +19,7 @@ FUNCTION_WORDS = tuple(_FUNCTION_WORDS.split())
 _GENERIC_COUNT = 500  # made-up words of no topic
 _TOPIC_COUNT = 110  # words of one topic alone
 _CATEGORY_COUNT = 60  # words that a category's topics share
-_RANKS = 150  # words of a topic's vocabulary, its own and shared
+_RANKS = 140  # words of a topic's vocabulary, its own and shared
 _HANDLES = 3000
 _LINKS = 20_000
 _ONSETS = (
@@ -70,10 +70,10 @@ def make_lexicon(world: WorldConfig, topics: Topics, seed: int) -> Lexicon:
   common = len(FUNCTION_WORDS) + _GENERIC_COUNT
   own = common + np.arange((k + j) * _TOPIC_COUNT).reshape(k + j, -1)
   shared = own.size + common + np.arange(c * _CATEGORY_COUNT).reshape(c, -1)
+  generic = np.arange(len(FUNCTION_WORDS), common)
   video_words = _blend(rng, own[:k], shared[topics.category], 0.25)
-  tweet_words = _blend(
-    rng, own[k:], _parent_words(rng, world, topics, video_words, own[k:]), 0.5
-  )
+  pools = _tweet_pools(topics, video_words, j, generic)
+  tweet_words = _blend(rng, own[k:], pools, 0.5)
   forms = _surface_forms(rng, words)
   count = len(words)
   return Lexicon(
@@ -116,30 +116,30 @@ def _made_up(rng, count: int) -> list[str]:
   return list(seen)[first : first + count]
 
 
-def _blend(rng, own: np.ndarray, other: np.ndarray, share: float):
-  """[T, _RANKS] words in order of rank, about `share` of them from `other`."""
-  out = np.empty((len(own), _RANKS), np.int32)
-  for topic in range(len(own)):
-    borrowed = rng.random(_RANKS) < share
-    # Never more than there are of either kind.
-    spare = _RANKS - len(own[topic])
-    borrowed[rng.permutation(_RANKS)[:spare]] = True
-    out[topic, ~borrowed] = rng.permutation(own[topic])[: (~borrowed).sum()]
-    out[topic, borrowed] = rng.choice(other[topic], borrowed.sum())
-  return out
+def _blend(rng, own, pools, share: float) -> np.ndarray:
+  """[T, _RANKS] different words in order of rank, `share` of them from pools.
 
-
-def _parent_words(rng, world, topics: Topics, video_words, own) -> np.ndarray:
-  """[J, R] what a tweet topic may borrow: words of the video topics behind it.
-
-  Chatter topics, and those that nothing maps to, borrow from themselves.
+  Args:
+    own: [T, n] the words that topic t shares with no other.
+    pools: of each topic the words it may borrow.
   """
-  out = np.empty((len(own), _RANKS), np.int64)
-  for j in range(len(own)):
+  borrowed = round(share * _RANKS)
+  rows = []
+  for words, pool in zip(own, pools, strict=True):
+    loan = rng.permutation(np.unique(pool))[:borrowed]
+    kept = rng.permutation(words)[: _RANKS - borrowed]
+    rows.append(rng.permutation(np.concatenate([loan, kept])))
+  return np.stack(rows).astype(np.int32)
+
+
+def _tweet_pools(topics: Topics, video_words, count: int, generic):
+  """Of each tweet topic: the words of the video topics behind it.
+
+  Chatter topics, and those that nothing maps to, borrow generic words.
+  """
+  for j in range(count):
     parents = np.flatnonzero((topics.tweet_targets == j).any(axis=1))
-    pool = video_words[parents].ravel() if len(parents) else own[j]
-    out[j] = rng.choice(pool, _RANKS)
-  return out
+    yield video_words[parents].ravel() if len(parents) else generic
 
 
 def _typos(rng, word: str) -> list[str]:
