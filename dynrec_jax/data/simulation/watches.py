@@ -14,6 +14,7 @@ community, without interest z is that of a random user.
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse
 
 from dynrec_jax.data.simulation.streams import (
   pick_weighted,
@@ -109,6 +110,7 @@ def exposure_lists(
   rng = stream(seed, 'lists')
   owner = community_population(world)
   taste = softmax(people.centre * world.interest.spread)
+  match = world.interest.sharpness * (taste @ catalogue.theta.T)  # [C, V]
   tastes = _list_tastes(world, len(owner), seed)
   size = world.communities.list_size
   out = np.zeros((len(owner), MONTHS, size), np.int64)
@@ -118,14 +120,8 @@ def exposure_lists(
       appeal = np.log(catalogue.attraction[day])  # -inf before birth
     for c, population in enumerate(owner):
       videos = np.flatnonzero(catalogue.population == population)
-      score = world.interest.sharpness * (
-        catalogue.theta[videos] @ taste[tastes[c, month]]
-      )
-      score = (
-        score
-        + world.communities.list_power * appeal[videos]
-        + rng.gumbel(size=len(videos))
-      )
+      score = rng.gumbel(size=len(videos)) + match[tastes[c, month], videos]
+      score += world.communities.list_power * appeal[videos]
       out[c, month] = videos[np.argpartition(-score, size)[:size]]
   return out
 
@@ -153,7 +149,7 @@ def choose_videos(
   follow = catalogue.theta @ topics.successor  # [V, K]
   follow *= np.float32(world.affinity.weight * world.affinity.strength)
   markets = [
-    (videos[0], np.ascontiguousarray(catalogue.theta[videos].T))
+    (videos[0], scipy.sparse.csr_array(catalogue.theta[videos]))
     for videos in map(
       np.flatnonzero,
       catalogue.population == np.arange(len(world.populations))[:, None],
@@ -206,17 +202,18 @@ def _from_markets(catalogue, markets, plan, events, query, known):
   """[m] videos from the whole market that each event looks at.
 
   Args:
-    markets: of each market its first video and its theta, [K, Vm].
+    markets: of each market its first video and its theta, [Vm, K] sparse.
   """
   out = np.full(len(events), -1, np.int64)
   for market in np.unique(plan.market[events]):
     first, theta = markets[market]
-    count = theta.shape[1]
+    count = theta.shape[0]
     rows = np.flatnonzero(plan.market[events] == market)
     for at in range(0, len(rows), _ROWS):
       some = rows[at : at + _ROWS]
       day = plan.time[events[some]] // 86400
-      weights = np.exp(query[some] @ theta)  # [m, Vm]
+      # Sparse: few operations, and no threads that wait for each other.
+      weights = np.exp(np.ascontiguousarray((theta @ query[some].T).T))
       appeal = catalogue.attraction[day, first : first + count]
       niche = plan.niche[events[some]]
       appeal[niche] = appeal[niche] > 0

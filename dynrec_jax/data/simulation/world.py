@@ -263,19 +263,23 @@ def _check_world(world: WorldConfig) -> None:
     'leave_share',
     'burst',
   ):
-    if not 0 <= getattr(world, name) < 1:
-      raise ValueError(f'{name} is {getattr(world, name)}; expected [0, 1)')
+    _check_number(world, name, 'a share in [0, 1)', lambda x: 0 <= x < 1)
   for name in ('quality_power', 'growth'):
-    if not (math.isfinite(getattr(world, name)) and getattr(world, name) >= 0):
-      raise ValueError(
-        f'{name} is {getattr(world, name)}; expected a finite number >= 0'
-      )
-  if not (math.isfinite(world.season) and world.season > 0):
-    raise ValueError(f'season is {world.season}; expected more than 0')
-  if world.most_watches < 1:
-    raise ValueError(
-      f'most_watches is {world.most_watches}; expected at least 1'
-    )
+    _check_number(world, name, 'a finite number >= 0', lambda x: x >= 0)
+  _check_number(world, 'season', 'more than 0', lambda x: x > 0)
+  for name in ('topics', 'most_watches'):
+    _check_number(world, name, 'at least 1', lambda x: x >= 1)
+  _check_sizes(world)
+
+
+def _check_number(world: WorldConfig, name: str, right: str, holds) -> None:
+  value = getattr(world, name)
+  if not math.isfinite(value) or not holds(value):
+    raise ValueError(f'{name} is {value}; expected {right}')
+
+
+def _check_sizes(world: WorldConfig) -> None:
+  """What must fit together: categories, halves, lists, markets."""
   if not 1 <= world.categories <= min(15, world.topics):
     raise ValueError(
       f'categories is {world.categories}; expected 1 to '
@@ -288,7 +292,8 @@ def _check_world(world: WorldConfig) -> None:
       f'communities.count is {world.communities.count}; expected at least '
       f'one for each of {len(world.populations)} populations'
     )
-  fewest = min(p.videos for p in world.populations)
+  # Else a user could see a whole market, or a list need more than there is.
+  fewest = min(population.videos for population in world.populations)
   limit = max(world.communities.list_size, world.most_watches) + 1
   if fewest < limit:
     raise ValueError(
