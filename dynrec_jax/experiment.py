@@ -136,8 +136,13 @@ def make_predictor(
   prepared: Prepared,
   model: DynamicRecommender,
   features: Features,
+  clock: sessions.Sessions | None = None,
 ) -> Predictor:
-  """The model as a recommender, with the config's way of reading queries."""
+  """The model as a recommender, with the config's way of reading queries.
+
+  `clock` is the queries', if it is not the data's; ages keep the unit that
+  they had in training.
+  """
   settings = QuerySettings(
     history_mode=config.model.history_mode,
     max_len=config.seq.max_target_len,
@@ -146,7 +151,7 @@ def make_predictor(
     **_decay(config, prepared),
   )
   return Predictor(
-    model, features, prepared.topics, prepared.sessions, settings
+    model, features, prepared.topics, clock or prepared.sessions, settings
   )
 
 
