@@ -5,7 +5,6 @@ than one reading is offered; the first value listed is the default.
 """
 
 import ml_collections
-from ml_collections import config_dict
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -78,8 +77,7 @@ def get_config() -> ml_collections.ConfigDict:
   c.loss.weight_decay = 1e-4  # lambda_4
   c.loss.semantic_margin = 0.3  # tau_1, a cosine
   c.loss.relevance_margin = 0.5  # tau_2, a cosine
-  # A18: sum | mean | full_sum; None is the preset's
-  c.loss.reduction = config_dict.placeholder(str)
+  c.loss.reduction = 'preset'  # A18: opt.preset's | sum | mean | full_sum
 
   c.sem = ml_collections.ConfigDict()
   # A7: uniform | in_batch, all others of the minibatch
@@ -93,8 +91,7 @@ def get_config() -> ml_collections.ConfigDict:
 
   c.opt = ml_collections.ConfigDict()
   c.opt.preset = 'paper'  # A17: paper (SGD, sums) | practical (Adam, means)
-  # sgd | adam; None is the preset's
-  c.opt.name = config_dict.placeholder(str)
+  c.opt.name = 'preset'  # opt.preset's | sgd | adam
   c.opt.learning_rate = 1e-3
 
   c.train = ml_collections.ConfigDict()
@@ -111,7 +108,6 @@ def get_config() -> ml_collections.ConfigDict:
 
   c.eval = ml_collections.ConfigDict()
   c.eval.mask_history = True  # A23: known videos in no list and no truth
-  c.eval.checkpoint = 'best'  # best | latest
 
   c.pop = ml_collections.ConfigDict()
   c.pop.source = 'train'  # A26: train | view_count

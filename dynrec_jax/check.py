@@ -26,12 +26,12 @@ CHOICES: Mapping[str, Sequence[str]] = {
   'model.history_mode': inputs.HISTORY_MODES,
   'model.embed_norm': model.EMBED_NORMS,
   'model.product_dtype': tuple(experiment.PRODUCT_DTYPES),
-  'loss.reduction': (None, *objective.REDUCTIONS),
+  'loss.reduction': ('preset', *objective.REDUCTIONS),
   'sem.negative': ('uniform', 'in_batch'),
   'rel.positive': relevance.POSITIVES,
   'rel.negative': relevance.NEGATIVES,
   'opt.preset': tuple(experiment.PRESETS),
-  'opt.name': (None, *train.OPTIMIZERS),
+  'opt.name': ('preset', *train.OPTIMIZERS),
   'decode.method': predict.METHODS,
   'pop.source': ('train', 'view_count'),
 }
@@ -61,7 +61,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
   'sem.batch_size': (1, 10**6),
   'opt.learning_rate': (0, 1e6),
   'train.batch_size': (1, 10**6),
-  'train.max_epochs': (0, 10**6),
+  'train.max_epochs': (1, 10**6),
   'train.patience': (1, 10**6),
   'train.val_frac': (0.001, 0.99),
   'train.save_every_steps': (1, math.inf),
@@ -80,8 +80,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   for key, valid in CHOICES.items():
     value = _get(config, key)
     if value not in valid:
-      names = ', '.join(str(v) for v in valid)
-      raise ValueError(f'{key} is {value!r}; valid are {names}')
+      raise ValueError(f'{key} is {value!r}; valid are {", ".join(valid)}')
   for key, (low, high) in RANGES.items():
     value = _get(config, key)
     if not (math.isfinite(value) and low <= value <= high):

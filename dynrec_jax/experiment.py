@@ -91,7 +91,11 @@ class Split(NamedTuple):
 def make_split(
   config: ml_collections.ConfigDict, prepared: Prepared, number: int
 ) -> Split:
-  """Split `number` of the config's study."""
+  """Split `number` of the config's study.
+
+  Raises:
+    ValueError: if it leaves nobody to train on, to stop training or to test.
+  """
   seed = config.seed + number
   users = split.split_users(
     len(prepared.records.user_ids),
@@ -99,6 +103,13 @@ def make_split(
     test_frac=config.split.test_frac,
     valid_frac=config.train.val_frac,
   )
+  for key, part in (
+    ('split.test_frac', users.test),
+    ('train.val_frac', users.valid),
+  ):
+    if not len(part):
+      count = len(prepared.records.user_ids)
+      raise ValueError(f'{key} of {count} users is nobody; raise it')
   directory = os.path.join(config.workdir, f'split_{number}')
   return Split(number, seed, users, directory)
 
@@ -125,8 +136,13 @@ def make_predictor(
   prepared: Prepared,
   model: DynamicRecommender,
   features: Features,
+  clock: sessions.Sessions | None = None,
 ) -> Predictor:
-  """The model as a recommender, with the config's way of reading queries."""
+  """The model as a recommender, with the config's way of reading queries.
+
+  `clock` is the queries', if it is not the data's; ages keep the unit that
+  they had in training.
+  """
   settings = QuerySettings(
     history_mode=config.model.history_mode,
     max_len=config.seq.max_target_len,
@@ -135,7 +151,7 @@ def make_predictor(
     **_decay(config, prepared),
   )
   return Predictor(
-    model, features, prepared.topics, prepared.sessions, settings
+    model, features, prepared.topics, clock or prepared.sessions, settings
   )
 
 
@@ -402,4 +418,4 @@ def _decay(config, prepared: Prepared) -> dict[str, float]:
 def _preset(config, key: str) -> str:
   """The config's own value, or its preset's."""
   own = {'name': config.opt.name, 'reduction': config.loss.reduction}[key]
-  return own if own is not None else PRESETS[config.opt.preset][key]
+  return own if own != 'preset' else PRESETS[config.opt.preset][key]

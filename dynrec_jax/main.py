@@ -109,7 +109,7 @@ def _parse(argv: list[str]) -> list[str]:
     _ = _CONFIG.value.mode  # a missing file fails here
     return rest
   except (AttributeError, KeyError) as error:
-    why = f'unknown key {error.args[0]}'
+    why = 'unknown key ' + str(error.args[0]).strip('"')
   except (TypeError, ValueError, OSError) as error:
     why = str(error)
   except flags.Error as error:

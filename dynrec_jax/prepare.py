@@ -4,7 +4,9 @@ Records, filters, sessions; then what is computed from content (topics, text
 features), which is cached on disk under a hash of its inputs and settings.
 """
 
+import contextlib
 import hashlib
+import sys
 from typing import NamedTuple
 
 import ml_collections
@@ -76,12 +78,14 @@ def prepare(config: ml_collections.ConfigDict) -> Prepared:
 
 def _load(config) -> Records:
   """The raw source."""
-  records = sources.load_source(
-    config.data.name,
-    data_dir=config.data.data_dir or None,
-    manual_dir=config.data.manual_dir or None,
-    strict=config.data.strict,
-  )
+  # TFDS prints what it does; standard output is for results.
+  with contextlib.redirect_stdout(sys.stderr):
+    records = sources.load_source(
+      config.data.name,
+      data_dir=config.data.data_dir or None,
+      manual_dir=config.data.manual_dir or None,
+      strict=config.data.strict,
+    )
   if not len(records.watches.user):
     raise ValueError(f'the source {config.data.name!r} holds no watch')
   return records

@@ -34,10 +34,9 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
     else (prepared.records.user_ids, prepared.watches, prepared.sessions)
   )
   users = _chosen(config.recommend.users, ids)
-  prepared = prepared._replace(sessions=clock)
   model = experiment.make_model(config, prepared)
   predictor = experiment.make_predictor(
-    config, prepared, model, prepared.features
+    config, prepared, model, prepared.features, clock
   )
   this = experiment.make_split(config, prepared, config.recommend.split)
   params = experiment.load_params(config, prepared, model, this).state

@@ -17,8 +17,14 @@ CASES = {
   'one_step': ([1, 1, 1], 1, False),
   'empty_rows': ([3, 1, 0, 0, 0], 5, True),  # and steps that nobody reaches
 }
-# A scan has a branch for each of its sizes: compiling is all that takes time.
-pytestmark = pytest.mark.usefixtures('quick_compile')
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _without_optimizations():
+  """A scan has a branch for each of its sizes: compiling takes the time."""
+  jax.config.update('jax_disable_most_optimizations', True)
+  yield
+  jax.config.update('jax_disable_most_optimizations', False)
 
 
 def named(*cases):

@@ -198,8 +198,9 @@ import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
 import train_test, worlds
-from dynrec_jax import parallel
+from dynrec_jax import packed_gru, parallel
 assert parallel.device_count() == 8
+packed_gru._TIERS = 2
 jax.config.update('jax_disable_most_optimizations', True)
 train_test.save_run(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
 """

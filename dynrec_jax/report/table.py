@@ -91,7 +91,7 @@ def write_results(path: str, rows: Sequence[Row], facts: Mapping) -> None:
   content = dict(facts) | {
     'rows': [
       {'mode': row.mode, 'method': row.method}
-      | {measure: list(values) for measure, values in row.scores.items()}
+      | {measure: values.tolist() for measure, values in row.scores.items()}
       for row in rows
     ]
   }

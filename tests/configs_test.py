@@ -1,0 +1,86 @@
+"""Every config file, as the command line reads it."""
+
+import pathlib
+
+import ml_collections
+import pytest
+from absl import flags
+from ml_collections import config_flags
+
+from configs import default
+from dynrec_jax import check
+
+ROOT = pathlib.Path(__file__).parent.parent
+FILES = sorted(
+  path for path in (ROOT / 'configs').glob('*.py') if path.stem != '__init__'
+)
+
+
+def parse(*arguments, path='configs/single.py:files'):
+  """The config of a command line."""
+  values = flags.FlagValues()
+  line = ['main', f'--config={ROOT / path}', *arguments]
+  holder = config_flags.DEFINE_config_file(
+    'config', lock_config=True, flag_values=values, sys_argv=line
+  )
+  values(line)
+  return holder.value
+
+
+def variants():
+  """Each file alone, and with each variant it offers."""
+  for path in FILES:
+    name = f'configs/{path.name}'
+    yield name
+    module = __import__(f'configs.{path.stem}', fromlist=['x'])
+    yield from (f'{name}:{v}' for v in getattr(module, 'VARIANTS', ()))
+
+
+def keys(config, prefix=''):
+  """Dotted names of all values, and their types."""
+  found = {}
+  for key, value in config.items():
+    if isinstance(value, ml_collections.ConfigDict):
+      found |= keys(value, f'{prefix}{key}.')
+    else:
+      found[f'{prefix}{key}'] = type(value)
+  return found
+
+
+def test_there_are_variants():
+  assert 'configs/single.py:paper' in set(variants())
+
+
+@pytest.mark.parametrize('path', list(variants()))
+def test_each_config_has_the_default_s_keys(path):
+  config = parse(path=path)
+  assert config.is_locked
+  assert keys(config) == keys(default.get_config())
+  if path != 'configs/default.py':  # which names no source
+    check.check_config(config)
+
+
+@pytest.mark.parametrize(
+  ('variant', 'key', 'value'),
+  [
+    ('paper', 'opt.preset', 'paper'),
+    ('practical', 'opt.preset', 'practical'),
+    ('no_relevance', 'loss.relevance_weight', 0.0),
+    ('files', 'data.name', 'files'),
+  ],
+)
+def test_what_a_variant_changes(variant, key, value):
+  section, name = key.split('.')
+  config = parse(path=f'configs/single.py:{variant}')
+  assert config[section][name] == value
+  assert config.workdir == f'runs/single_{variant}'
+
+
+def test_unknown_variant_is_an_error():
+  with pytest.raises(Exception, match=r"unknown variant 'best'; valid are pra"):
+    parse(path='configs/single.py:best')
+
+
+def test_no_key_can_be_added():
+  with pytest.raises(AttributeError, match='learning_rat'):
+    parse('--config.opt.learning_rat=1.0')

@@ -1,0 +1,398 @@
+"""The whole job, as a user starts it: trained, killed, resumed, asked."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import pytest
+import worlds
+
+from dynrec_jax import check, checkpoint, host_memory, main
+
+ROOT = pathlib.Path(__file__).parent.parent
+QUICK = {
+  'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
+  'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
+}
+SETTINGS = {
+  'split.seeds': 2,
+  'train.max_epochs': 2,
+  'train.save_every_steps': 10,
+}
+
+
+@pytest.fixture(scope='module')
+def place(tmp_path_factory):
+  """A folder of its own: with the data, and what runs share of them."""
+  root = tmp_path_factory.mktemp('main')
+  worlds.write_folder(root / 'folder')
+  return root
+
+
+def settings_of(place, workdir, changes):
+  settings = worlds.tiny_settings(place / 'folder', place) | SETTINGS
+  return settings | {'workdir': str(place / workdir)} | changes
+
+
+def command(place, workdir, changes):
+  settings = settings_of(place, workdir, changes)
+  overrides = [f'--config.{key}={value}' for key, value in settings.items()]
+  config = f'--config={ROOT}/configs/single.py:files'
+  return [sys.executable, '-m', 'dynrec_jax.main', config, *overrides]
+
+
+def start(arguments, place, **env):
+  return subprocess.Popen(
+    arguments,
+    cwd=place,
+    env=os.environ | QUICK | {'PYTHONPATH': str(ROOT)} | env,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def finish(process, code=0):
+  """Standard output and error of a process that ends as expected."""
+  out, errors = process.communicate(timeout=300)
+  assert process.returncode == code, errors
+  return out, errors
+
+
+def run(place, workdir, code=0, **changes):
+  changes = {key.replace('__', '.'): value for key, value in changes.items()}
+  return finish(start(command(place, workdir, changes), place), code)
+
+
+@pytest.fixture(scope='module')
+def run_here(place, quick_compile):
+  """The same in this process, for what does not depend on a fresh one.
+
+  Gives what was printed. Written as the config file has it, so that a run
+  here goes on from one there.
+  """
+  del quick_compile
+  before = jax.config.jax_compilation_cache_dir
+  as_file = {
+    'text.fields': ('title', 'description', 'tags', 'categories'),
+    'opt.preset': 'practical',
+  }
+
+  def run_main(workdir, **changes):
+    changes = {key.replace('__', '.'): value for key, value in changes.items()}
+    config = worlds.tiny_config(as_file | settings_of(place, workdir, changes))
+    check.check_config(config)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+      main.run(config)
+    return out.getvalue()
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(host_memory, 'keep_freed_memory', lambda: True)
+    yield run_main
+  jax.config.update('jax_compilation_cache_dir', before)
+
+
+@pytest.fixture(scope='module')
+def whole(place):
+  """What an uninterrupted run printed; its folder is `whole`."""
+  return run(place, 'whole')[0]
+
+
+def results(place, workdir):
+  """The results, but for the name of the folder that they lie in."""
+  found = json.loads((place / workdir / 'results.json').read_text())
+  assert found['config'].pop('workdir') == str(place / workdir)
+  return found
+
+
+def metrics(place, workdir, number):
+  """A split's records, without what a clock says."""
+  path = place / workdir / f'split_{number}' / 'metrics.jsonl'
+  lines = path.read_text().splitlines()
+  drop = ('time', 'train/examples_per_sec')
+  return [
+    {k: v for k, v in json.loads(line).items() if k not in drop}
+    for line in lines
+  ]
+
+
+def test_a_run_leaves_its_results(place, whole):
+  folder = place / 'whole'
+  assert (folder / 'results.md').read_text() == whole
+  lines = whole.splitlines()
+  assert lines[0] == ('| mode | method | P@5 | R@5 | F@5 | users | splits |')
+  names = ['Random', 'Popularity', 'dynrec (practical)']
+  heads = [tuple(line.split(' | ')[:2]) for line in lines[2:]]
+  assert heads == [
+    (f'| {mode}', name) for mode in ('long', 'short') for name in names
+  ]
+  found = results(place, 'whole')
+  assert found['config']['train']['max_epochs'] == 2
+  assert [row['method'] for row in found['rows'][:3]] == [
+    'random',
+    'popularity',
+    'model',
+  ]
+  for row in found['rows']:
+    assert len(row['f_score']) == 2
+    assert all(0 <= f <= 1 for f in row['f_score'])
+  for number in (0, 1):
+    records = metrics(place, 'whole', number)
+    steps = [r['step'] for r in records if 'train/loss' in r]
+    per_epoch = len(steps) // 2
+    assert steps == list(range(1, 2 * per_epoch + 1))
+    valid = [r['step'] for r in records if 'valid/f_score' in r]
+    assert valid == [per_epoch, 2 * per_epoch]
+    saved = os.listdir(folder / f'split_{number}' / 'checkpoints')
+    assert str(2 * per_epoch) in saved
+    assert list((folder / f'split_{number}').glob('events.out.tfevents.*'))
+
+
+def test_the_same_command_again_trains_nothing(place, whole, run_here):
+  before = results(place, 'whole')
+  count = len(metrics(place, 'whole', 0))
+  assert run_here('whole') == whole
+  assert results(place, 'whole') == before
+  added = metrics(place, 'whole', 0)[count:]
+  assert added
+  assert not [r for r in added if 'train/loss' in r or 'valid/f_score' in r]
+
+
+def wait_for_step(process, place, workdir, number, step):
+  """Returns once a split has logged a step."""
+  path = place / workdir / f'split_{number}' / 'metrics.jsonl'
+  deadline = time.monotonic() + 200
+  while time.monotonic() < deadline:
+    if process.poll() is not None:
+      raise AssertionError(process.communicate()[1])
+    with contextlib.suppress(FileNotFoundError):
+      if f'{{"step": {step},' in path.read_text():
+        return
+    time.sleep(0.002)
+  raise AssertionError(f'step {step} is not reached')
+
+
+def interrupt(place, workdir, number, step, send):
+  """Starts a run, sends it a signal at a step; its exit code and its log."""
+  process = start(command(place, workdir, {}), place)
+  wait_for_step(process, place, workdir, number, step)
+  process.send_signal(send)
+  _, errors = process.communicate(timeout=300)
+  assert not (place / workdir / 'results.json').exists()
+  return process.returncode, errors
+
+
+def test_a_run_killed_twice_ends_with_the_same_numbers(place, whole):
+  code, errors = interrupt(place, 'killed', 0, 1, signal.SIGTERM)
+  assert code == checkpoint.REQUEUE_EXIT_CODE
+  assert 'stopped on request; the same command goes on' in errors
+  assert 'Traceback' not in errors
+  code, errors = interrupt(place, 'killed', 1, 27, signal.SIGKILL)
+  assert code == -signal.SIGKILL
+  assert 'resuming from step' in errors
+  out, errors = run(place, 'killed')
+  assert 'resuming from step' in errors
+  assert out == whole
+  assert results(place, 'killed') == results(place, 'whole')
+  for number in (0, 1):
+    found = [metrics(place, name, number) for name in ('killed', 'whole')]
+    found = [[r for r in x if 'train/loss' in r] for x in found]
+    assert len(found[0]) > 90
+    assert found[0] == found[1]
+
+
+def test_another_model_is_refused_by_the_differing_keys(place, whole, run_here):
+  message = (
+    r'was made with another config: .*model\.D_h: saved 8, now 4; '
+    r'model\.embed_norm: saved "everywhere", now "loss_only"'
+  )
+  with pytest.raises(ValueError, match=message):
+    run_here('whole', model__D_h=4, model__embed_norm='loss_only')
+
+
+def test_evaluate_gives_the_same_rows(place, whole, run_here):
+  count = len(metrics(place, 'whole', 0))
+  assert run_here('whole', mode='evaluate') == whole
+  assert len(metrics(place, 'whole', 0)) == count + 6
+
+
+def test_evaluate_needs_a_checkpoint(place, run_here):
+  with pytest.raises(ValueError, match='no checkpoint to load'):
+    run_here('nowhere', mode='evaluate')
+
+
+def lists(path):
+  return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def recommend(run_here, place, name, **changes):
+  """The lists that a run of mode recommend writes."""
+  path = place / 'lists' / f'{name}.jsonl'
+  run_here(
+    'whole',
+    mode='recommend',
+    recommend__output=str(path),
+    **changes,
+  )
+  return lists(path)
+
+
+def seen_by_user():
+  seen = {}
+  for user, video, at in worlds.watches():
+    seen.setdefault(f'u{user}', {})[f'v{video}'] = at
+  return seen
+
+
+@pytest.fixture(scope='module')
+def everyone(place, whole, run_here):
+  """The lists of all users."""
+  path = place / 'whole' / 'recommendations.jsonl'
+  assert run_here('whole', mode='recommend') == f'{path}\n'
+  return lists(path)
+
+
+def test_everyone_gets_new_videos(everyone):
+  seen = seen_by_user()
+  assert {row['user'] for row in everyone} == set(seen)
+  for row in everyone:
+    assert set(row) == {'user', 'videos', 'scores'}
+    assert len(set(row['videos'])) == 5
+    assert not set(row['videos']) & set(seen[row['user']])
+    assert len(row['scores']) == 5
+    assert all(score < 0 for score in row['scores'])  # log probabilities
+
+
+def test_chosen_users_in_the_order_asked(place, everyone, run_here):
+  found = recommend(run_here, place, 'two', recommend__users=('u41', 'u7'))
+  by_user = {row['user']: row for row in everyone}
+  assert [row['user'] for row in found] == ['u41', 'u7']
+  for row in found:
+    assert row['videos'] == by_user[row['user']]['videos']
+
+
+def test_watched_videos_may_come_again(place, everyone, run_here):
+  found = recommend(run_here, place, 'again', eval__mask_history=False)
+  seen = seen_by_user()
+  assert any(set(row['videos']) & set(seen[row['user']]) for row in found)
+
+
+def write_history(path, rows):
+  path.parent.mkdir(exist_ok=True)
+  with open(path, 'w', newline='') as file:
+    csv.writer(file).writerows([('user', 'video', 'time'), *rows])
+  return str(path)
+
+
+def test_new_users_get_what_known_ones_with_the_same_past_get(
+  place, everyone, run_here
+):
+  seen = seen_by_user()
+  twins = {'new-1': 'u12', 'new-2': 'u3'}
+  rows = [
+    (new, video, at)
+    for new, old in twins.items()
+    for video, at in reversed(seen[old].items())
+  ]
+  rows += [('new-2', 'elsewhere', 5), ('new-3', 'elsewhere', 6)]
+  path = write_history(place / 'lists' / 'history.csv', rows)
+  found = recommend(run_here, place, 'new', recommend__history=path)
+  by_user = {row['user']: row for row in everyone}
+  assert [row['user'] for row in found] == ['new-1', 'new-2', 'new-3']
+  for row in found[:2]:
+    twin = by_user[twins[row['user']]]
+    assert row['videos'] == twin['videos']
+    assert row['scores'] == pytest.approx(twin['scores'], abs=2e-5)
+  assert len(set(found[2]['videos'])) == 5  # of whom nothing is known
+
+
+def test_new_users_may_come_after_the_data_s_end(place, whole, run_here):
+  later = worlds.START + 500 * worlds.DAY
+  rows = [('x', 'v1', later), ('x', 'v2', later + 60)]
+  path = write_history(place / 'lists' / 'later.csv', rows)
+  (found,) = recommend(run_here, place, 'later', recommend__history=path)
+  assert not {'v1', 'v2'} & set(found['videos'])
+
+
+def test_an_unknown_user_is_an_error(place, whole, run_here):
+  with pytest.raises(ValueError, match=r"recommend.users names 'u99', who is"):
+    recommend(run_here, place, 'none', recommend__users=('u1', 'u99'))
+  assert not (place / 'lists' / 'none.jsonl').exists()
+
+
+def test_a_split_that_was_not_trained_is_an_error(place, whole, run_here):
+  with pytest.raises(ValueError, match=r'split_4.*no checkpoint to load'):
+    recommend(run_here, place, 'none', recommend__split=4)
+
+
+def lines_of_error(errors):
+  """What was written to standard error, without plain log lines."""
+  return [line for line in errors.splitlines() if not line.startswith('I')]
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'model.width': 3}, r"^error in --config: unknown key 'width'$"),
+    (
+      {'train.batch_size': 0},
+      r'\] train\.batch_size is 0; it must lie in \[1, ',
+    ),
+    ({'data.manual_dir': '/no/where'}, r"data\.manual_dir: found '/no/where'"),
+  ],
+)
+def test_a_bad_value_is_one_line(changes, message, place):
+  process = start(command(place, 'bad', changes), place)
+  _, errors = finish(process, 1)
+  (line,) = lines_of_error(errors)
+  assert re.search(message, line), line
+  assert not (place / 'bad').exists()
+
+
+def test_a_missing_config_file_is_one_line(place):
+  process = start(
+    [sys.executable, '-m', 'dynrec_jax.main', '--config=configs/none.py'], place
+  )
+  _, errors = finish(process, 1)
+  (line,) = lines_of_error(errors)
+  assert 'configs/none.py' in line
+
+
+def test_importing_loads_neither_tensorflow_nor_torch():
+  code = (
+    'import sys, dynrec_jax.main; '
+    "print([m for m in ('tensorflow', 'torch') if m in sys.modules])"
+  )
+  process = start([sys.executable, '-c', code], ROOT)
+  assert finish(process)[0] == '[]\n'
+
+
+def test_2_devices_train_alike_and_read_what_one_trained(place, whole):
+  flags = '--xla_force_host_platform_device_count=2'
+  changes = {'train.max_epochs': 1, 'split.seeds': 1}
+  process = start(
+    command(place, 'two', changes), place, XLA_FLAGS=flags, NPROC='8'
+  )
+  finish(process)
+  one, two = (
+    [r for r in metrics(place, name, 0) if 'train/loss' in r]
+    for name in ('whole', 'two')
+  )
+  for a, b in zip(one[:20], two[:20], strict=True):
+    assert b['train/loss'] == pytest.approx(a['train/loss'], rel=1e-4)
+  process = start(
+    command(place, 'whole', {'mode': 'evaluate'}),
+    place,
+    XLA_FLAGS=flags,
+    NPROC='8',
+  )
+  assert finish(process)[0] == whole
