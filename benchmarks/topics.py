@@ -170,7 +170,7 @@ def _time_twitter_lda(corpus, threads):
   from dynrec_jax.topics import blocked_gibbs, tweet_blocks, twitter_lda
 
   hyper = twitter_lda.REFERENCE
-  packed = tweet_blocks.pack_tweets(corpus, block_size=1024)
+  packed = tweet_blocks.pack_tweets(corpus, block_size=2048)
   prior = twitter_lda.prior_concentration(
     twitter_lda.empty_counts(
       hyper,

@@ -29,11 +29,6 @@ from dynrec_jax.topics.tweet_blocks import TweetBlocks
 
 # A product of probabilities below this is computed again by logarithms.
 _UNDERFLOW = 1e-30
-# A random start is heated: the words' power in a topic's probability rises
-# from this to 1 over the first half of the sweeps. Without it, one chain in two
-# had merged two of five planted topics after 100 sweeps; with it, one in
-# sixteen. The sweeps after the rise are exact.
-_FIRST_POWER = 0.3
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -92,7 +87,7 @@ def run_sweeps(
     prior: parameters before these tweets.
     blocks: the tweets.
     sweep_count: sweeps.
-    random_start: draw the first topics and sides uniformly, then anneal.
+    random_start: draw the first topics and sides uniformly.
     widths: the static widths of the blocks.
     mode_count: last draws of which the mode is taken.
 
@@ -100,16 +95,6 @@ def run_sweeps(
     Frozen topics [blocks, B], and the statistics of topics [W, K],
     background [W] and users [U, K].
   """
-
-  rise = jnp.minimum(sweep_count // 2, sweep_count - mode_count)
-
-  def heated(index, tables):
-    power = _FIRST_POWER + (1 - _FIRST_POWER) * index / jnp.maximum(rise, 1)
-    return lax.cond(
-      jnp.logical_and(random_start, index < rise),
-      lambda: tables._replace(word=tables.word**power),
-      lambda: tables,
-    )
 
   def step(index, carry):
     # Step 0 may only start; the step after the last sweep only draws y.
@@ -123,7 +108,7 @@ def run_sweeps(
     topics = lax.cond(
       index == sweep_count,
       lambda: _mode(last).astype(jnp.int32),
-      lambda: _draw_topics(step_key, heated(index, tables), blocks, widths),
+      lambda: _draw_topics(step_key, tables, blocks, widths),
     )
     last = last.at[index % mode_count].set(topics.astype(jnp.int16))
     codes = _draw_sides(step_key, tables, topics, blocks, widths)
@@ -217,8 +202,10 @@ def _draw_block(tables, tokens, user, uniform):
   low = (cumulative[:, -1] < _UNDERFLOW).any()
   cumulative = lax.cond(low, by_logarithms, lambda c: c, cumulative)
   threshold = uniform[:, None] * cumulative[:, -1:]
-  topic = (cumulative < threshold).sum(-1, dtype=jnp.int32)
-  return jnp.minimum(topic, k - 1)
+  # A product with ones adds small whole numbers exactly, on all cores; XLA
+  # reduces rows on one.
+  below_count = below((cumulative < threshold).astype(jnp.float32), jnp.ones(k))
+  return jnp.minimum(below_count.astype(jnp.int32), k - 1)
 
 
 def _draw_sides(key, tables, topics, blocks, widths):

@@ -31,7 +31,7 @@ from dynrec_jax.topics.twitter_lda import (
 
 # Tweets a block: a day fills few blocks, so small ones waste less.
 _DAY_BLOCK = 256
-_FIRST_BLOCK = 512
+_FIRST_BLOCK = 2048
 
 
 class Schedule(NamedTuple):
