@@ -23,6 +23,7 @@ OTHER_PATHS = {
     'model.softmax_bias': True,
     'interest.norm': 'count',
     'sem.negative': 'in_batch',
+    'sem.batch_size': 64,  # more than there are videos with both modalities
   },
   'chain': {
     'model.history_mode': 'session_chain',
@@ -192,6 +193,26 @@ def test_what_does_not_count_changes_nothing(base):
   np.testing.assert_array_equal(*counts)
 
 
+def test_without_a_known_watch_there_is_no_interest_loss(base):
+  """As of users with tweets alone (SPEC Sec 2)."""
+  row = 2
+  batch = base.batch._replace(
+    history_weights=base.batch.history_weights.copy(),
+    history_counts=base.batch.history_counts.copy(),
+  )
+  batch.history_weights[row] = 0
+  batch.history_counts[row] = 0
+  plain = plain_model.PlainModel(base.study, base.params)
+  samples = base.study.data.samples
+  sample = base.epoch.order[base.step * base.study.spec.batch_size + row]
+  own = plain.interest_loss(samples.user[sample], samples.session[sample])
+  before, after = terms_of(base)[0], terms_of(base, batch)[0]
+  np.testing.assert_allclose(before.interest - after.interest, own, rtol=1e-4)
+  assert own > 0.01
+  counts = objective.term_counts(jax.tree.map(jnp.asarray, batch))
+  assert counts.interest == counts.coherence - 1
+
+
 def test_a_term_of_weight_0_is_not_computed(base):
   settings = base.study.settings._replace(weights=LossWeights(0, 0, 0))
   broken = base.batch._replace(
@@ -241,3 +262,33 @@ def test_populations_are_the_anchors_of_one_epoch(study):
   assert found.relevance == total[3]
   both = set(range(worlds.VIDEOS)) - {*worlds.NO_VISUAL, *worlds.NO_TEXT}
   assert found.semantic == len(both)
+
+
+@pytest.mark.parametrize(
+  ('width', 'dtype', 'wider'),
+  [
+    (1024, np.float32, 1040),
+    (2048, np.float16, 2064),
+    (1024, np.float16, 1024),
+    (12, np.float32, 12),
+  ],
+)
+def test_rows_4_kib_apart_are_moved(width, dtype, wider):
+  visual = np.ones((3, width), dtype)
+  has = np.ones(3, bool)
+  found = objective.padded(objective.Features(visual, visual, has, has))
+  assert found.visual.shape == (3, wider)
+  assert found.visual.dtype == dtype
+  np.testing.assert_array_equal(found.visual[:, :width], visual)
+  assert not np.any(found.visual[:, width:])
+  assert found.text is visual
+
+
+def test_padded_features_change_nothing(base):
+  features = base.study.prepared.features
+  wide = np.pad(features.visual, ((0, 0), (0, 5)))
+  wide = features._replace(visual=jnp.asarray(wide))
+  wide = objective.Features(*map(jnp.asarray, wide))
+  run = _run(base.study.model, base.study.settings)
+  found, _ = run(base.params, wide, jax.tree.map(jnp.asarray, base.batch))
+  np.testing.assert_allclose(found, terms_of(base)[0], rtol=1e-6)

@@ -460,24 +460,31 @@ def test_a_state_that_is_no_number_is_not_saved(short_study, tmp_path):
     assert (found and found.step) == (3 if bad == 4 else None)
 
 
-def test_steps_in_an_epoch_are_saved(short_study, tmp_path):
+def test_a_run_cut_off_goes_on_from_the_last_save(short_study, tmp_path):
   def stop(step):
-    if step == 3:
+    if step == 7:
       raise KeyboardInterrupt
     return False
 
-  settings = LOOP._replace(save_every_steps=3)
+  settings = LOOP._replace(save_every_steps=5, max_epochs=2)
   step = CountingStep()
+  run = functools.partial(
+    fit, step, small_state(), short_study, tmp_path, settings
+  )
   with pytest.raises(KeyboardInterrupt):
-    fit(
-      step, small_state(), short_study, tmp_path, settings, stop_requested=stop
-    )
-  assert latest(tmp_path, short_study, small_state()).step == 3
-  # The next run goes on from there, and logs nothing twice.
-  assert fit(step, small_state(), short_study, tmp_path, settings)
-  assert step.calls == [1, 2, 3, 4]
-  assert [r['step'] for r in records(tmp_path)] == [1, 2, 3, 4, 4]
-  assert 'valid/f_score' in records(tmp_path)[-1]
+    run(stop_requested=stop)
+  assert records(tmp_path)[-1]['step'] == 6
+  assert latest(tmp_path, short_study, small_state()).step == 5
+  assert run()
+  assert step.calls == [1, 2, 3, 4, 5, 6, 7, 6, 7, 8]
+  # What is done twice is logged once; steps 4 and 8 end epochs.
+  logged = [(r['step'], 'valid/f_score' in r) for r in records(tmp_path)]
+  ends = {4, 8}
+  assert logged == [
+    (step, valid)
+    for step in range(1, 9)
+    for valid in ((False, True) if step in ends else (False,))
+  ]
 
 
 def test_a_request_before_the_first_step_saves_it(short_study, tmp_path):
