@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import ml_collections
 
-from dynrec_jax import experiment, model, objective, predict, prepare, train
+from dynrec_jax import model, objective, predict, prepare, settings, train
 from dynrec_jax.data import filters, inputs, relevance, sequences, sessions
 from dynrec_jax.data import sources as sources_lib
 from dynrec_jax.features import documents
@@ -25,12 +25,12 @@ CHOICES: Mapping[str, Sequence[str]] = {
   'interest.norm': NORMS,
   'model.history_mode': inputs.HISTORY_MODES,
   'model.embed_norm': model.EMBED_NORMS,
-  'model.product_dtype': tuple(experiment.PRODUCT_DTYPES),
+  'model.product_dtype': tuple(settings.PRODUCT_DTYPES),
   'loss.reduction': ('preset', *objective.REDUCTIONS),
   'sem.negative': ('uniform', 'in_batch'),
   'rel.positive': relevance.POSITIVES,
   'rel.negative': relevance.NEGATIVES,
-  'opt.preset': tuple(experiment.PRESETS),
+  'opt.preset': tuple(settings.PRESETS),
   'opt.name': ('preset', *train.OPTIMIZERS),
   'decode.method': predict.METHODS,
   'pop.source': ('train', 'view_count'),

@@ -4,11 +4,10 @@ Reads the config and hands plain arguments to the layers below.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
@@ -16,7 +15,7 @@ from dynrec_jax import (
   checkpoint,
   evaluate,
   metric_log,
-  parallel,
+  settings,
   train,
 )
 from dynrec_jax.baselines import popularity, random
@@ -27,44 +26,15 @@ from dynrec_jax.data import (
   sessions,
   split,
 )
-from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.data.split import UserSplit
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.evaluate import Queries, Recommender
-from dynrec_jax.losses import LossWeights
 from dynrec_jax.model import DynamicRecommender
-from dynrec_jax.objective import Features, ObjectiveSettings
-from dynrec_jax.predict import Predictor, QuerySettings
+from dynrec_jax.objective import Features
+from dynrec_jax.predict import Predictor
 from dynrec_jax.prepare import Prepared
 
 MODES = {'long': sessions.LONG_FRACTION, 'short': sessions.SHORT_FRACTION}
-PRESETS = {
-  'paper': {'name': 'sgd', 'reduction': 'sum'},
-  'practical': {'name': 'adam', 'reduction': 'mean'},
-}
-PRODUCT_DTYPES = {'float32': None, 'bfloat16': jnp.bfloat16}
-# What a state depends on: a checkpoint made with other values is refused.
-MUST_MATCH = (
-  'catalogue',
-  'seed',
-  'data.name',
-  'data.require_visual',
-  'filter',
-  'sessions',
-  'split.test_frac',
-  'seq',
-  'text',
-  'features',
-  'topics',
-  'interest',
-  'model',
-  'loss',
-  'sem',
-  'rel',
-  'opt',
-  'train.batch_size',
-  'train.val_frac',
-)
 
 
 class Split(NamedTuple):
@@ -143,15 +113,12 @@ def make_predictor(
   `clock` is the queries', if it is not the data's; ages keep the unit that
   they had in training.
   """
-  settings = QuerySettings(
-    history_mode=config.model.history_mode,
-    max_len=config.seq.max_target_len,
-    method=config.decode.method,
-    norm=config.interest.norm,
-    **_decay(config, prepared),
-  )
   return Predictor(
-    model, features, prepared.topics, clock or prepared.sessions, settings
+    model,
+    features,
+    prepared.topics,
+    clock or prepared.sessions,
+    settings.query_settings(config, prepared),
   )
 
 
@@ -173,16 +140,12 @@ def train_split(
     train.NonFiniteLossError: see `train.fit`.
   """
   data = make_training_set(config, prepared, this)
-  optimizer = train.make_optimizer(
-    _preset(config, 'name'),
-    learning_rate=config.opt.learning_rate,
-    weight_decay=config.loss.weight_decay,
-  )
+  optimizer = settings.make_optimizer(config)
   step_fn = train.make_train_step(
     model,
     optimizer,
-    objective_settings(config),
-    reduction=_preset(config, 'reduction'),
+    settings.objective_settings(config),
+    reduction=settings.preset_value(config, 'reduction'),
     populations=train.populations_of(data),
   )
   queries = make_queries(prepared, this.users.valid, sessions.LONG_FRACTION)
@@ -192,21 +155,16 @@ def train_split(
 
   with checkpoint.Checkpointer(
     this.checkpoints,
-    config=saved_config(config, prepared),
-    must_match=MUST_MATCH,
+    config=settings.saved_config(config, prepared),
+    must_match=settings.MUST_MATCH,
   ) as saver:
     return train.fit(
       step_fn,
       train.init_state(model, optimizer, this.seed),
       data,
-      batch_spec(config, this),
+      settings.batch_spec(config, this.seed),
       features,
-      train.LoopSettings(
-        max_epochs=config.train.max_epochs,
-        patience=config.train.patience,
-        save_every_steps=config.train.save_every_steps,
-        log_every_steps=config.train.log_every_steps,
-      ),
+      settings.loop_settings(config),
       validate=validate,
       saver=saver,
       log_dir=this.directory,
@@ -254,8 +212,8 @@ def load_params(
   found = checkpoint.load_for_inference(this.checkpoints, template)
   checkpoint.refuse_other_config(
     found.config,
-    saved_config(config, prepared),
-    MUST_MATCH,
+    settings.saved_config(config, prepared),
+    settings.MUST_MATCH,
     this.checkpoints,
   )
   return found
@@ -274,7 +232,7 @@ def make_training_set(
     max_target_len=config.seq.max_target_len,
     next_count=config.seq.next_count,
   )
-  decay = _decay(config, prepared)
+  decay = settings.decay(config, prepared)
   rows = inputs.interest_rows(
     samples,
     prepared.behaviours,
@@ -307,44 +265,6 @@ def make_training_set(
   )
 
 
-def batch_spec(config: ml_collections.ConfigDict, this: Split) -> BatchSpec:
-  """How the config's batches are made on this machine's devices."""
-  device_count = parallel.device_count()
-  for key, size in (
-    ('train.batch_size', config.train.batch_size),
-    ('sem.batch_size', config.sem.batch_size),
-  ):
-    if size % device_count:
-      raise ValueError(
-        f'{key} is {size}, not a multiple of the {device_count} devices'
-      )
-  in_batch = config.sem.negative == 'in_batch'
-  return BatchSpec(
-    batch_size=config.train.batch_size,
-    device_count=device_count,
-    semantic_batch_size=config.sem.batch_size,
-    negative_count=0 if in_batch else config.sem.n_neg,
-    negative=config.rel.negative,
-    seed=this.seed,
-  )
-
-
-def objective_settings(config: ml_collections.ConfigDict) -> ObjectiveSettings:
-  """Eq (9) as the config sets it."""
-  return ObjectiveSettings(
-    weights=LossWeights(
-      semantic=config.loss.semantic_weight,
-      interest=config.loss.interest_weight,
-      relevance=config.loss.relevance_weight,
-    ),
-    semantic_margin=config.loss.semantic_margin,
-    relevance_margin=config.loss.relevance_margin,
-    in_batch_negatives=config.sem.negative == 'in_batch',
-    interest_norm=config.interest.norm,
-    product_dtype=PRODUCT_DTYPES[config.model.product_dtype],
-  )
-
-
 def make_queries(
   prepared: Prepared, users: np.ndarray, fraction: float
 ) -> Queries:
@@ -356,18 +276,6 @@ def make_queries(
     prepared.sessions,
   )
   return Queries(samples, prepared.watches, prepared.behaviours)
-
-
-def saved_config(
-  config: ml_collections.ConfigDict, prepared: Prepared
-) -> Mapping[str, Any]:
-  """The config as checkpoints keep it, with the catalogue it is for."""
-  catalogue = {
-    'videos': len(prepared.records.videos.id),
-    'users': len(prepared.records.user_ids),
-    'fingerprint': prepared.fingerprint,
-  }
-  return config.to_dict() | {'catalogue': catalogue}
 
 
 def _summary(config, recommend: Recommender, queries: Queries):
@@ -403,19 +311,3 @@ def _popularity(config, prepared: Prepared, this: Split):
   return popularity.popularity_by_watchers(
     watches.user[mine], watches.video[mine], len(videos.id)
   )
-
-
-def _decay(config, prepared: Prepared) -> dict[str, float]:
-  """lambda and the unit it is told in."""
-  return {
-    'decay': config.interest.decay,
-    'unit_secs': sessions.unit_secs(
-      config.interest.time_unit, prepared.sessions
-    ),
-  }
-
-
-def _preset(config, key: str) -> str:
-  """The config's own value, or its preset's."""
-  own = {'name': config.opt.name, 'reduction': config.loss.reduction}[key]
-  return own if own != 'preset' else PRESETS[config.opt.preset][key]

@@ -19,6 +19,7 @@ from dynrec_jax import (
   objective,
   parallel,
   recommend,
+  settings,
 )
 from dynrec_jax.data import sources
 from dynrec_jax.prepare import Prepared, prepare
@@ -91,7 +92,7 @@ def _report(config, prepared: Prepared, splits) -> None:
     'model': f'dynrec ({config.opt.preset})',
   }
   text = table.as_markdown(rows, k=config.decode.k, names=names)
-  facts = experiment.saved_config(config, prepared)
+  facts = settings.saved_config(config, prepared)
   table.write_results(
     os.path.join(config.workdir, 'results.json'), rows, {'config': facts}
   )
@@ -109,7 +110,11 @@ def _parse(argv: list[str]) -> list[str]:
     _ = _CONFIG.value.mode  # a missing file fails here
     return rest
   except (AttributeError, KeyError) as error:
-    why = 'unknown key ' + str(error.args[0]).strip('"')
+    # "'name'", or the same and `Did you mean ...`, escaped by its own str.
+    text = str(error.args[0]).replace('\\n', '\n').replace('\\', '')
+    name, _, hint = text.partition('\n')
+    name, hint = name.strip('"\''), hint.rstrip("'")
+    why = f'unknown key {name!r}' + (f'. {hint}' if hint else '')
   except (TypeError, ValueError, OSError) as error:
     why = str(error)
   except flags.Error as error:

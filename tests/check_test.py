@@ -10,7 +10,7 @@ import worlds
 from configs_test import keys, parse
 
 from configs import default
-from dynrec_jax import check, experiment, prepare, train
+from dynrec_jax import check, experiment, prepare, settings, train
 from dynrec_jax.data import batches, relevance
 from dynrec_jax.report import table
 
@@ -235,8 +235,8 @@ def test_a_split_without_users_is_an_error(tiny_settings, base_prepared):
 def test_batches_are_shared_evenly_by_devices(
   key, tiny_settings, base_prepared, monkeypatch
 ):
-  monkeypatch.setattr(experiment.parallel, 'device_count', lambda: 4)
+  monkeypatch.setattr(settings.parallel, 'device_count', lambda: 4)
   config = worlds.tiny_config(tiny_settings | {key: 6})
   split = experiment.make_split(config, base_prepared, 0)
   with pytest.raises(ValueError, match=f'^{key} is 6, not a multiple of the 4'):
-    experiment.batch_spec(config, split)
+    settings.batch_spec(config, split.seed)

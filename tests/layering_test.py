@@ -40,6 +40,7 @@ LEVELS = (
   # 3 doors
   (
     ('prepare',),
+    ('settings',),
     ('experiment',),
     ('check', 'recommend', 'report'),
     ('main',),
@@ -72,7 +73,8 @@ LIBRARIES = {
   'train': ('flax.struct', 'optax'),
   'baselines': ('flax.struct', 'optax', 'implicit', 'sklearn'),
   'prepare': CONFIG_DICT,
-  'experiment': (*CONFIG_DICT, 'optax'),
+  'settings': (*CONFIG_DICT, 'optax'),
+  'experiment': CONFIG_DICT,
   'check': CONFIG_DICT,
   'recommend': CONFIG_DICT,
   'report': ('matplotlib',),

@@ -8,7 +8,8 @@ import plain_model
 import pytest
 import worlds
 
-from dynrec_jax import checkpoint, experiment, recommend, train
+from dynrec_jax import checkpoint, recommend, train
+from dynrec_jax import settings as settings_lib
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
@@ -25,8 +26,8 @@ class Saved:
     state = train.TrainState(np.int32(7), self.params, ())
     with checkpoint.Checkpointer(
       self.study.split.checkpoints,
-      config=experiment.saved_config(self.config(), self.study.prepared),
-      must_match=experiment.MUST_MATCH,
+      config=settings_lib.saved_config(self.config(), self.study.prepared),
+      must_match=settings_lib.MUST_MATCH,
     ) as saver:
       saver.save(7, state, {}, score=0.5)
 

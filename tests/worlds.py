@@ -15,7 +15,7 @@ import ml_collections
 import numpy as np
 
 from configs import default
-from dynrec_jax import experiment, parallel, prepare
+from dynrec_jax import experiment, parallel, prepare, settings
 
 USERS, VIDEOS, TASTES = 60, 40, 4
 NO_VISUAL = (3, 17, 25)
@@ -118,8 +118,8 @@ class Study:
       )
     self.model = experiment.make_model(config, self.prepared)
     self.data = experiment.make_training_set(config, self.prepared, self.split)
-    self.spec = experiment.batch_spec(config, self.split)
-    self.settings = experiment.objective_settings(config)
+    self.spec = settings.batch_spec(config, self.split.seed)
+    self.settings = settings.objective_settings(config)
     self.features = parallel.replicate(self.prepared.features)
 
 
