@@ -14,7 +14,16 @@ def get_config() -> ml_collections.ConfigDict:
   c.mode = 'train_and_evaluate'
   c.workdir = 'runs/single'  # checkpoints, metrics and results go here
   c.seed = 0  # of initial weights, batches, negatives; splits add their number
+  _add_data(c)
+  _add_content(c)
+  _add_model(c)
+  _add_training(c)
+  _add_use(c)
+  return c
 
+
+def _add_data(c: ml_collections.ConfigDict) -> None:
+  """The source, what is kept of it, and how it is cut."""
   c.data = ml_collections.ConfigDict()
   c.data.name = ''  # movietweetings | files
   c.data.manual_dir = ''  # folder with the source's raw files; '' downloads
@@ -40,6 +49,9 @@ def get_config() -> ml_collections.ConfigDict:
   c.seq.max_target_len = 50  # videos; also the longest history read as input
   c.seq.next_count = 5  # k of next_k, videos
 
+
+def _add_content(c: ml_collections.ConfigDict) -> None:
+  """What is computed from content, and interests (Eq 2 and 3)."""
   c.text = ml_collections.ConfigDict()
   # A33: some of title, description, tags, categories
   c.text.fields = ('title', 'description', 'tags')
@@ -60,6 +72,9 @@ def get_config() -> ml_collections.ConfigDict:
   c.interest.time_unit = 'session'  # A9: session | month | week | day
   c.interest.norm = 'sum_weights'  # A8: sum_weights | count | l2
 
+
+def _add_model(c: ml_collections.ConfigDict) -> None:
+  """theta and the objective, Eq (5) to (9)."""
   c.model = ml_collections.ConfigDict()
   c.model.embed_size = 300
   c.model.D_h = 300  # A31: state units
@@ -89,6 +104,9 @@ def get_config() -> ml_collections.ConfigDict:
   c.rel.positive = 'topk10'  # A12: topk10 | threshold | all_pairs
   c.rel.negative = 'zero_overlap'  # A12: zero_overlap | less_than_pos
 
+
+def _add_training(c: ml_collections.ConfigDict) -> None:
+  """The optimiser and the loop."""
   c.opt = ml_collections.ConfigDict()
   c.opt.preset = 'paper'  # A17: paper (SGD, sums) | practical (Adam, means)
   c.opt.name = 'preset'  # opt.preset's | sgd | adam
@@ -102,6 +120,9 @@ def get_config() -> ml_collections.ConfigDict:
   c.train.save_every_steps = 500
   c.train.log_every_steps = 20
 
+
+def _add_use(c: ml_collections.ConfigDict) -> None:
+  """Generation, evaluation, recommending."""
   c.decode = ml_collections.ConfigDict()
   c.decode.method = 'greedy_seq'  # A24: greedy_seq | topk_first
   c.decode.k = 5  # videos per list
@@ -117,4 +138,3 @@ def get_config() -> ml_collections.ConfigDict:
   c.recommend.history = ''  # a file of new users' watches instead
   c.recommend.output = ''  # JSONL; '' is recommendations.jsonl in the workdir
   c.recommend.split = 0  # whose checkpoint
-  return c

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, ArrayLike, Bool, Float, Key
 
 from dynrec_jax.typed import typed
 
@@ -69,7 +69,7 @@ def init_gru(
 
 @typed
 def gru_step(
-  params: GRUParams, state: Float[Array, 'B H'], x: Float[Array, 'B D']
+  params: GRUParams, state: Float[ArrayLike, 'B H'], x: Float[ArrayLike, 'B D']
 ) -> Float[Array, 'B H']:
   """The state after one input.
 
@@ -84,14 +84,15 @@ def gru_step(
   Returns:
     h'.
   """
-  return gru_step_products(params, state, x @ params.input_kernel)
+  products = jnp.asarray(x) @ params.input_kernel
+  return gru_step_products(params, state, products)
 
 
 @typed
 def gru_step_products(
   params: GRUParams,
-  state: Float[Array, 'B H'],
-  products: Float[Array, 'B 3*H'],
+  state: Float[ArrayLike, 'B H'],
+  products: Float[ArrayLike, 'B 3*H'],
 ) -> Float[Array, 'B H']:
   """The state after one input whose product is made already.
 
@@ -105,6 +106,7 @@ def gru_step_products(
   Returns:
     h'.
   """
+  state, products = jnp.asarray(state), jnp.asarray(products)
   if params.bias is not None:
     products = products + params.bias
   gates = jnp.split(products, 3, axis=-1)
@@ -116,10 +118,10 @@ def gru_step_products(
 @typed
 def gru_scan(
   params: GRUParams,
-  xs: Float[Array, 'B T D'],
+  xs: Float[ArrayLike, 'B T D'],
   *,
-  initial_state: Float[Array, 'B H'] | None = None,
-  where: Bool[Array, 'B T'] | None = None,
+  initial_state: Float[ArrayLike, 'B H'] | None = None,
+  where: Bool[ArrayLike, 'B T'] | None = None,
   product_dtype: DTypeLike | None = None,
 ) -> tuple[Float[Array, 'B H'], Float[Array, 'B T H']]:
   """All states over a batch of sequences.
@@ -139,8 +141,9 @@ def gru_scan(
     The last state, and the state after every step.
   """
   dtype = product_dtype and jnp.dtype(product_dtype)
+  xs = jnp.asarray(xs)
   if where is not None:
-    xs = jnp.where(where[..., None], xs, 0)
+    xs = jnp.where(jnp.asarray(where)[..., None], xs, 0)
   steps = jnp.swapaxes(xs, 0, 1)  # [T, B, D]
   kernels = jnp.split(params.input_kernel, 3, axis=-1)
   gates = tuple(product('tbd,dh->tbh', steps, u, dtype) for u in kernels)
@@ -150,10 +153,10 @@ def gru_scan(
 @typed
 def gru_scan_products(
   params: GRUParams,
-  products: Float[Array, 'B T G'],
+  products: Float[ArrayLike, 'B T G'],
   *,
-  initial_state: Float[Array, 'B H'] | None = None,
-  where: Bool[Array, 'B T'] | None = None,
+  initial_state: Float[ArrayLike, 'B H'] | None = None,
+  where: Bool[ArrayLike, 'B T'] | None = None,
   product_dtype: DTypeLike | None = None,
 ) -> tuple[Float[Array, 'B H'], Float[Array, 'B T H']]:
   """All states over a batch whose input products are made already.
@@ -180,8 +183,9 @@ def gru_scan_products(
       f'{params.recurrent_kernel.shape[-1]}; must be equal'
     )
   dtype = product_dtype and jnp.dtype(product_dtype)
+  products = jnp.asarray(products)
   if where is not None:
-    products = jnp.where(where[..., None], products, 0)
+    products = jnp.where(jnp.asarray(where)[..., None], products, 0)
   gates = jnp.split(jnp.swapaxes(products, 0, 1), 3, axis=-1)  # 3 of [T, B, H]
   return _scan(params, tuple(gates), initial_state, where, dtype)
 
@@ -192,11 +196,14 @@ def _scan(params, gates, initial_state, where, dtype):
     biases = jnp.split(params.bias, 3)
     gates = tuple(g + b for g, b in zip(gates, biases, strict=True))
   if where is not None:
-    shut = jnp.where(where.T[..., None], 0, jnp.asarray(_SHUT, gates[0].dtype))
+    shut = jnp.where(
+      jnp.asarray(where).T[..., None], 0, jnp.asarray(_SHUT, gates[0].dtype)
+    )
     gates = (gates[0] + shut, *gates[1:])
   if initial_state is None:
     initial_state = jnp.zeros_like(gates[0][0])
-  states = _states(dtype, params.recurrent_kernel, initial_state, gates)
+  kernel, h0 = map(jnp.asarray, (params.recurrent_kernel, initial_state))
+  states = _states(dtype, kernel, h0, gates)
   return states[-1], jnp.swapaxes(states, 0, 1)
 
 

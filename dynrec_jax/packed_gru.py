@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from dynrec_jax.gru import GRUParams, open_gates, product, recurrent_halves
 from dynrec_jax.typed import typed
@@ -25,8 +25,8 @@ _TIERS = 8  # static sizes of a recurrent product
 @typed
 def gru_scan_packed(
   params: GRUParams,
-  xs: Float[Array, 'P D'],
-  step_counts: Int[Array, 'T'],
+  xs: Float[ArrayLike, 'P D'],
+  step_counts: Int[ArrayLike, 'T'],
   *,
   row_count: int,
   product_dtype: DTypeLike | None = None,
@@ -52,19 +52,19 @@ def gru_scan_packed(
     ValueError: P is less than row_count.
   """
   dtype = product_dtype and jnp.dtype(product_dtype)
+  xs, step_counts = jnp.asarray(xs), jnp.asarray(step_counts)
   real = jnp.arange(xs.shape[0]) < jnp.sum(step_counts)
   gates = _input_gates(params, jnp.where(real[:, None], xs, 0), dtype)
-  return _states(
-    (dtype, row_count), params.recurrent_kernel, tuple(gates), step_counts
-  )
+  kernel = jnp.asarray(params.recurrent_kernel)
+  return _states((dtype, row_count), kernel, tuple(gates), step_counts)
 
 
 @typed
 def gru_scan_packed_table(
   params: GRUParams,
-  table: Float[Array, 'M D'],
-  inputs: Int[Array, 'P'],
-  step_counts: Int[Array, 'T'],
+  table: Float[ArrayLike, 'M D'],
+  inputs: Int[ArrayLike, 'P'],
+  step_counts: Int[ArrayLike, 'T'],
   *,
   row_count: int,
   product_dtype: DTypeLike | None = None,
@@ -88,6 +88,7 @@ def gru_scan_packed_table(
   Raises:
     ValueError: P is less than row_count.
   """
+  table, step_counts = jnp.asarray(table), jnp.asarray(step_counts)
   if table.shape[0] >= inputs.shape[0]:
     return gru_scan_packed(
       params,
@@ -98,9 +99,8 @@ def gru_scan_packed_table(
     )
   dtype = product_dtype and jnp.dtype(product_dtype)
   gates = tuple(gate[inputs] for gate in _input_gates(params, table, dtype))
-  return _states(
-    (dtype, row_count), params.recurrent_kernel, gates, step_counts
-  )
+  kernel = jnp.asarray(params.recurrent_kernel)
+  return _states((dtype, row_count), kernel, gates, step_counts)
 
 
 def _input_gates(params, xs, dtype):

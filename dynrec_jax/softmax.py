@@ -11,19 +11,19 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from dynrec_jax.typed import typed
 
 
 @typed
 def fused_coherence_loss(
-  states: Float[Array, 'P H'],
-  output_kernel: Float[Array, 'V H'],
-  targets: Int[Array, 'P'],
+  states: Float[ArrayLike, 'P H'],
+  output_kernel: Float[ArrayLike, 'V H'],
+  targets: Int[ArrayLike, 'P'],
   *,
-  where: Bool[Array, 'P'] | None = None,
-  output_bias: Float[Array, 'V'] | None = None,
+  where: Bool[ArrayLike, 'P'] | None = None,
+  output_bias: Float[ArrayLike, 'V'] | None = None,
   chunk_size: int = 512,
   product_dtype: DTypeLike | None = None,
 ) -> Float[Array, '']:
@@ -53,6 +53,9 @@ def fused_coherence_loss(
   """
   if chunk_size < 1:
     raise ValueError(f'chunk_size is {chunk_size}, must be 1 or more')
+  states, output_kernel, targets = map(
+    jnp.asarray, (states, output_kernel, targets)
+  )
   if where is None:
     where = jnp.ones(targets.shape, bool)
   shape = _chunk_shape(targets.shape[0], chunk_size)

@@ -323,5 +323,28 @@ class ProductDtypeTest(parameterized.TestCase):
     self.assertGreater(abs(float(full[0] - half[0])), 0)  # it was used
 
 
+class NumpyTest(parameterized.TestCase):
+  """Host arrays are taken as they are, float64 ones too."""
+
+  @parameterized.parameters(np.float32, np.float64)
+  def test_equals_device_arrays(self, dtype):
+    params, xs, h0, where = problem(use_bias=True)
+    host = gru.GRUParams(*(np.asarray(x, dtype) for x in params))
+    plain = [np.asarray(x, dtype) for x in (xs, h0)]
+    mask = np.asarray(where)
+    products = plain[0] @ host.input_kernel
+    last, states = gru.gru_scan(params, xs, initial_state=h0, where=where)
+    got = gru.gru_scan(host, plain[0], initial_state=plain[1], where=mask)
+    assert_close(got, (last, states), rtol=1e-5, atol=1e-6)
+    got = gru.gru_scan_products(
+      host, products, initial_state=plain[1], where=mask
+    )
+    assert_close(got, (last, states), rtol=1e-5, atol=1e-6)
+    step = gru.gru_step(host, plain[1], plain[0][:, 0])
+    np.testing.assert_allclose(
+      step[0], states[0, 0], rtol=1e-5, atol=1e-6
+    )  # row 0 has no hole
+
+
 if __name__ == '__main__':
   absltest.main()

@@ -265,5 +265,29 @@ class ProductDtypeTest(parameterized.TestCase):
     self.assertGreater(abs(float(full[0] - half[0])), 0)  # it was used
 
 
+class NumpyTest(parameterized.TestCase):
+  """Host arrays are taken as they are, float64 ones too."""
+
+  @parameterized.parameters(np.float32, np.float64)
+  def test_equals_device_arrays(self, dtype):
+    rng = np.random.default_rng(0)
+    states, kernel = rng.normal(size=(5, 3)), rng.normal(size=(7, 3))
+    bias, targets = rng.normal(size=7), rng.integers(7, size=5)
+    where = np.array([True, True, False, True, False])
+    host = [x.astype(dtype) for x in (states, kernel, bias)]
+    device = [jnp.asarray(x, jnp.float32) for x in (states, kernel, bias)]
+
+    def loss(states, kernel, bias, targets, where):
+      return softmax.fused_coherence_loss(
+        states, kernel, targets, where=where, output_bias=bias
+      )
+
+    np.testing.assert_allclose(
+      loss(*host, targets, where),
+      loss(*device, jnp.asarray(targets), jnp.asarray(where)),
+      rtol=1e-6,
+    )
+
+
 if __name__ == '__main__':
   absltest.main()
