@@ -4,6 +4,7 @@ python -m dynrec_jax.main --config=configs/single.py
 python -m dynrec_jax.main --config=configs/single.py --config.mode=recommend
 """
 
+import logging as logging_lib
 import os
 import sys
 
@@ -36,7 +37,7 @@ def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'unknown argument {argv[1]!r}')
   config = _CONFIG.value
-  logging.get_absl_handler().addFilter(_quiet)
+  logging.get_absl_handler().addFilter(_for_user)
   try:
     check.check_config(config)
     run(config)
@@ -46,9 +47,12 @@ def main(argv: list[str]) -> None:
     sys.exit(1)
 
 
-def _quiet(record) -> bool:
-  """Whether a log record is for the user: Orbax tells every rename."""
-  return record.levelno >= 30 or 'orbax' not in record.pathname
+def _for_user(record: logging_lib.LogRecord) -> bool:
+  """Whether to show a record: libraries tell every rename, only warn here."""
+  own = os.path.dirname(__file__)
+  return record.levelno >= logging_lib.WARNING or record.pathname.startswith(
+    own
+  )
 
 
 def run(config) -> None:

@@ -86,6 +86,7 @@ def filter_watches(
     raise ValueError(
       'the filters left no watch; what each rule left: '
       + '; '.join(describe(step) for step in steps)
+      + '. Lower filter.min_videos_per_user or filter.min_users_per_video'
     )
   return watches, steps
 
