@@ -1,4 +1,4 @@
-"""One device's fields of a batch, from ragged rows to rectangles."""
+"""One device's fields of a batch, from ragged rows to packed arrays."""
 
 from collections.abc import Callable
 
