@@ -12,6 +12,8 @@ def get_config() -> ml_collections.ConfigDict:
   c = ml_collections.ConfigDict()
   # train_and_evaluate | evaluate | recommend
   c.mode = 'train_and_evaluate'
+  # single (history = own watches) | cross (tweets; test watches are hidden)
+  c.scenario = 'single'
   c.workdir = 'runs/single'  # checkpoints, metrics and results go here
   c.seed = 0  # of initial weights, batches, negatives; splits add their number
   _add_data(c)
@@ -25,7 +27,12 @@ def get_config() -> ml_collections.ConfigDict:
 def _add_data(c: ml_collections.ConfigDict) -> None:
   """The source, what is kept of it, and how it is cut."""
   c.data = ml_collections.ConfigDict()
-  c.data.name = ''  # movietweetings | files
+  # simulated_year | movietweetings | movietweetings_streams | files
+  c.data.name = ''
+  # simulated_year: tiny | small | paper, and after a colon what differs, as in
+  # small:no_drift or paper:drift=0.5,no_trends
+  c.data.world = 'small'
+  c.data.world_seed = 6
   c.data.manual_dir = ''  # folder with the source's raw files; '' downloads
   c.data.data_dir = ''  # where prepared data lie; '' is the user's cache
   c.data.cache_dir = ''  # where topics and features lie; '' is the same
@@ -34,11 +41,14 @@ def _add_data(c: ml_collections.ConfigDict) -> None:
 
   c.filter = ml_collections.ConfigDict()
   c.filter.mode = 'single_pass'  # A1: single_pass | fixpoint
+  c.filter.min_tweets_per_user = 0
   c.filter.min_videos_per_user = 11
   c.filter.min_users_per_video = 3
 
   c.sessions = ml_collections.ConfigDict()
   c.sessions.L = 12  # A4: sessions in the span of the data
+  c.sessions.start = ''  # date (UTC) that the span begins with; '': first event
+  c.sessions.end = ''  # date (UTC) that the span ends before; '': last event
 
   c.split = ml_collections.ConfigDict()
   c.split.seeds = 5  # A38: random splits that a table row is the mean of
@@ -65,7 +75,15 @@ def _add_content(c: ml_collections.ConfigDict) -> None:
 
   c.topics = ml_collections.ConfigDict()
   c.topics.yt = 'text_lda'  # A35
-  c.topics.count = 70  # K
+  c.topics.count = 70  # K of the videos' topics
+  # TwitterLDA in the cross network, day by day.
+  c.topics.tweet_count = 100  # K of the tweets' topics
+  c.topics.least_tweets = 5  # before n_f, that must hold a word
+  c.topics.first_days = 30  # fitted together at the start
+  c.topics.first_sweeps = 100  # over the first days
+  c.topics.day_sweeps = 20  # over each later day
+  c.topics.mode_count = 10  # last draws; their mode is the tweet's topic
+  c.topics.retention = 1.0  # kappa, share of the past kept from day to day
 
   c.interest = ml_collections.ConfigDict()
   c.interest.decay = 0.1  # lambda, per time_unit

@@ -1,32 +1,27 @@
-"""The single-network study on MovieTweetings: history and target are watches.
+"""The single-network study: history and target are a user's watches.
 
   python -m dynrec_jax.main --config=configs/single.py
 
-Variants are the argument: `--config=configs/single.py:paper`.
+trains on a simulated year (no download, minutes on two CPU cores). Real data:
+
+  python -m dynrec_jax.main --config=configs/single.py:movietweetings
+  python -m dynrec_jax.main --config=configs/single.py:files \
+    --config.data.manual_dir=FOLDER
+
+Other variants are in `variants.py`; commas join them, as in
+`configs/single.py:movietweetings,paper`.
 """
 
 import ml_collections
 
-from configs import default
+from configs import default, variants
 
-VARIANTS = ('practical', 'paper', 'no_relevance', 'files')
+VARIANTS = variants.VARIANTS
 
 
-def get_config(variant: str = 'practical') -> ml_collections.ConfigDict:
-  """MovieTweetings, one of VARIANTS."""
+def get_config(variant: str = '') -> ml_collections.ConfigDict:
+  """A simulated year, or what the variant names."""
   c = default.get_config()
-  c.workdir = f'runs/single_{variant}'
-  c.data.name = 'movietweetings'
-  c.text.fields = ('title', 'description', 'tags', 'categories')
-  c.opt.preset = 'practical'
-  if variant == 'paper':
-    c.opt.preset = 'paper'
-  elif variant == 'no_relevance':
-    c.loss.relevance_weight = 0.0
-  elif variant == 'files':
-    c.data.name = 'files'
-  elif variant != 'practical':
-    raise ValueError(
-      f'unknown variant {variant!r}; valid are {", ".join(VARIANTS)}'
-    )
+  c.scenario = 'single'
+  variants.apply(c, variant)
   return c

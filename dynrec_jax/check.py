@@ -5,8 +5,24 @@ from collections.abc import Mapping, Sequence
 
 import ml_collections
 
-from dynrec_jax import model, objective, predict, prepare, settings, train
-from dynrec_jax.data import filters, inputs, relevance, sequences, sessions
+from dynrec_jax import (
+  behaviours,
+  content,
+  model,
+  objective,
+  predict,
+  prepare,
+  settings,
+  train,
+)
+from dynrec_jax.data import (
+  filters,
+  inputs,
+  relevance,
+  sequences,
+  sessions,
+  simulation,
+)
 from dynrec_jax.data import sources as sources_lib
 from dynrec_jax.features import documents
 from dynrec_jax.interest import NORMS
@@ -16,11 +32,12 @@ RUN_MODES = ('train_and_evaluate', 'evaluate', 'recommend')
 # Keys that name one of several choices.
 CHOICES: Mapping[str, Sequence[str]] = {
   'mode': RUN_MODES,
+  'scenario': behaviours.SCENARIOS,
   'data.name': sources_lib.NAMES,
   'filter.mode': filters.MODES,
   'seq.horizon': sequences.HORIZONS,
-  'text.encoder': prepare.ENCODERS,
-  'topics.yt': prepare.TOPIC_MODELS,
+  'text.encoder': content.ENCODERS,
+  'topics.yt': content.TOPIC_MODELS,
   'interest.time_unit': sessions.TIME_UNITS,
   'interest.norm': NORMS,
   'model.history_mode': inputs.HISTORY_MODES,
@@ -39,6 +56,8 @@ CHOICES: Mapping[str, Sequence[str]] = {
 # Keys that hold a number, with the least and the largest it may be.
 RANGES: Mapping[str, tuple[float, float]] = {
   'seed': (0, 2**31 - 1000),
+  'data.world_seed': (0, 2**31 - 1),
+  'filter.min_tweets_per_user': (0, math.inf),
   'filter.min_videos_per_user': (1, math.inf),
   'filter.min_users_per_video': (1, math.inf),
   'sessions.L': (4, 100_000),
@@ -48,6 +67,13 @@ RANGES: Mapping[str, tuple[float, float]] = {
   'seq.next_count': (1, 10_000),
   'text.size': (1, 100_000),
   'topics.count': (2, 100_000),
+  'topics.tweet_count': (2, 30_000),
+  'topics.least_tweets': (1, math.inf),
+  'topics.first_days': (1, 100_000),
+  'topics.first_sweeps': (1, 100_000),
+  'topics.day_sweeps': (1, 100_000),
+  'topics.mode_count': (1, 100_000),
+  'topics.retention': (0.001, 1),
   'interest.decay': (0, 1e6),
   'model.embed_size': (1, 100_000),
   'model.D_h': (1, 100_000),
@@ -91,8 +117,31 @@ def check_config(config: ml_collections.ConfigDict) -> None:
       f'text.fields is {tuple(config.text.fields)}; valid are some of '
       f'{", ".join(documents.FIELDS)}'
     )
+  _check_scenario(config)
   if not config.workdir:
     raise ValueError('workdir is empty; it must name a folder for results')
+
+
+def _check_scenario(config: ml_collections.ConfigDict) -> None:
+  """What a source's world, the clock and the cross network ask for."""
+  simulation.world_from_name(config.data.world)
+  for key in ('start', 'end'):
+    if config.sessions[key]:
+      prepare.date_secs(config.sessions[key], f'sessions.{key}')
+  if config.scenario != 'cross':
+    return
+  if config.model.history_mode == 'topic_then_history':
+    raise ValueError(
+      'model.history_mode is topic_then_history, which reads watches; '
+      'scenario=cross hides them: valid are topic_only, session_chain'
+    )
+  if config.topics.mode_count > min(
+    config.topics.first_sweeps, config.topics.day_sweeps
+  ):
+    raise ValueError(
+      f'topics.mode_count is {config.topics.mode_count}; it must be at most '
+      'topics.first_sweeps and topics.day_sweeps'
+    )
 
 
 def _get(config: ml_collections.ConfigDict, key: str):

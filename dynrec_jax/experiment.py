@@ -12,6 +12,7 @@ import ml_collections
 import numpy as np
 
 from dynrec_jax import (
+  behaviours,
   checkpoint,
   evaluate,
   metric_log,
@@ -26,6 +27,7 @@ from dynrec_jax.data import (
   sessions,
   split,
 )
+from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.split import UserSplit
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.evaluate import Queries, Recommender
@@ -34,7 +36,14 @@ from dynrec_jax.objective import Features
 from dynrec_jax.predict import Predictor
 from dynrec_jax.prepare import Prepared
 
-MODES = {'long': sessions.LONG_FRACTION, 'short': sessions.SHORT_FRACTION}
+# How much of the span is known of held-out users, by mode of a scenario.
+MODES = {
+  'single': {
+    'long': sessions.LONG_FRACTION,
+    'short': sessions.SHORT_FRACTION,
+  },
+  'cross': {'cross': sessions.LONG_FRACTION},
+}
 
 
 class Split(NamedTuple):
@@ -44,12 +53,14 @@ class Split(NamedTuple):
     number: 0 to split.seeds - 1.
     seed: of everything random in it.
     users: who trains, validates and is tested.
+    behaviours: what may be read of everyone in it.
     directory: of its checkpoints and metrics.
   """
 
   number: int
   seed: int
   users: UserSplit
+  behaviours: Histories
   directory: str
 
   @property
@@ -81,7 +92,10 @@ def make_split(
       count = len(prepared.records.user_ids)
       raise ValueError(f'{key} of {count} users is nobody; raise it')
   directory = os.path.join(config.workdir, f'split_{number}')
-  return Split(number, seed, users, directory)
+  readable = behaviours.of_split(
+    prepared.behaviours, prepared.records, users.train
+  )
+  return Split(number, seed, users, readable, directory)
 
 
 def make_model(
@@ -92,7 +106,7 @@ def make_model(
     video_count=len(prepared.records.videos.id),
     visual_size=prepared.features.visual.shape[1],
     text_size=prepared.features.text.shape[1],
-    topic_count=prepared.topics.shape[1],
+    topic_count=prepared.behaviours.topics.shape[1],
     embed_size=config.model.embed_size,
     hidden_size=config.model.D_h,
     embed_norm=config.model.embed_norm,
@@ -116,7 +130,7 @@ def make_predictor(
   return Predictor(
     model,
     features,
-    prepared.topics,
+    prepared.behaviours.topics,
     clock or prepared.sessions,
     settings.query_settings(config, prepared),
   )
@@ -148,7 +162,9 @@ def train_split(
     reduction=settings.preset_value(config, 'reduction'),
     populations=train.populations_of(data),
   )
-  queries = make_queries(prepared, this.users.valid, sessions.LONG_FRACTION)
+  queries = make_queries(
+    config, prepared, this, this.users.valid, sessions.LONG_FRACTION
+  )
 
   def validate(params):
     return _summary(config, predictor.recommender(params), queries)
@@ -191,8 +207,8 @@ def test_split(
     'model': predictor.recommender(found.state),
   }
   with metric_log.MetricLog(this.directory) as log:
-    for mode, fraction in MODES.items():
-      queries = make_queries(prepared, this.users.test, fraction)
+    for mode, fraction in MODES[config.scenario].items():
+      queries = make_queries(config, prepared, this, this.users.test, fraction)
       for method, recommend in recommenders.items():
         scores = _summary(config, recommend, queries)
         log.write(
@@ -225,7 +241,7 @@ def make_training_set(
   """The virtual sequences of the train users."""
   samples = sequences.virtual_sequences(
     prepared.watches,
-    prepared.behaviours,
+    this.behaviours,
     prepared.sessions,
     this.users.train,
     horizon=config.seq.horizon,
@@ -235,8 +251,8 @@ def make_training_set(
   decay = settings.decay(config, prepared)
   rows = inputs.interest_rows(
     samples,
-    prepared.behaviours,
-    prepared.topics,
+    this.behaviours,
+    prepared.behaviours.topics,
     prepared.sessions,
     history_mode=config.model.history_mode,
     norm=config.interest.norm,
@@ -266,16 +282,24 @@ def make_training_set(
 
 
 def make_queries(
-  prepared: Prepared, users: np.ndarray, fraction: float
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  this: Split,
+  users: np.ndarray,
+  fraction: float,
 ) -> Queries:
-  """The users at the end of n_f, `fraction` of the sessions."""
+  """The users at the end of n_f, `fraction` of the sessions.
+
+  Paper: Sec 4.1; in the cross network held-out users' watches are hidden.
+  """
   samples = sequences.queries(
     prepared.watches,
     users,
     sessions.history_sessions(prepared.sessions, fraction),
     prepared.sessions,
+    hide_history=config.scenario == 'cross',
   )
-  return Queries(samples, prepared.watches, prepared.behaviours)
+  return Queries(samples, prepared.watches, this.behaviours)
 
 
 def _summary(config, recommend: Recommender, queries: Queries):

@@ -96,6 +96,11 @@ def _report(config, prepared: Prepared, splits) -> None:
     'model': f'dynrec ({config.opt.preset})',
   }
   text = table.as_markdown(rows, k=config.decode.k, names=names)
+  if config.data.name in sources.SIMULATED:
+    text += (
+      f'\n\nSimulated data ({config.data.name}, world {config.data.world}, '
+      f'seed {config.data.world_seed}): no real user or video is in them.'
+    )
   facts = settings.saved_config(config, prepared)
   table.write_results(
     os.path.join(config.workdir, 'results.json'), rows, {'config': facts}

@@ -1,10 +1,10 @@
 """From a source of raw records to everything a study reads, of any split.
 
-Records, filters, sessions; then what is computed from content (topics, text
-features), which is cached on disk under a hash of its inputs and settings.
+Records, filters, sessions; then what is computed from content.
 """
 
 import contextlib
+import datetime
 import hashlib
 import sys
 from typing import NamedTuple
@@ -13,18 +13,14 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax import cache
+from dynrec_jax import behaviours, content
+from dynrec_jax.behaviours import Behaviours
 from dynrec_jax.data import filters, histories, sessions, sources
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import Records
 from dynrec_jax.data.sessions import Sessions
-from dynrec_jax.features import blocks, documents
-from dynrec_jax.features.tfidf_svd import tfidf_svd
+from dynrec_jax.features import documents
 from dynrec_jax.objective import Features
-from dynrec_jax.topics.text_lda import text_lda
-
-ENCODERS = ('tfidf_svd',)
-TOPIC_MODELS = ('text_lda',)
 
 
 class Prepared(NamedTuple):
@@ -33,8 +29,7 @@ class Prepared(NamedTuple):
   Attributes:
     records: the filtered source.
     watches: of all users.
-    behaviours: what interests are made of; here the watches.
-    topics: [R, K] topic vectors of the behaviours' items.
+    behaviours: what interests are made of: watches or tweets.
     features: of the catalogue, on the host.
     sessions: the clock.
     fingerprint: of the catalogue and all content vectors; a checkpoint fits
@@ -43,8 +38,7 @@ class Prepared(NamedTuple):
 
   records: Records
   watches: Histories
-  behaviours: Histories
-  topics: np.ndarray
+  behaviours: Behaviours
   features: Features
   sessions: Sessions
   fingerprint: str
@@ -59,20 +53,21 @@ def prepare(config: ml_collections.ConfigDict) -> Prepared:
   """
   records = _filtered(_load(config), config)
   watches = histories.watch_histories(records.watches, len(records.user_ids))
+  clock = _clock(records, config)
   texts = documents.video_documents(records.videos, config.text.fields)
-  features = _features(records, texts, config)
-  topics = _topics(texts, config)
-  clock = sessions.make_sessions(
-    int(watches.time.min()), int(watches.time.max()), config.sessions.L
-  )
+  features = content.video_features(records, texts, config)
+  if config.scenario == 'single':
+    made_of = Behaviours(content.video_topics(texts, config), watches, None)
+  else:
+    border = sessions.history_sessions(clock, sessions.LONG_FRACTION)
+    made_of = behaviours.from_tweets(records, clock.end(border), config)
   return Prepared(
     records,
     watches,
-    watches,
-    topics,
+    made_of,
     features,
     clock,
-    _fingerprint(records, features, topics),
+    _fingerprint(records, features, made_of),
   )
 
 
@@ -85,6 +80,8 @@ def _load(config) -> Records:
       data_dir=config.data.data_dir or None,
       manual_dir=config.data.manual_dir or None,
       strict=config.data.strict,
+      world=config.data.world,
+      world_seed=config.data.world_seed,
     )
   if not len(records.watches.user):
     raise ValueError(f'the source {config.data.name!r} holds no watch')
@@ -106,6 +103,12 @@ def _filtered(records: Records, config) -> Records:
     )
     watches, step = filters.complete_videos(records, has_text)
     logging.info('%s', filters.describe(step))
+  if config.filter.min_tweets_per_user:
+    watches, step = filters.filter_users_by_tweets(
+      records._replace(watches=watches),
+      min_tweets=config.filter.min_tweets_per_user,
+    )
+    logging.info('%s', filters.describe(step))
   watches, steps = filters.filter_watches(
     watches,
     min_videos_per_user=config.filter.min_videos_per_user,
@@ -117,67 +120,45 @@ def _filtered(records: Records, config) -> Records:
   return filters.compact(records, watches)
 
 
-def _features(records: Records, texts: list[str], config) -> Features:
-  """Visual and text features with the masks of what is there."""
-
-  def compute():
-    text, has_text = tfidf_svd(texts, size=config.text.size, seed=config.seed)
-    return {'text': text, 'has_text': has_text}
-
-  found = cache.cached(
-    _cache_dir(config),
-    config.text.encoder,
-    [texts],
-    {'size': config.text.size, 'seed': config.seed},
-    compute,
-  )
-  visual, text = records.videos.visual, found['text']
-  if not visual.shape[1]:  # a source without any visual feature
-    visual = np.zeros((len(visual), 1), np.float32)
-  elif config.features.l2:
-    visual = blocks.unit_blocks(visual, config.features.visual_blocks)
-  if config.features.l2:
-    text = blocks.unit_blocks(text, ())
-  features = Features(
-    visual, text, records.videos.has_visual, found['has_text']
-  )
-  logging.info(
-    'of %d videos %d have a visual feature, %d a text, %d both',
-    len(visual),
-    features.has_visual.sum(),
-    features.has_text.sum(),
-    (features.has_visual & features.has_text).sum(),
-  )
-  return features
+def _clock(records: Records, config) -> Sessions:
+  """The sessions between the dates of the config, or around all events."""
+  times = records.watches.time
+  if config.scenario == 'cross' and len(records.tweets.time):
+    times = np.concatenate([times, records.tweets.time])
+  first, last = int(times.min()), int(times.max())
+  if config.sessions.start:
+    first = date_secs(config.sessions.start, 'sessions.start')
+  if config.sessions.end:
+    last = date_secs(config.sessions.end, 'sessions.end') - 1
+  return sessions.make_sessions(first, last, config.sessions.L)
 
 
-def _topics(texts: list[str], config) -> np.ndarray:
-  """[V, K] topic vectors of the videos."""
+def date_secs(date: str, key: str) -> int:
+  """Midnight UTC of an ISO date, in seconds.
 
-  def compute():
-    found = text_lda(texts, topic_count=config.topics.count, seed=config.seed)
-    return {'topics': found.topics}
-
-  settings = {'count': config.topics.count, 'seed': config.seed}
-  found = cache.cached(
-    _cache_dir(config), config.topics.yt, [texts], settings, compute
-  )
-  return found['topics']
-
-
-def _cache_dir(config) -> str:
-  """Where computed content lies."""
-  return str(
-    sources.data_root(config.data.cache_dir or config.data.data_dir or None)
-  )
+  Raises:
+    ValueError: it is no date; names the key.
+  """
+  try:
+    day = datetime.datetime.fromisoformat(date)
+  except ValueError:
+    raise ValueError(
+      f"{key} is {date!r}; right: '' or a date as in 2013-06-01"
+    ) from None
+  if day.tzinfo is None:
+    day = day.replace(tzinfo=datetime.UTC)
+  return int(day.timestamp())
 
 
 def _fingerprint(
-  records: Records, features: Features, topics: np.ndarray
+  records: Records, features: Features, made_of: Behaviours
 ) -> str:
   """A short digest of the catalogue and its content vectors."""
   digest = hashlib.blake2b(digest_size=8)
   digest.update('\0'.join(records.videos.id).encode())
-  for array in (*features, topics):
+  arrays = [*features, made_of.topics]
+  if made_of.known is not None:
+    arrays.append(made_of.known.topic)
+  for array in arrays:
     digest.update(np.ascontiguousarray(array).tobytes())
   return digest.hexdigest()

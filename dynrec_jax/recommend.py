@@ -3,24 +3,43 @@
 import json
 import os
 import pathlib
+from typing import NamedTuple
 
 import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax import experiment
+from dynrec_jax import behaviours, experiment
 from dynrec_jax.data import files, filters, histories, records, sequences
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.evaluate import Queries
+from dynrec_jax.experiment import Split
 from dynrec_jax.prepare import Prepared
+
+
+class Known(NamedTuple):
+  """Users to choose from, and all that is known of them.
+
+  Attributes:
+    ids: [U] object (str).
+    watches: videos that no list may hold.
+    behaviours: what interests are made of: the watches, or tweets.
+    sessions: a clock that ends after the last behaviour.
+  """
+
+  ids: np.ndarray
+  watches: Histories
+  behaviours: Histories
+  sessions: Sessions
 
 
 def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   """Writes one JSON line per user: user, videos, scores.
 
   Users are those of the data (all, or `recommend.users`) at the end of its
-  span, or those of the file `recommend.history` (user, video, time).
+  span, or those of the file `recommend.history` (user, video, time; in the
+  cross network user, time, text).
 
   Returns:
     The path of the file.
@@ -28,20 +47,19 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   Raises:
     ValueError: an unknown user, a malformed history, or no fitting checkpoint.
   """
-  ids, watches, clock = (
-    _new_users(config.recommend.history, prepared)
-    if config.recommend.history
-    else (prepared.records.user_ids, prepared.watches, prepared.sessions)
-  )
-  users = _chosen(config.recommend.users, ids)
+  this = experiment.make_split(config, prepared, config.recommend.split)
+  known_of = _known(config, prepared, this)
+  users = _chosen(config.recommend.users, known_of.ids)
   model = experiment.make_model(config, prepared)
+  clock = known_of.sessions
   predictor = experiment.make_predictor(
     config, prepared, model, prepared.features, clock
   )
-  this = experiment.make_split(config, prepared, config.recommend.split)
   params = experiment.load_params(config, prepared, model, this).state
   queries = Queries(
-    sequences.queries(watches, users, clock.count, clock), watches, watches
+    sequences.queries(known_of.watches, users, clock.count, clock),
+    known_of.watches,
+    known_of.behaviours,
   )
   known, where = queries.known_videos()
   where &= config.eval.mask_history
@@ -51,15 +69,52 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   path = config.recommend.output or os.path.join(
     config.workdir, 'recommendations.jsonl'
   )
-  _write(path, ids[users], prepared.records.videos.id, videos, scores)
+  _write(path, known_of.ids[users], prepared.records.videos.id, videos, scores)
   logging.info('%d lists of %d videos in %s', len(users), config.decode.k, path)
   return path
 
 
-def _new_users(
-  path: str, prepared: Prepared
-) -> tuple[np.ndarray, Histories, Sessions]:
-  """The users of a history file; the clock ends after their last watch."""
+def _known(config, prepared: Prepared, this: Split) -> Known:
+  """The users of the data, or those of the history file."""
+  path = config.recommend.history
+  if path and config.scenario == 'cross':
+    return _new_authors(path, prepared, this)
+  if path:
+    return _new_watchers(path, prepared)
+  everything = behaviours.for_serving(
+    prepared.behaviours, prepared.records, this.users.train
+  )
+  return Known(
+    prepared.records.user_ids, prepared.watches, everything, prepared.sessions
+  )
+
+
+def _new_authors(path: str, prepared: Prepared, this: Split) -> Known:
+  """The users of a file of tweets, who have watched nothing."""
+  user_of: dict[str, int] = {}
+  tweets = records.in_order(
+    files.tweets_from_file(pathlib.Path(path), None, user_of)
+  )
+  made_of = behaviours.of_new_users(
+    prepared.behaviours, tweets, this.users.train, len(user_of)
+  )
+  nothing = np.zeros(0, np.int32)
+  watches = Histories(
+    np.zeros(len(user_of) + 1, np.int64), nothing, nothing.astype(np.int64)
+  )
+  clock = _extended(prepared.sessions, tweets.time)
+  return Known(records.object_array(user_of), watches, made_of, clock)
+
+
+def _extended(clock: Sessions, times: np.ndarray) -> Sessions:
+  """The clock, ended after the last of the times."""
+  borders = clock.borders.copy()
+  borders[-1] = max(borders[-1], times.max(initial=0) + 1)
+  return Sessions(borders)
+
+
+def _new_watchers(path: str, prepared: Prepared) -> Known:
+  """The users of a file of watches."""
   row_of = {video: row for row, video in enumerate(prepared.records.videos.id)}
   users, table, unlisted = files.watches_from_file(pathlib.Path(path), row_of)
   if unlisted:
@@ -69,10 +124,9 @@ def _new_users(
       unlisted,
     )
   table = filters.first_watches(records.in_order(table))
-  borders = prepared.sessions.borders.copy()
-  borders[-1] = max(borders[-1], table.time.max(initial=0) + 1)
   watches = histories.watch_histories(table, len(users))
-  return records.object_array(users), watches, Sessions(borders)
+  clock = _extended(prepared.sessions, table.time)
+  return Known(records.object_array(users), watches, watches, clock)
 
 
 def _chosen(wanted, ids: np.ndarray) -> np.ndarray:

@@ -24,7 +24,10 @@ PRODUCT_DTYPES = {'float32': None, 'bfloat16': jnp.bfloat16}
 MUST_MATCH = (
   'catalogue',
   'seed',
+  'scenario',
   'data.name',
+  'data.world',
+  'data.world_seed',
   'data.require_visual',
   'filter',
   'sessions',

@@ -8,11 +8,15 @@ from absl import flags
 from ml_collections import config_flags
 
 from configs import default
+from configs import variants as variants_lib
 from dynrec_jax import check
+from dynrec_jax.data import simulation
 
 ROOT = pathlib.Path(__file__).parent.parent
 FILES = sorted(
-  path for path in (ROOT / 'configs').glob('*.py') if path.stem != '__init__'
+  path
+  for path in (ROOT / 'configs').glob('*.py')
+  if path.stem not in ('__init__', 'variants')
 )
 
 
@@ -67,6 +71,10 @@ def test_each_config_has_the_default_s_keys(path):
     ('practical', 'opt.preset', 'practical'),
     ('no_relevance', 'loss.relevance_weight', 0.0),
     ('files', 'data.name', 'files'),
+    ('simulated', 'data.world', 'small'),
+    ('simulated_paper', 'data.world', 'paper'),
+    ('simulated_no_drift', 'data.world', 'small:no_drift'),
+    ('movietweetings', 'data.name', 'movietweetings'),
   ],
 )
 def test_what_a_variant_changes(variant, key, value):
@@ -76,8 +84,36 @@ def test_what_a_variant_changes(variant, key, value):
   assert config.workdir == f'runs/single_{variant}'
 
 
+@pytest.mark.parametrize('scenario', ['single', 'cross'])
+def test_the_default_is_simulated(scenario):
+  config = parse(path=f'configs/{scenario}.py')
+  assert config.scenario == scenario
+  assert (config.data.name, config.data.world) == ('simulated_year', 'small')
+  assert config.workdir == f'runs/{scenario}_simulated'
+  assert config == parse(path=f'configs/{scenario}.py:simulated')
+
+
+def test_names_can_be_joined():
+  config = parse(path='configs/cross.py:movietweetings,paper,no_relevance')
+  assert config.data.name == 'movietweetings_streams'
+  assert config.opt.preset == 'paper'
+  assert config.loss.relevance_weight == 0
+  assert config.workdir == 'runs/cross_movietweetings_paper_no_relevance'
+
+
+@pytest.mark.parametrize('names', ['files,simulated', 'paper,practical'])
+def test_two_of_a_kind_are_an_error(names):
+  with pytest.raises(Exception, match=f"variant '{names}' names two of"):
+    parse(path=f'configs/single.py:{names}')
+
+
+def test_every_mechanism_can_be_knocked_out():
+  assert variants_lib.KNOCK_OUTS == simulation.KNOCK_OUTS
+  assert default.get_config().data.world_seed == simulation.DEFAULT_SEED
+
+
 def test_unknown_variant_is_an_error():
-  with pytest.raises(Exception, match=r"unknown variant 'best'; valid are pra"):
+  with pytest.raises(Exception, match=r"unknown variant 'best'; valid are sim"):
     parse(path='configs/single.py:best')
 
 

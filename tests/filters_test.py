@@ -13,6 +13,7 @@ from dynrec_jax.data.records import (
   Watches,
   no_tweets,
   object_array,
+  text_tweets,
 )
 
 
@@ -53,7 +54,7 @@ def records_of(watches, user_count, video_count, tweets=None) -> Records:
 def tweets_of(users) -> Tweets:
   users = np.array(users, np.int32)
   text = object_array([f'tweet {i}' for i in range(len(users))])
-  return Tweets(users, np.arange(len(users), dtype=np.int64), text)
+  return text_tweets(users, np.arange(len(users), dtype=np.int64), text)
 
 
 def random_watches(seed) -> Watches:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dynrec_jax.data import histories
-from dynrec_jax.data.records import Tweets, Watches, object_array
+from dynrec_jax.data.records import Watches, object_array, text_tweets
 
 
 def random_events(seed, user_count=17, low=-40, high=60):
@@ -61,7 +61,7 @@ class TestWatchHistories:
 
 
 def test_tweet_histories_point_at_topic_rows():
-  tweets = Tweets(
+  tweets = text_tweets(
     np.array([0, 2, 2], np.int32),
     np.array([7, -3, 4]),
     object_array(['a', 'b', 'c']),

@@ -39,6 +39,8 @@ LEVELS = (
   ),
   # 3 doors
   (
+    ('content',),
+    ('behaviours',),
     ('prepare',),
     ('settings',),
     ('experiment',),
@@ -72,6 +74,8 @@ LIBRARIES = {
   'evaluate': ('flax.struct', 'optax'),
   'train': ('flax.struct', 'optax'),
   'baselines': ('flax.struct', 'optax', 'implicit', 'sklearn'),
+  'content': CONFIG_DICT,
+  'behaviours': CONFIG_DICT,
   'prepare': CONFIG_DICT,
   'settings': (*CONFIG_DICT, 'optax'),
   'experiment': CONFIG_DICT,

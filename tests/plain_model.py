@@ -35,7 +35,7 @@ class PlainModel:
     self.text = np.asarray(prepared.features.text, np.float64)
     self.has_visual = prepared.features.has_visual
     self.has_text = prepared.features.has_text
-    self.topics = np.asarray(prepared.topics, np.float64)
+    self.topics = np.asarray(prepared.behaviours.topics, np.float64)
     self.borders = [int(x) for x in prepared.sessions.borders]
     table = watches if watches is not None else prepared.records.watches
     self.events = [[] for _ in prepared.records.user_ids]

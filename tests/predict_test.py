@@ -190,7 +190,7 @@ def test_unknown_choices_are_errors(change, message, base):
     predict.Predictor(
       study.model,
       objective.Features(*study.prepared.features),
-      study.prepared.topics,
+      study.prepared.behaviours.topics,
       study.prepared.sessions,
       settings,
     )

@@ -134,7 +134,7 @@ def test_new_users_may_come_after_the_data_s_end(saved):
   unit_secs = (plain.borders[-1] - plain.borders[0]) / 12
   ages = np.array([400 * worlds.DAY + 1, 1]) / unit_secs
   weights = np.exp(-0.1 * ages)
-  u = weights @ saved.study.prepared.topics[[21, 1]] / weights.sum()
+  u = weights @ saved.study.prepared.behaviours.topics[[21, 1]] / weights.sum()
   plain.borders[-1] = later + 1
   plain.interest = lambda user, session: u
   videos, log_p = plain.generate(0, 12, 5)

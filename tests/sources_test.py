@@ -63,7 +63,7 @@ def random_users(rng, count, video_count, watches, tweets):
   return tables.Users(
     records.object_array(f'u{i}' for i in range(count)),
     records.in_order(records.Watches(user, video, time)),
-    records.in_order(records.Tweets(tweeter, tweet_time, text)),
+    records.in_order(records.text_tweets(tweeter, tweet_time, text)),
     records.object_array(rng.choice(WORDS, count).tolist()),
   )
 
@@ -253,7 +253,7 @@ def test_two_processes_may_prepare_the_same_copy(tmp_path, monkeypatch):
 
 
 def test_an_unknown_source_is_named(tmp_path):
-  with pytest.raises(ValueError, match="'netflix'; right: movietweetings, fil"):
+  with pytest.raises(ValueError, match="'netflix'; right: simulated_year, movi"):
     sources.load_source('netflix', data_dir=tmp_path, manual_dir=None)
 
 

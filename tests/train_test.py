@@ -377,7 +377,9 @@ def test_20_samples_are_learned_by_heart(tiny_settings, study):
   predictor = experiment.make_predictor(
     config, prepared, few.model, few.features
   )
-  queries = evaluate.Queries(samples, prepared.watches, prepared.behaviours)
+  queries = evaluate.Queries(
+    samples, prepared.watches, prepared.behaviours.histories
+  )
   known, where = queries.known_videos()
   ids = predictor.recommender(state.params)(queries, known, where, 4)
   targets = [

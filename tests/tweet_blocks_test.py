@@ -46,12 +46,16 @@ class BlocksTest(parameterized.TestCase):
       self.assertEqual(len(words), 0)
       self.assertEqual(user, packed.user_capacity - 1)
 
-  def test_capacity_wastes_at_most_a_quarter(self):
+  def test_a_large_capacity_wastes_at_most_a_quarter(self):
     sizes = [capacity(n, smallest=64) for n in range(1, 5000)]
     for n, size in enumerate(sizes, 1):
       self.assertGreaterEqual(size, n)
-      self.assertLessEqual(size, max(64, 1.25 * n + 1))
-    self.assertLess(len(set(sizes)), 30)
+      most = 1.25 * n + 1 if n > 1024 else 2 * n
+      self.assertLessEqual(size, max(64, most))
+    self.assertEqual(
+      sorted({s for s in sizes if s < 1025}), [64 << i for i in range(5)]
+    )
+    self.assertLess(len(set(sizes)), 16)
 
   def test_select_tweets(self):
     corpus = corpus_of([[1, 2], [], [3], [4, 4, 5]], [0, 1, 2, 3])

@@ -23,7 +23,7 @@ def changed(value) -> np.ndarray:
     (changed(-np.inf), 'row 2, column 1: found -inf; right: a finite float32'),
     (changed(1e39), 'row 2, column 1: found 1e+39; right: a finite float32'),
     (GOOD.astype(int), 'found int64 [3, 2]; right: float16 or float32'),
-    (GOOD[0], 'found float32 [2]; right: float16 or float32 [videos, D]'),
+    (GOOD[0], 'found float32 [2]; right: float16 or float32 [rows, D]'),
     (GOOD[:, :0], 'found float32 [3, 0]; right: float16 or float32'),
     (GOOD.astype(object), 'visual.npy: found Object arrays cannot be loaded'),
   ],

@@ -4,6 +4,8 @@ watches.{parquet,csv,jsonl}   user, video, time
 videos.{parquet,csv,jsonl}    id; optional: title, description, tags,
                               categories, upload_time, view_count
 tweets.{parquet,csv,jsonl}    optional: user, time, text
+tweet_topics.npy              optional: [tweets, K], rows as in tweets; then
+                              tweets needs no text
 profiles.{parquet,csv,jsonl}  optional: user, text
 visual.npy                    optional: [videos, D], rows as in videos
 visual.npz                    or: id [n], feature [n, D]
@@ -43,7 +45,9 @@ _SPECS = {
   'profiles': {'user': _Column('id'), 'text': _Column('text')},
 }
 _REQUIRED = ('watches', 'videos')
-_FEATURE_SUFFIXES = ('npy', 'npz')
+# The same table where vectors say what the tweets are about.
+_TWEETS_WITH_TOPICS = _SPECS['tweets'] | {'text': _Column('text', False, '')}
+_FEATURE_SUFFIXES = {'visual': ('npy', 'npz'), 'tweet_topics': ('npy',)}
 
 
 class Files(tables.PartBuilder):
@@ -70,8 +74,9 @@ def folder_paths(folder: str | pathlib.Path | None) -> dict[str, pathlib.Path]:
     folder: where they lie.
 
   Returns:
-    Path by 'watches', 'videos', 'tweets', 'profiles', 'visual'; the last
-    three only if they exist. Files with suffixes of no data are left alone.
+    Path by 'watches', 'videos', 'tweets', 'tweet_topics', 'profiles',
+    'visual'; all but the first two only if they exist. Files with suffixes of
+    no data are left alone.
 
   Raises:
     ValueError: no such folder, a required file is missing, two files are for
@@ -83,9 +88,8 @@ def folder_paths(folder: str | pathlib.Path | None) -> dict[str, pathlib.Path]:
       'watches.csv, videos.csv and so on (or .parquet, .jsonl)'
     )
   folder = pathlib.Path(folder).absolute()
-  suffixes = dict.fromkeys(_SPECS, columns_lib.SUFFIXES)
-  suffixes['visual'] = _FEATURE_SUFFIXES
-  data = set(columns_lib.SUFFIXES + _FEATURE_SUFFIXES)
+  suffixes = dict.fromkeys(_SPECS, columns_lib.SUFFIXES) | _FEATURE_SUFFIXES
+  data = {suffix for valid in suffixes.values() for suffix in valid}
   paths: dict[str, pathlib.Path] = {}
   for path in sorted(folder.iterdir()):
     if path.suffix[1:] not in data or path.name.startswith('.'):
@@ -107,6 +111,11 @@ def folder_paths(folder: str | pathlib.Path | None) -> dict[str, pathlib.Path]:
         f'{folder}: found no {name} file; right: {name}.csv, {name}.parquet '
         f'or {name}.jsonl'
       )
+  if 'tweet_topics' in paths and 'tweets' not in paths:
+    raise ValueError(
+      f'{folder}: found {paths["tweet_topics"].name} and no tweets file; '
+      "right: tweets.csv (or .parquet, .jsonl) with each row's user and time"
+    )
   return paths
 
 
@@ -173,7 +182,9 @@ def users_from_folder(
   """
   user_of: dict[str, int] = {}
   watches, unlisted = _watches(paths['watches'], user_of, row_of)
-  tweets = _tweets(paths.get('tweets'), user_of)
+  tweets = tweets_from_file(
+    paths.get('tweets'), paths.get('tweet_topics'), user_of
+  )
   profile_of = _profiles(paths.get('profiles'), user_of)
   users = tables.Users(
     user_ids=records_lib.object_array(user_of),
@@ -233,16 +244,50 @@ def _watches(path, user_of, row_of):
   return watches, unlisted
 
 
-def _tweets(path, user_of) -> records_lib.Tweets:
-  """The tweets, as in the file; none if there is no file."""
+def tweets_from_file(
+  path: pathlib.Path | None,
+  topics_path: pathlib.Path | None,
+  user_of: dict[str, int],
+) -> records_lib.Tweets:
+  """One table of tweets, in the order of the file; none without a file.
+
+  Args:
+    path: a .parquet, .csv or .jsonl file with user, time and text.
+    topics_path: a .npy file of topic vectors, one row per tweet; the table
+      then needs no text.
+    user_of: position of each user by id; new users are added at the end.
+
+  Raises:
+    ValueError: no such file or a wrong value; names file, row and column.
+  """
   if path is None:
     return records_lib.no_tweets()
-  table = _table(path, 'tweets')
-  return records_lib.Tweets(
-    _positions(table, 'tweets', user_of),
-    np.array(_values(table, 'tweets', 'time'), np.int64),
-    records_lib.object_array(_values(table, 'tweets', 'text')),
+  if path.suffix[1:] not in columns_lib.SUFFIXES or not path.is_file():
+    raise ValueError(
+      f'{path}: found no such file; right: a .csv, .jsonl or .parquet file '
+      'with the columns user, time, text'
+    )
+  spec = _TWEETS_WITH_TOPICS if topics_path else _SPECS['tweets']
+  table = columns_lib.read_table(path, spec)
+  values = {
+    name: columns_lib.checked(table, name, column)
+    for name, column in spec.items()
+  }
+  tweets = records_lib.text_tweets(
+    _rows_of(values['user'], user_of),
+    np.array(values['time'], np.int64),
+    records_lib.object_array(values['text']),
   )
+  if topics_path is None:
+    return tweets
+  vectors = visual_lib.rows_from_npy(topics_path, table.row_count, 'tweet')
+  if (vectors < 0).any():
+    row, column = np.argwhere(vectors < 0)[0]
+    raise ValueError(
+      f'{topics_path}, the array, row {row + 1}, column {column + 1}: found '
+      f'{vectors[row, column]}; right: a share of a topic, 0 or more'
+    )
+  return tweets._replace(topics=vectors)
 
 
 def _profiles(path, user_of) -> dict[str, str]:
@@ -275,7 +320,11 @@ def _values(table: columns_lib.Table, name: str, column: str) -> list:
 
 def _positions(table, name: str, user_of: dict[str, int]) -> np.ndarray:
   """The users' positions, new users added at the end."""
-  users = _values(table, name, 'user')
+  return _rows_of(_values(table, name, 'user'), user_of)
+
+
+def _rows_of(users: list[str], user_of: dict[str, int]) -> np.ndarray:
+  """The same of a column of users."""
   positions = [user_of.setdefault(user, len(user_of)) for user in users]
   return np.array(positions, np.int32)
 

@@ -61,12 +61,15 @@ class Tweets(NamedTuple):
   Attributes:
     user: [n] int32, position in `Records.user_ids`.
     time: [n] int64 seconds.
-    text: [n] object (str).
+    text: [n] object (str), '' where only topics are known.
+    topics: [n, K] float16 or float32, topic vectors that the source brings;
+      K is 0 if it brings none.
   """
 
   user: np.ndarray
   time: np.ndarray
   text: np.ndarray
+  topics: np.ndarray
 
 
 class Records(NamedTuple):
@@ -97,7 +100,14 @@ def object_array(values) -> np.ndarray:
 
 def no_tweets() -> Tweets:
   """The tweets of a source that has none."""
-  return Tweets(np.zeros(0, np.int32), np.zeros(0, np.int64), object_array([]))
+  return text_tweets(
+    np.zeros(0, np.int32), np.zeros(0, np.int64), object_array([])
+  )
+
+
+def text_tweets(user: np.ndarray, time: np.ndarray, text: np.ndarray) -> Tweets:
+  """Tweets whose topics have to be found in their texts."""
+  return Tweets(user, time, text, np.zeros((len(text), 0), np.float32))
 
 
 def select_videos(videos: Videos, keep: np.ndarray) -> Videos:

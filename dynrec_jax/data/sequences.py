@@ -93,16 +93,23 @@ def queries(
   users: np.ndarray,
   session: np.ndarray | int,
   sessions: Sessions,
+  *,
+  hide_history: bool = False,
 ) -> Samples:
   """One sample per user at the end of a session, all later watches as target.
 
-  Users without a history or a target are kept, with a count of 0.
+  Users without a history or a target are kept, with a count of 0. With
+  `hide_history` nobody has a history: earlier watches are neither input nor
+  masked (the cross network's cold start).
   """
   session = np.broadcast_to(np.asarray(session, np.int32), users.shape)
   time = sessions.borders[session]
   history = watches.count_before(users, time).astype(np.int32)
   start = watches.offsets[users]
   total = (watches.offsets[users + 1] - start).astype(np.int32)
+  if hide_history:
+    start, total = start + history, total - history
+    history = np.zeros_like(history)
   return Samples(
     users.astype(np.int32), session, time, start, history, total - history
   )

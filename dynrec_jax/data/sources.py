@@ -6,10 +6,18 @@ import pathlib
 import tensorflow_datasets as tfds
 from absl import logging
 
-from dynrec_jax.data import files, movietweetings, tables
+from dynrec_jax.data import (
+  files,
+  movietweetings,
+  simulated_year,
+  simulation,
+  tables,
+  two_streams,
+)
 from dynrec_jax.data import records as records_lib
 
-NAMES = ('movietweetings', 'files')
+NAMES = ('simulated_year', 'movietweetings', 'movietweetings_streams', 'files')
+SIMULATED = ('simulated_year',)
 
 
 def load_source(
@@ -18,6 +26,8 @@ def load_source(
   data_dir: str | os.PathLike | None,
   manual_dir: str | os.PathLike | None,
   strict: bool = False,
+  world: str = 'small',
+  world_seed: int = simulation.DEFAULT_SEED,
 ) -> records_lib.Records:
   """A whole data source in memory, prepared on disk at the first call.
 
@@ -29,9 +39,12 @@ def load_source(
     data_dir: where prepared copies and downloads go; None: `dynrec_jax` in
       $XDG_CACHE_HOME or ~/.cache.
     manual_dir: the folder of the input files. None downloads `movietweetings`;
-      `files` needs it.
+      `files` needs it, `movietweetings_streams` too, as features do not come
+      with the download.
     strict: whether a watch of a video that is not listed is an error; else
       such watches are kept out, counted and logged.
+    world: of `simulated_year`, see `simulation.world_from_name`.
+    world_seed: of `simulated_year`.
 
   Returns:
     The source's records.
@@ -39,7 +52,30 @@ def load_source(
   Raises:
     ValueError: an unknown name, or input files that are missing or wrong.
   """
-  if name == 'movietweetings':
+  root = data_root(data_dir)
+  if name == 'simulated_year':
+    builder_class = simulated_year.SimulatedYear
+    arguments = {'data_dir': root, 'world': world, 'seed': world_seed}
+  else:
+    builder_class, arguments = _of_files(name, root, manual_dir)
+  videos_builder, users_builder = (
+    _prepared(builder_class, arguments | {'config': part}, root / 'downloads')
+    for part in tables.PARTS
+  )
+  _report_unlisted(users_builder.info.metadata, strict)
+  videos = tables.videos_from_blocks(_blocks(videos_builder))
+  users = tables.users_from_blocks(_blocks(users_builder))
+  records = records_lib.Records(
+    users.user_ids, users.watches, videos, users.tweets, users.profiles
+  )
+  if name == 'movietweetings_streams':
+    return two_streams.two_streams(records)
+  return records
+
+
+def _of_files(name: str, root: pathlib.Path, manual_dir):
+  """The builder of a source that is made from files, and its arguments."""
+  if name in ('movietweetings', 'movietweetings_streams'):
     builder_class = movietweetings.MovieTweetings
     paths = movietweetings.folder_paths(manual_dir)
     sha256 = _sha256(paths) or movietweetings.snapshot_sha256()
@@ -49,22 +85,8 @@ def load_source(
     sha256 = _sha256(paths)
   else:
     raise ValueError(f'data.name: found {name!r}; right: {", ".join(NAMES)}')
-  root = data_root(data_dir)
   digest = tables.content_digest(sha256)
-  videos_builder, users_builder = (
-    _prepared(
-      builder_class,
-      {'data_dir': root / digest, 'config': part, 'paths': paths},
-      root / 'downloads',
-    )
-    for part in tables.PARTS
-  )
-  _report_unlisted(users_builder.info.metadata, strict)
-  videos = tables.videos_from_blocks(_blocks(videos_builder))
-  users = tables.users_from_blocks(_blocks(users_builder))
-  return records_lib.Records(
-    users.user_ids, users.watches, videos, users.tweets, users.profiles
-  )
+  return builder_class, {'data_dir': root / digest, 'paths': paths}
 
 
 def _sha256(paths) -> dict[str, str]:

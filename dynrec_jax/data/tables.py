@@ -7,6 +7,7 @@ took 17 s to read back, in blocks 0.4 s.
 """
 
 import hashlib
+import itertools
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple
@@ -48,6 +49,8 @@ _USERS = {
   'tweet_count': _flat(np.int64),
   'tweet_time': _flat(np.int64),
   'tweet_text': _TEXT,
+  'tweet_topics': _flat(np.uint8),  # the bytes of numbers of this dtype:
+  'tweet_topics_dtype': tfds.features.Text(),
 }
 _VIDEOS = {
   'id': _TEXT,
@@ -70,7 +73,7 @@ class PartBuilder(tfds.core.GeneratorBasedBuilder):
 
   # Raise it with any change of what a builder makes of the same input files:
   # copies that an earlier version prepared are then left alone.
-  VERSION = tfds.core.Version('1.0.0')
+  VERSION = tfds.core.Version('1.1.0')
   BUILDER_CONFIGS: ClassVar = [
     tfds.core.BuilderConfig(name=part) for part in PARTS
   ]
@@ -125,6 +128,8 @@ def user_blocks(users: Users) -> Iterator[tuple[int, Block]]:
         'tweet_count': np.diff(tweet_at[rows.start : rows.stop + 1]),
         'tweet_time': tweets.time[tweeted],
         'tweet_text': tweets.text[tweeted],
+        'tweet_topics': tweets.topics[tweeted].ravel().view(np.uint8),
+        'tweet_topics_dtype': tweets.topics.dtype.name,
       },
     )
 
@@ -154,7 +159,11 @@ def video_blocks(videos: records_lib.Videos) -> Iterator[tuple[int, Block]]:
 
 def users_from_blocks(blocks: Iterable[Block]) -> Users:
   """What `user_blocks` was given."""
-  columns = _columns(blocks)
+  blocks, topics = itertools.tee(blocks)
+  columns = _columns(
+    {k: block[k] for k in block if not k.startswith('tweet_topics')}
+    for block in blocks
+  )
   user_ids = np.concatenate(columns['id'])
   users = np.arange(len(user_ids), dtype=np.int32)
   return Users(
@@ -168,9 +177,24 @@ def users_from_blocks(blocks: Iterable[Block]) -> Users:
       np.repeat(users, np.concatenate(columns['tweet_count'])),
       np.concatenate(columns['tweet_time']),
       np.concatenate(columns['tweet_text']),
+      _tweet_topics(topics),
     ),
     profiles=np.concatenate(columns['profile']),
   )
+
+
+def _tweet_topics(blocks: Iterable[Block]) -> np.ndarray:
+  """The topic vectors of all blocks' tweets, [n, K]."""
+  pieces, count = [], 0
+  for block in blocks:
+    flat = block['tweet_topics'].view(block['tweet_topics_dtype'].decode())
+    here = int(block['tweet_count'].sum())
+    if flat.size:
+      pieces.append(flat.reshape(here, -1))
+    count += here
+  if not pieces:
+    return np.zeros((count, 0), flat.dtype)
+  return np.concatenate(pieces)
 
 
 def videos_from_blocks(blocks: Sequence[Block]) -> records_lib.Videos:

@@ -29,24 +29,33 @@ def no_visual(video_count: int) -> Visual:
 
 
 def visual_from_npy(path: pathlib.Path, video_count: int) -> Visual:
-  """Features in the order of the videos.
+  """Features in the order of the videos; see `rows_from_npy`."""
+  rows = rows_from_npy(path, video_count, 'video')
+  return Visual(rows, np.ones(video_count, bool))
+
+
+def rows_from_npy(
+  path: pathlib.Path, row_count: int, row_name: str
+) -> np.ndarray:
+  """A matrix of finite numbers, a row for each row of a table.
 
   Args:
-    path: .npy file, [video_count, D].
-    video_count: how many rows there must be.
+    path: .npy file, [row_count, D].
+    row_count: how many rows there must be.
+    row_name: what a row is of, for the message.
 
   Returns:
-    A feature for every video.
+    The rows, float16 or float32.
 
   Raises:
     ValueError: another shape or dtype, or a number that is not finite.
   """
   rows = _checked_rows(path, 'the array', _loaded(path))
-  if len(rows) != video_count:
+  if len(rows) != row_count:
     raise ValueError(
-      f'{path}: found {len(rows)} rows; right: {video_count}, one per video'
+      f'{path}: found {len(rows)} rows; right: {row_count}, one per {row_name}'
     )
-  return Visual(rows, np.ones(video_count, bool))
+  return rows
 
 
 def visual_from_npz(
@@ -128,7 +137,7 @@ def _checked_rows(path, name: str, feature) -> np.ndarray:
   if feature.ndim != 2 or not feature.size or feature.dtype.kind != 'f':
     raise ValueError(
       f'{path}, {name}: found {feature.dtype} {list(feature.shape)}; right: '
-      'float16 or float32 [videos, D], not empty'
+      'float16 or float32 [rows, D], not empty'
     )
   wide = feature.dtype.itemsize > 4 or not feature.dtype.isnative
   with np.errstate(over='ignore'):  # too wide for float32 becomes inf: named

@@ -20,7 +20,7 @@ class Row(NamedTuple):
   """One method in one mode.
 
   Attributes:
-    mode: 'long' or 'short'.
+    mode: 'long', 'short' or 'cross'.
     method: 'random', 'popularity', 'model'.
     scores: measure -> one value per split.
   """

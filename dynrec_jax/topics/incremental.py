@@ -4,6 +4,7 @@ The first days are fitted together; after that each day is fitted alone, with
 the statistics of the earlier days as its prior, and its topics are frozen.
 """
 
+import math
 import os
 from typing import NamedTuple
 
@@ -15,9 +16,12 @@ from dynrec_jax.topics.topic_state import (
   restore_state,
   save_state,
   source_digest,
+  state_digest,
 )
 from dynrec_jax.topics.tweet_blocks import (
+  COARSE_WIDTHS,
   NO_TOPIC,
+  WIDTHS,
   TweetCorpus,
   check_corpus,
   select_tweets,
@@ -29,9 +33,14 @@ from dynrec_jax.topics.twitter_lda import (
   fit_tweets,
 )
 
-# Tweets a block: a day fills few blocks, so small ones waste less.
-_DAY_BLOCK = 256
-_FIRST_BLOCK = 2048
+_FIRST_BLOCK = 2048  # tweets a block
+# A day fills few blocks, so small ones waste less: (most tweets of such a day,
+# tweets a block, widths of blocks).
+_DAY_BLOCKS = (
+  (96, 16, COARSE_WIDTHS),
+  (768, 64, COARSE_WIDTHS),
+  (math.inf, 256, WIDTHS),
+)
 
 
 class Schedule(NamedTuple):
@@ -116,6 +125,12 @@ def add_days(
   kept = TopicCounts(
     *(table * np.float32(schedule.retention) for table in state.counts)
   )
+  count = len(tweets.user)
+  block_size, widths = (
+    next(shape for most, *shape in _DAY_BLOCKS if count <= most)
+    if first
+    else (_FIRST_BLOCK, WIDTHS)
+  )
   fit = fit_tweets(
     tweets,
     kept,
@@ -123,7 +138,8 @@ def add_days(
     key=jax.random.fold_in(jax.random.key(seed, impl='threefry2x32'), first),
     sweep_count=schedule.day_sweeps if first else schedule.first_sweeps,
     mode_count=schedule.mode_count,
-    block_size=_DAY_BLOCK if first else _FIRST_BLOCK,
+    block_size=block_size,
+    widths=widths,
   )
   for total, added in zip(kept, fit.counts, strict=True):
     total += added
@@ -138,6 +154,7 @@ def fit_stream(
   word_count: int,
   user_count: int,
   seed: int,
+  start: TopicState | None = None,
   last_day: int | None = None,
   checkpoint: str | None = None,
   save_every_days: int = 30,
@@ -156,6 +173,8 @@ def fit_stream(
     word_count: V.
     user_count: U; users may have no tweets.
     seed: of all draws.
+    start: goes on from here, on tweets of `start.next_day` and later alone;
+      None begins with no statistics.
     last_day: stop after this day; None for the last in the corpus. The first
       days are always fitted together.
     checkpoint: an .npz file, read at the start if it exists and written every
@@ -166,15 +185,23 @@ def fit_stream(
     Topics of the tweets up to the last day, and the state.
 
   Raises:
-    ValueError: the corpus breaks its format, or the checkpoint belongs to
-      other tweets or settings.
+    ValueError: the corpus breaks its format or has a day that `start` has
+      left behind, or the checkpoint belongs to other tweets or settings.
   """
   check_corpus(corpus, word_count=word_count, user_count=user_count)
+  if start is None:
+    start = initial_state(hyper, word_count=word_count, user_count=user_count)
+  elif len(corpus.day) and corpus.day.min() < start.next_day:
+    row = int(corpus.day.argmin())
+    raise ValueError(
+      f'tweet {row} is of day {corpus.day[row]}; the next day to fit is '
+      f'{start.next_day}'
+    )
   last = int(corpus.day.max(initial=-1)) if last_day is None else last_day
   order = np.argsort(corpus.day, kind='stable')
   days = corpus.day[order]
-  settings = repr((tuple(hyper), tuple(schedule), word_count, user_count, seed))
-  state = initial_state(hyper, word_count=word_count, user_count=user_count)
+  settings = stream_settings(hyper, schedule, start, seed)
+  state = start
   topic = np.full(len(order), NO_TOPIC, np.int16)  # in order of days
   if checkpoint is not None and os.path.exists(checkpoint):
     state, known = _resume(checkpoint, settings, corpus, order)
@@ -195,6 +222,15 @@ def fit_stream(
   out = np.full_like(topic, NO_TOPIC)
   out[order] = topic
   return StreamResult(out, state)
+
+
+def stream_settings(
+  hyper: Hyperparameters, schedule: Schedule, start: TopicState, seed: int
+) -> str:
+  """All that a stream's topics depend on beside its tweets."""
+  sizes = (len(start.counts.background), len(start.counts.user_topic))
+  text = repr((tuple(hyper), tuple(schedule), *sizes, seed))
+  return f'{text} from {state_digest(start)}' if start.next_day else text
 
 
 def _next_end(state, schedule):

@@ -80,6 +80,11 @@ def source_digest(settings: str, corpus: TweetCorpus) -> str:
   return hasher.hexdigest()
 
 
+def state_digest(state: TopicState) -> str:
+  """A fingerprint of a state."""
+  return _content_digest(state.next_day, state.counts._asdict())
+
+
 def _content_digest(next_day, arrays):
   """A fingerprint of a checkpoint's own content."""
   hasher = hashlib.sha256(str(next_day).encode())

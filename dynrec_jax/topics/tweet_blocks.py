@@ -5,10 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 NO_TOPIC = -1
+_LARGE_TABLE = 1024
 
 # Tweets share a block with others of about their length. Finer classes pad
 # less and compile longer; at 7 words a tweet these pad one token in eight.
-_WIDTHS = (4, 6, 8, 12, 16, 32)
+WIDTHS = (4, 6, 8, 12, 16, 32)
+# For a few hundred tweets, where compiling counts for more than padding.
+COARSE_WIDTHS = (8, 16, 32)
 
 
 class TweetCorpus(NamedTuple):
@@ -110,25 +113,31 @@ def select_tweets(corpus: TweetCorpus, rows: np.ndarray) -> TweetCorpus:
 
 
 def capacity(count: int, *, smallest: int) -> int:
-  """The least size >= count among smallest * 1, 1.25, 1.5, 1.75, 2, 2.5, ...
+  """The least size >= count among smallest * 1, 2, 4 ... 1024, 1280, 1536 ...
 
-  Few sizes, so few compilations; at most a quarter of a table is spare.
+  Few sizes, so few compilations; at most a quarter of a large table is spare,
+  and half of one below 1024, which costs less than compiling once more.
   """
   if count <= smallest:
     return smallest
   octave = smallest
   while 2 * octave < count:
     octave *= 2
+  if octave < _LARGE_TABLE:
+    return 2 * octave
   step = octave // 4
   return octave + step * -(-(count - octave) // step)
 
 
-def pack_tweets(corpus: TweetCorpus, *, block_size: int) -> PackedTweets:
+def pack_tweets(
+  corpus: TweetCorpus, *, block_size: int, widths: tuple[int, ...] = WIDTHS
+) -> PackedTweets:
   """Groups tweets by length into blocks, with ids local to the corpus.
 
   Args:
     corpus: tweets; those without a word get no place.
     block_size: tweets a block, B; even.
+    widths: ascending; the last is doubled until the longest tweet fits.
 
   Returns:
     The blocks and the way back from places to tweets. It depends on these
@@ -140,7 +149,7 @@ def pack_tweets(corpus: TweetCorpus, *, block_size: int) -> PackedTweets:
   user, local_users = _local_ids(corpus.user[tweet])
   word_capacity = capacity(len(word) + 1, smallest=64)
   user_capacity = capacity(len(user) + 1, smallest=64)
-  widths = _widths(int(lengths.max(initial=1)))
+  widths = _widths(widths, int(lengths.max(initial=1)))
   order, first_row, first_block, first_token = _layout(
     np.searchsorted(widths, lengths[tweet]), local_users, widths, block_size
   )
@@ -187,9 +196,9 @@ def _local_ids(ids):
   return np.flatnonzero(present).astype(np.int32), local[ids]
 
 
-def _widths(longest):
+def _widths(widths, longest):
   """The width classes; doubled at the end until the longest tweet fits."""
-  widths = list(_WIDTHS)
+  widths = list(widths)
   while widths[-1] < longest:
     widths.append(2 * widths[-1])
   return tuple(widths)

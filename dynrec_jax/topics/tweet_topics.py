@@ -159,10 +159,7 @@ def perplexity(
       'perplexity needs a user with two tweets with words; got none among '
       f'{len(held_out.user)} tweets'
     )
-  pi = topic_word_share(counts, hyper)
-  mixed = pi * topic_word_probability(counts, hyper)
-  mixed += (1 - pi) * background_probability(counts, hyper)[:, None]
-  table = np.log(mixed).astype(np.float32)
+  table = _log_mixture(counts, hyper)
   theta = _fold_in(
     tweet_log_likelihood(select_tweets(held_out, fold), table),
     held_out.user[fold],
@@ -177,6 +174,47 @@ def perplexity(
   return float(np.exp(-total / len(scored.words)))
 
 
+def infer_topics(
+  tweets: TweetCorpus,
+  counts: TopicCounts,
+  hyper: Hyperparameters,
+  *,
+  fold_in_steps: int = 50,
+) -> np.ndarray:
+  """The most probable topic of each tweet of users new to the statistics.
+
+  Each user's theta is folded in on all of their tweets, with the posterior
+  means of pi and phi; the statistics stay as they are.
+
+  Args:
+    tweets: user ids need only agree among themselves.
+    counts: training statistics.
+    hyper: sizes and prior strengths.
+    fold_in_steps: iterations of theta.
+
+  Returns:
+    [n] int16; NO_TOPIC for a tweet without a word of the vocabulary.
+  """
+  users = int(tweets.user.max(initial=-1)) + 1
+  check_corpus(tweets, word_count=len(counts.background), user_count=users)
+  topic = np.full(len(tweets.user), NO_TOPIC, np.int16)
+  rows = np.flatnonzero(np.diff(tweets.offsets) > 0)
+  if not len(rows):
+    return topic
+  told = select_tweets(tweets, rows)
+  likelihood = tweet_log_likelihood(told, _log_mixture(counts, hyper))
+  theta = _fold_in(
+    likelihood,
+    told.user,
+    jnp.float32(hyper.alpha),
+    user_count=users,
+    steps=fold_in_steps,
+  )
+  best = jnp.argmax(likelihood + jnp.log(theta)[told.user], axis=1)
+  topic[rows] = np.asarray(best)
+  return topic
+
+
 def tweet_log_likelihood(corpus: TweetCorpus, table: np.ndarray) -> jax.Array:
   """[n, K] sum over a tweet's words of table[word, k]."""
   lengths = np.diff(corpus.offsets)
@@ -189,6 +227,14 @@ def tweet_log_likelihood(corpus: TweetCorpus, table: np.ndarray) -> jax.Array:
   padded = np.concatenate([table, np.zeros_like(table[:1])])
   sums = _sum_rows(padded, words.reshape(chunks, _CHUNK, width))
   return sums.reshape(-1, table.shape[1])[:count]
+
+
+def _log_mixture(counts, hyper):
+  """[V, K] float32, log(pi phi_kw + (1 - pi) phi_Bw)."""
+  pi = topic_word_share(counts, hyper)
+  mixed = pi * topic_word_probability(counts, hyper)
+  mixed += (1 - pi) * background_probability(counts, hyper)[:, None]
+  return np.log(mixed).astype(np.float32)
 
 
 def _most_frequent(column, vocabulary, word_count):

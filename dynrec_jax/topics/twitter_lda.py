@@ -18,6 +18,7 @@ import numpy as np
 from dynrec_jax.topics.blocked_gibbs import Concentration, run_sweeps
 from dynrec_jax.topics.tweet_blocks import (
   NO_TOPIC,
+  WIDTHS,
   PackedTweets,
   TweetCorpus,
   check_corpus,
@@ -93,6 +94,7 @@ def fit_tweets(
   sweep_count: int,
   mode_count: int = 10,
   block_size: int = 2048,
+  widths: tuple[int, ...] = WIDTHS,
 ) -> TopicFit:
   """Assigns a topic to every tweet, given the statistics of earlier ones.
 
@@ -112,6 +114,7 @@ def fit_tweets(
     mode_count: a tweet's topic is the most frequent of this many last draws,
       the lowest topic of those that tie.
     block_size: tweets a block; a matter of speed alone.
+    widths: see `pack_tweets`; a matter of speed alone.
 
   Returns:
     Topics and the statistics of these tweets. The words' sides (topic or
@@ -137,7 +140,7 @@ def fit_tweets(
   if not len(corpus.words):
     return TopicFit(topic, counts)
   first = not prior.user_topic.any()
-  packed = pack_tweets(corpus, block_size=block_size)
+  packed = pack_tweets(corpus, block_size=block_size, widths=widths)
   drawn, words, background, users = run_sweeps(
     key,
     prior_concentration(prior, hyper, packed),

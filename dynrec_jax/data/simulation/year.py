@@ -124,7 +124,7 @@ def describe_authors(
     watches=records_lib.Watches(
       user=plan.user, video=latents.video, time=START_TIME + plan.time
     ),
-    tweets=records_lib.Tweets(
+    tweets=records_lib.text_tweets(
       user=posts.user,
       time=START_TIME + posts.time,
       text=tweet_text(world, posts, lexicon, seed),
