@@ -5,13 +5,21 @@ from collections.abc import Mapping, Sequence
 
 import ml_collections
 
-from dynrec_jax import model, objective, predict, prepare, settings, train
+from dynrec_jax import (
+  model,
+  objective,
+  predict,
+  prepare,
+  settings,
+  train,
+  weight_search,
+)
 from dynrec_jax.data import filters, inputs, relevance, sequences, sessions
 from dynrec_jax.data import sources as sources_lib
 from dynrec_jax.features import documents
 from dynrec_jax.interest import NORMS
 
-RUN_MODES = ('train_and_evaluate', 'evaluate', 'recommend')
+RUN_MODES = ('train_and_evaluate', 'evaluate', 'recommend', 'cross_validate')
 
 # Keys that name one of several choices.
 CHOICES: Mapping[str, Sequence[str]] = {
@@ -34,6 +42,7 @@ CHOICES: Mapping[str, Sequence[str]] = {
   'opt.name': ('preset', *train.OPTIMIZERS),
   'decode.method': predict.METHODS,
   'pop.source': ('train', 'view_count'),
+  'cv.grid': weight_search.GRIDS,
 }
 
 # Keys that hold a number, with the least and the largest it may be.
@@ -68,6 +77,13 @@ RANGES: Mapping[str, tuple[float, float]] = {
   'train.log_every_steps': (1, math.inf),
   'decode.k': (1, 1000),
   'recommend.split': (0, 999),
+  'cv.split': (0, 999),
+}
+
+# Keys that hold values to try, for the key whose range they must lie in.
+TRIED: Mapping[str, str] = {
+  f'cv.{name}': f'loss.{name}'
+  for name in ('semantic_weight', 'interest_weight', 'relevance_weight')
 }
 
 
@@ -91,8 +107,24 @@ def check_config(config: ml_collections.ConfigDict) -> None:
       f'text.fields is {tuple(config.text.fields)}; valid are some of '
       f'{", ".join(documents.FIELDS)}'
     )
+  for key, tried in TRIED.items():
+    _check_tried(key, _get(config, key), RANGES[tried])
   if not config.workdir:
     raise ValueError('workdir is empty; it must name a folder for results')
+
+
+def _check_tried(key: str, values, bounds: tuple[float, float]) -> None:
+  """Raises unless the values are numbers, distinct and within the bounds."""
+  low, high = bounds
+  numbers = all(
+    type(x) in (int, float) and math.isfinite(x) and low <= x <= high
+    for x in values
+  )
+  if not (len(values) and numbers and len(set(values)) == len(values)):
+    raise ValueError(
+      f'{key} is {tuple(values)}; it must be one or more different numbers in '
+      f'[{low}, {high}]'
+    )
 
 
 def _get(config: ml_collections.ConfigDict, key: str):

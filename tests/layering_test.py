@@ -39,10 +39,11 @@ LEVELS = (
   ),
   # 3 doors
   (
-    ('prepare',),
+    ('prepare', 'weight_search', 'fold_results'),
     ('settings',),
     ('experiment',),
     ('check', 'recommend', 'report'),
+    ('cross_validate',),
     ('main',),
   ),
 )
@@ -78,6 +79,7 @@ LIBRARIES = {
   'check': CONFIG_DICT,
   'recommend': CONFIG_DICT,
   'report': ('matplotlib',),
+  'cross_validate': CONFIG_DICT,
   'main': ('absl', 'ml_collections'),
 }
 # Level 0 has no file, clock, global state or logger.
