@@ -12,7 +12,7 @@ def make_folds(
 ) -> list[UserSplit]:
   """Deals the users out, and gives one split per part.
 
-  Paper: Sec 4, the weights of Eq (9) by 3-fold cross-validation on the users
+  Paper: the weights of Eq (9) come from 3-fold cross-validation on the users
   who train.
 
   Args:
