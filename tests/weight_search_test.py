@@ -111,3 +111,18 @@ def test_ties_go_to_the_smaller_weights(smaller, larger):
   smaller, larger = LossWeights(*smaller), LossWeights(*larger)
   for order in ((smaller, larger), (larger, smaller)):
     assert ranked(dict.fromkeys(order, 0.1))[0] == smaller
+
+
+def test_coarse_stays_at_a_start_that_nothing_beats():
+  """Also where the start's own weights are not among the values."""
+  values = [(0.2, 0.8), (0.6,), (0.1, 0.3)]
+  start = LossWeights(0.5, 0.4, 0.2)
+  means = run('coarse', values, start, lambda point: float(point == start))
+  assert list(means) == [
+    (0.5, 0.4, 0.2),
+    (0.2, 0.4, 0.2),
+    (0.8, 0.4, 0.2),
+    (0.5, 0.6, 0.2),
+    (0.5, 0.4, 0.1),
+    (0.5, 0.4, 0.3),
+  ]
