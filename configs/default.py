@@ -10,7 +10,7 @@ import ml_collections
 def get_config() -> ml_collections.ConfigDict:
   """The paper's single-network setting, without a source of data."""
   c = ml_collections.ConfigDict()
-  # train_and_evaluate | evaluate | recommend
+  # train_and_evaluate | evaluate | recommend | cross_validate
   c.mode = 'train_and_evaluate'
   # single (history = own watches) | cross (tweets; test watches are hidden)
   c.scenario = 'single'
@@ -21,6 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
   _add_model(c)
   _add_training(c)
   _add_use(c)
+  _add_search(c)
   return c
 
 
@@ -156,3 +157,15 @@ def _add_use(c: ml_collections.ConfigDict) -> None:
   c.recommend.history = ''  # a file of new users' watches instead
   c.recommend.output = ''  # JSONL; '' is recommendations.jsonl in the workdir
   c.recommend.split = 0  # whose checkpoint
+
+
+def _add_search(c: ml_collections.ConfigDict) -> None:
+  """lambda_1 to lambda_3 by 3-fold cross-validation (mode cross_validate)."""
+  c.cv = ml_collections.ConfigDict()
+  # A3: full, all combinations | coarse, one weight after the other from loss's
+  c.cv.grid = 'full'
+  c.cv.split = 0  # whose users, but for the tested ones, make the folds
+  # What to try for loss's key of the same name.
+  c.cv.semantic_weight = (0.2, 0.4, 0.6, 0.8)
+  c.cv.interest_weight = (0.2, 0.4, 0.6, 0.8)
+  c.cv.relevance_weight = (0.2, 0.4, 0.6, 0.8)

@@ -14,6 +14,7 @@ from dynrec_jax import (
   prepare,
   settings,
   train,
+  weight_search,
 )
 from dynrec_jax.data import (
   filters,
@@ -27,7 +28,7 @@ from dynrec_jax.data import sources as sources_lib
 from dynrec_jax.features import documents
 from dynrec_jax.interest import NORMS
 
-RUN_MODES = ('train_and_evaluate', 'evaluate', 'recommend')
+RUN_MODES = ('train_and_evaluate', 'evaluate', 'recommend', 'cross_validate')
 
 # Keys that name one of several choices.
 CHOICES: Mapping[str, Sequence[str]] = {
@@ -51,6 +52,7 @@ CHOICES: Mapping[str, Sequence[str]] = {
   'opt.name': ('preset', *train.OPTIMIZERS),
   'decode.method': predict.METHODS,
   'pop.source': ('train', 'view_count'),
+  'cv.grid': weight_search.GRIDS,
 }
 
 # Keys that hold a number, with the least and the largest it may be.
@@ -94,6 +96,13 @@ RANGES: Mapping[str, tuple[float, float]] = {
   'train.log_every_steps': (1, math.inf),
   'decode.k': (1, 1000),
   'recommend.split': (0, 999),
+  'cv.split': (0, 999),
+}
+
+# Keys that hold values to try, for the key whose range they must lie in.
+TRIED: Mapping[str, str] = {
+  f'cv.{name}': f'loss.{name}'
+  for name in ('semantic_weight', 'interest_weight', 'relevance_weight')
 }
 
 
@@ -118,6 +127,8 @@ def check_config(config: ml_collections.ConfigDict) -> None:
       f'{", ".join(documents.FIELDS)}'
     )
   _check_scenario(config)
+  for key, tried in TRIED.items():
+    _check_tried(key, _get(config, key), RANGES[tried])
   if not config.workdir:
     raise ValueError('workdir is empty; it must name a folder for results')
 
@@ -141,6 +152,20 @@ def _check_scenario(config: ml_collections.ConfigDict) -> None:
     raise ValueError(
       f'topics.mode_count is {config.topics.mode_count}; it must be at most '
       'topics.first_sweeps and topics.day_sweeps'
+    )
+
+
+def _check_tried(key: str, values, bounds: tuple[float, float]) -> None:
+  """Raises unless the values are numbers, distinct and within the bounds."""
+  low, high = bounds
+  numbers = all(
+    type(x) in (int, float) and math.isfinite(x) and low <= x <= high
+    for x in values
+  )
+  if not (len(values) and numbers and len(set(values)) == len(values)):
+    raise ValueError(
+      f'{key} is {tuple(values)}; it must be one or more different numbers in '
+      f'[{low}, {high}]'
     )
 
 

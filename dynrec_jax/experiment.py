@@ -167,7 +167,7 @@ def train_split(
   )
 
   def validate(params):
-    return _summary(config, predictor.recommender(params), queries)
+    return score(config, predictor.recommender(params), queries)
 
   with checkpoint.Checkpointer(
     this.checkpoints,
@@ -210,7 +210,7 @@ def test_split(
     for mode, fraction in MODES[config.scenario].items():
       queries = make_queries(config, prepared, this, this.users.test, fraction)
       for method, recommend in recommenders.items():
-        scores = _summary(config, recommend, queries)
+        scores = score(config, recommend, queries)
         log.write(
           found.step,
           {f'test_{mode}/{method}/{k}': v for k, v in scores.items()},
@@ -302,8 +302,14 @@ def make_queries(
   return Queries(samples, prepared.watches, this.behaviours)
 
 
-def _summary(config, recommend: Recommender, queries: Queries):
-  """Scores at the config's k."""
+def score(
+  config: ml_collections.ConfigDict, recommend: Recommender, queries: Queries
+) -> dict[str, float]:
+  """A recommender's measures at the config's k, see `evaluate.summarise`.
+
+  Raises:
+    ValueError: if no user has a ground truth.
+  """
   return evaluate.summarise(
     evaluate.evaluate(
       recommend,

@@ -1,4 +1,4 @@
-"""Trains, evaluates and recommends.
+"""Trains, evaluates, recommends, and chooses the weights of Eq (9).
 
 python -m dynrec_jax.main --config=configs/single.py
 python -m dynrec_jax.main --config=configs/single.py --config.mode=recommend
@@ -7,6 +7,7 @@ python -m dynrec_jax.main --config=configs/single.py --config.mode=recommend
 import logging as logging_lib
 import os
 import sys
+from typing import NoReturn
 
 import jax
 from absl import app, flags, logging
@@ -15,6 +16,7 @@ from ml_collections import config_flags
 from dynrec_jax import (
   check,
   checkpoint,
+  cross_validate,
   experiment,
   host_memory,
   objective,
@@ -66,6 +68,11 @@ def run(config) -> None:
   if config.mode == 'recommend':
     print(recommend.recommend(config, prepared))
     return
+  if config.mode == 'cross_validate':
+    with checkpoint.StopRequest() as stop:
+      text = cross_validate.cross_validate(config, prepared, stop.requested)
+    print(text or _exit_to_requeue())
+    return
   splits = [
     experiment.make_split(config, prepared, number)
     for number in range(config.split.seeds)
@@ -81,10 +88,15 @@ def run(config) -> None:
           config, prepared, model, predictor, features, this, stop.requested
         )
         if not done:
-          logging.warning('stopped on request; the same command goes on')
-          sys.exit(checkpoint.REQUEUE_EXIT_CODE)
+          _exit_to_requeue()
       experiment.test_split(config, prepared, model, predictor, this)
   _report(config, prepared, splits)
+
+
+def _exit_to_requeue() -> NoReturn:
+  """Ends a run that was asked to stop and has saved."""
+  logging.warning('stopped on request; the same command goes on')
+  sys.exit(checkpoint.REQUEUE_EXIT_CODE)
 
 
 def _report(config, prepared: Prepared, splits) -> None:
@@ -96,11 +108,7 @@ def _report(config, prepared: Prepared, splits) -> None:
     'model': f'dynrec ({config.opt.preset})',
   }
   text = table.as_markdown(rows, k=config.decode.k, names=names)
-  if config.data.name in sources.SIMULATED:
-    text += (
-      f'\n\nSimulated data ({config.data.name}, world {config.data.world}, '
-      f'seed {config.data.world_seed}): no real user or video is in them.'
-    )
+  text += settings.origin_note(config)
   facts = settings.saved_config(config, prepared)
   table.write_results(
     os.path.join(config.workdir, 'results.json'), rows, {'config': facts}

@@ -8,7 +8,7 @@ import ml_collections
 import optax
 
 from dynrec_jax import parallel, train
-from dynrec_jax.data import sessions
+from dynrec_jax.data import sessions, sources
 from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.losses import LossWeights
 from dynrec_jax.objective import ObjectiveSettings
@@ -145,6 +145,16 @@ def decay(
       config.interest.time_unit, prepared.sessions
     ),
   }
+
+
+def origin_note(config: ml_collections.ConfigDict) -> str:
+  """What every table of simulated data says below it; '' of real data."""
+  if config.data.name not in sources.SIMULATED:
+    return ''
+  return (
+    f'\n\nSimulated data ({config.data.name}, world {config.data.world}, seed '
+    f'{config.data.world_seed}): no real user or video is in them.'
+  )
 
 
 def preset_value(config: ml_collections.ConfigDict, key: str) -> str:

@@ -20,6 +20,9 @@ CHOICES = [
 # Text and tuples without a list of choices.
 FREE = {
   'workdir',
+  'data.world',
+  'sessions.start',
+  'sessions.end',
   'data.manual_dir',
   'data.data_dir',
   'data.cache_dir',
@@ -55,7 +58,7 @@ def test_each_key_is_checked():
   """No number or name can be set to what nobody looks at."""
   for key, kind in keys(default.get_config()).items():
     known = [key in check.CHOICES, key in check.RANGES, key in FREE]
-    known += [kind is bool, key == 'text.fields']
+    known += [kind is bool, key == 'text.fields', key in check.TRIED]
     assert sum(known) == 1, key
 
 
@@ -97,13 +100,33 @@ def test_text_fields_are_accepted():
   assert config.text.fields == ('categories', 'title')
 
 
+@pytest.mark.parametrize('key', check.TRIED)
+@pytest.mark.parametrize(
+  'values',
+  ['()', '(0.2, 0.2)', '(0.2, -0.1)', '(1e7,)', "(0.2, 'a')", '(1e999,)'],
+)
+def test_values_to_try_are_different_numbers_in_range(key, values):
+  config = parse(f'--config.{key}={values}')
+  with pytest.raises(ValueError, match=rf'^{key} is .* different numbers in '):
+    check.check_config(config)
+
+
+@pytest.mark.parametrize('key', check.TRIED)
+def test_values_to_try_are_accepted(key):
+  config = parse(f'--config.{key}=(0, 0.25, 1)')
+  check.check_config(config)
+  assert get(config, key) == (0, 0.25, 1)
+
+
 def test_a_run_needs_a_folder():
   with pytest.raises(ValueError, match='workdir is empty'):
     check.check_config(parse('--config.workdir='))
 
 
-# What a study does with its choices; `mode` and `data.name` are main's.
-STUDIED = [key for key in check.CHOICES if key not in ('mode', 'data.name')]
+# What a study does with its choices; `mode` and `data.name` are main's, and
+# `cv.grid` is cross_validate's.
+NOT_STUDIED = ('mode', 'data.name', 'cv.grid')
+STUDIED = [key for key in check.CHOICES if key not in NOT_STUDIED]
 # Filters that take two rounds, so that a fixpoint is not a single pass.
 BASE = {
   'filter.min_videos_per_user': 6,

@@ -41,10 +41,11 @@ LEVELS = (
   (
     ('content',),
     ('behaviours',),
-    ('prepare',),
+    ('prepare', 'weight_search', 'fold_results'),
     ('settings',),
     ('experiment',),
     ('check', 'recommend', 'report'),
+    ('cross_validate',),
     ('main',),
   ),
 )
@@ -82,6 +83,7 @@ LIBRARIES = {
   'check': CONFIG_DICT,
   'recommend': CONFIG_DICT,
   'report': ('matplotlib',),
+  'cross_validate': CONFIG_DICT,
   'main': ('absl', 'ml_collections'),
 }
 # Level 0 has no file, clock, global state or logger.

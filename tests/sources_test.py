@@ -253,7 +253,9 @@ def test_two_processes_may_prepare_the_same_copy(tmp_path, monkeypatch):
 
 
 def test_an_unknown_source_is_named(tmp_path):
-  with pytest.raises(ValueError, match="'netflix'; right: simulated_year, movi"):
+  with pytest.raises(
+    ValueError, match="'netflix'; right: simulated_year, movi"
+  ):
     sources.load_source('netflix', data_dir=tmp_path, manual_dir=None)
 
 

@@ -47,14 +47,17 @@ def watches() -> list[tuple[int, int, int]]:
   return rows
 
 
-def write_folder(folder: pathlib.Path) -> pathlib.Path:
-  """The study as a folder that the source `files` reads."""
+def write_folder(folder: pathlib.Path, rows=None) -> pathlib.Path:
+  """The study as a folder that the source `files` reads.
+
+  Its watches are `watches()` if none are given.
+  """
   folder.mkdir(parents=True, exist_ok=True)
   rng = np.random.default_rng(11)
   with open(folder / 'watches.csv', 'w', newline='') as file:
     table = csv.writer(file)
     table.writerow(['user', 'video', 'time'])
-    for user, video, time in watches():
+    for user, video, time in watches() if rows is None else rows:
       table.writerow([f'u{user}', f'v{video}', time])
   with open(folder / 'videos.csv', 'w', newline='') as file:
     table = csv.writer(file)
@@ -71,6 +74,42 @@ def write_folder(folder: pathlib.Path) -> pathlib.Path:
     feature=(taste + rng.normal(0, 0.4, taste.shape)).astype(np.float32),
   )
   return folder
+
+
+def tweets() -> list[tuple[int, int, str]]:
+  """(user, time, text) of everyone but user 4: words of the own taste."""
+  rng = np.random.default_rng(13)
+  rows = []
+  for user in range(USERS):
+    count = 0 if user == 4 else 6 + user % 3
+    days = np.sort(rng.choice(360, size=count, replace=False))
+    for day in days.tolist():
+      words = rng.permutation(WORDS[user % TASTES])[:3]
+      rows.append((user, START + day * DAY + 7200, ' '.join(words)))
+  return rows
+
+
+def write_tweets(folder: pathlib.Path, rows=None) -> pathlib.Path:
+  """Tweets beside the study, `tweets()` if none are given."""
+  with open(folder / 'tweets.csv', 'w', newline='') as file:
+    table = csv.writer(file)
+    table.writerow(['user', 'time', 'text'])
+    for user, time, text in tweets() if rows is None else rows:
+      table.writerow([f'u{user}', time, text])
+  return folder
+
+
+# What makes a cross-network study of the folder with tweets.
+CROSS = {
+  'scenario': 'cross',
+  'sessions.start': '2023-01-01',
+  'sessions.end': '2024-01-01',
+  'topics.tweet_count': 4,
+  'topics.least_tweets': 2,
+  'topics.first_sweeps': 30,
+  'topics.day_sweeps': 5,
+  'topics.mode_count': 3,
+}
 
 
 def tiny_settings(folder: pathlib.Path, root: pathlib.Path) -> dict:

@@ -70,13 +70,13 @@ def as_markdown(
     k: length of the lists.
     names: how each method is called.
   """
-  heads = [_HEADINGS[m].format(k=k) for m in MEASURES]
+  heads = headings(k)
   lines = [
     '| mode | method | ' + ' | '.join(heads) + ' | users | splits |',
     '|---|---|' + '---|' * (len(heads) + 2),
   ]
   for row in rows:
-    cells = [_cell(row.scores[measure]) for measure in MEASURES]
+    cells = [spread(row.scores[measure]) for measure in MEASURES]
     users = f'{np.mean(row.scores["users"]):.0f}'
     splits = str(len(row.scores['users']))
     name = names.get(row.method, row.method)
@@ -101,7 +101,16 @@ def write_results(path: str, rows: Sequence[Row], facts: Mapping) -> None:
   os.replace(partial, path)
 
 
-def _cell(values: np.ndarray) -> str:
+def headings(k: int) -> list[str]:
+  """The measures as a table calls them.
+
+  Args:
+    k: length of the lists.
+  """
+  return [_HEADINGS[measure].format(k=k) for measure in MEASURES]
+
+
+def spread(values: np.ndarray) -> str:
   """Mean ± standard deviation; the mean alone of a single split."""
   if len(values) < 2:
     return f'{values.mean():.4f}'
