@@ -1,0 +1,450 @@
+"""Kim's convolutional network for sentences, as the text feature of videos.
+
+Paper: Sec 3.2's t, the 300 numbers that stand before the softmax of "a text
+CNN", which is Kim, "Convolutional Neural Networks for Sentence
+Classification", EMNLP 2014: filters over 3, 4 and 5 words, 100 each, ReLU, the
+maximum over time, dropout 0.5, a softmax whose weight vectors are at most 3
+long. It is trained to name a video's labels; then the softmax is dropped.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from absl import logging
+from jaxtyping import Array, Float, Int
+
+from dynrec_jax.features import text_batches
+from dynrec_jax.features.word_vectors import WordVectors
+from dynrec_jax.typed import typed
+
+WIDTHS = (3, 4, 5)
+_DROPOUT = 0.5
+_MOST_NORM = 3.0  # of a class's weight vector
+_HELD_OUT = 0.1  # share of the labelled videos
+_ENCODE_BATCH = 128
+
+
+class TextFeatures(NamedTuple):
+  """What `encode_texts` gives.
+
+  Attributes:
+    features: [V, size] float32, not negative, 0 where `has_text` is False.
+    has_text: [V] bool, which documents hold a word with a vector.
+    classes: the labels that the network learned to name.
+    held_out_loss: cross-entropy on the held-out videos at the epoch kept.
+    held_out_accuracy: how often there the first guess is one of the labels.
+    majority_accuracy: how often the most frequent class is: what no text gives.
+    epoch_count: epochs trained.
+    best_epoch: the one kept, from 1.
+  """
+
+  features: np.ndarray
+  has_text: np.ndarray
+  classes: tuple[str, ...]
+  held_out_loss: float
+  held_out_accuracy: float
+  majority_accuracy: float
+  epoch_count: int
+  best_epoch: int
+
+
+class Scores(NamedTuple):
+  """How well the held-out labels are named: mean loss, share of right ones."""
+
+  loss: float
+  accuracy: float
+
+
+class TrainedCnn(NamedTuple):
+  """A network after early stopping.
+
+  Attributes:
+    params: of the best epoch.
+    history: one `Scores` per epoch trained.
+    best_epoch: from 1.
+  """
+
+  params: dict
+  history: list[Scores]
+  best_epoch: int
+
+
+@typed
+def window_maxima(
+  words: Float[Array, 'B T D'],
+  lengths: Int[Array, ' B'],
+  kernels: Sequence[Float[Array, '_ D M']],
+) -> Float[Array, 'B F']:
+  """The largest answer of every filter over all windows that touch the text.
+
+  A window of w words may hang over either end, where it reads zeros; so a text
+  of one word has w windows, and neither its neighbours in the batch nor the
+  padding change a number. Kim's code pads both ends alike.
+
+  Args:
+    words: word vectors, 0 behind the end of a text.
+    lengths: words of each text, 1 or more.
+    kernels: one [w, D, M] for each width w.
+
+  Returns:
+    The maxima, F = M numbers for each kernel, in their order.
+  """
+  # One product with the filters' words side by side: no window is copied.
+  flat = jnp.concatenate([k for kernel in kernels for k in kernel], axis=1)
+  parts = words @ flat  # [B, T, sum of w * M]
+  maxima, column = [], 0
+  for kernel in kernels:
+    width, _, maps = kernel.shape
+    step_count = words.shape[1] + width - 1
+    # Window s covers the words s - width + 1 .. s.
+    answers = 0
+    for k in range(width):
+      part = parts[:, :, column : column + maps]
+      column += maps
+      answers += jnp.pad(part, ((0, 0), (width - 1 - k, k), (0, 0)))
+    touches = jnp.arange(step_count) < lengths[:, None] + width - 1
+    answers = jnp.where(touches[:, :, None], answers, -jnp.inf)
+    maxima.append(jnp.max(answers, axis=1))  # [B, M]
+  return jnp.concatenate(maxima, axis=-1)
+
+
+class TextCnn(nn.Module):
+  """The network; its word vectors are an argument, as they are not trained.
+
+  Attributes:
+    word_size: D, numbers per word vector.
+    map_count: M, filters of each width.
+    class_count: C.
+  """
+
+  word_size: int
+  map_count: int
+  class_count: int
+
+  def setup(self):
+    """Declares the parameters."""
+    size = self.map_count * len(WIDTHS)
+    self.kernels = [
+      self.param(
+        f'kernel_{width}',
+        nn.initializers.he_uniform(),
+        (width, self.word_size, self.map_count),
+      )
+      for width in WIDTHS
+    ]
+    self.bias = self.param('bias', nn.initializers.zeros, (size,))
+    self.head = self.param(
+      'head', nn.initializers.glorot_uniform(), (size, self.class_count)
+    )
+    self.head_bias = self.param(
+      'head_bias', nn.initializers.zeros, (self.class_count,)
+    )
+    self.dropout = nn.Dropout(_DROPOUT)
+
+  def pool(
+    self, ids: Int[Array, 'B T'], table: Float[Array, 'W D']
+  ) -> Float[Array, 'B F']:
+    """The features: 3M numbers a text, 0 for a text without words."""
+    lengths = jnp.sum(ids > 0, axis=1)
+    maxima = window_maxima(table[ids], lengths, self.kernels)
+    # ReLU grows with its argument: after the maximum it costs less.
+    return jnp.where(lengths[:, None] > 0, nn.relu(maxima + self.bias), 0)
+
+  def __call__(
+    self,
+    ids: Int[Array, 'B T'],
+    table: Float[Array, 'W D'],
+    *,
+    deterministic: bool,
+  ) -> Float[Array, 'B C']:
+    """The classes' logits; dropout unless deterministic."""
+    pooled = self.dropout(self.pool(ids, table), deterministic=deterministic)
+    return pooled @ self.head + self.head_bias
+
+
+def encode_texts(
+  documents_without_labels: Sequence[str],
+  labels: Sequence[Sequence[str]],
+  vectors: WordVectors,
+  *,
+  size: int = 300,
+  seed: int,
+  most_words: int = 400,
+  least_videos: int = 5,
+  most_classes: int = 100,
+  most_epochs: int = 30,
+  patience: int = 3,
+) -> TextFeatures:
+  """A vector for every text, from a CNN trained to name the videos' labels.
+
+  Leaks: the texts must not hold what they are trained to name. If the labels
+  are the categories, make the documents without the field `categories`; if
+  they are the tags, without `tags`. Else the network learns to read the label
+  off the text, and its features tell little more. This function cannot see it.
+
+  A video may have several labels: the softmax learns the uniform distribution
+  over them, which for one label is Kim's. Videos without a label (or text) are
+  not trained on. A tenth of those with both is held out; training stops when
+  the loss there has not fallen for `patience` epochs, and the best epoch is
+  kept. Nothing of any user is read.
+
+  Differs: Adam instead of Adadelta, and unknown words are left out rather than
+    given random vectors, which would tell rare names apart by chance.
+
+  Args:
+    documents_without_labels: [V] one text per video.
+    labels: [V] the videos' categories or tags, any number each, also none.
+    vectors: of the words.
+    size: numbers per feature, a multiple of 3.
+    seed: not negative; the same inputs and seed give the same features.
+    most_words: known words of a text that count; the rest is cut, and logged.
+    least_videos: how many videos with text must have a label to make it a
+      class.
+    most_classes: so many classes at most, the most widespread.
+    most_epochs: passes over the videos at most.
+    patience: epochs without a better held-out loss that end the training.
+
+  Returns:
+    Features, their mask and how the training went.
+
+  Raises:
+    ValueError: an argument is out of range, no text has a known word, or the
+      labels give fewer than two classes.
+  """
+  _check_arguments(documents_without_labels, labels, size, seed)
+  documents = text_batches.encode_documents(
+    documents_without_labels, vectors, most_words=most_words
+  )
+  has_text = documents.lengths > 0
+  targets = text_batches.label_targets(
+    [x if has else () for x, has in zip(labels, has_text, strict=True)],
+    least_videos=least_videos,
+    most_classes=most_classes,
+  )
+  _check_trainable(has_text, targets, least_videos)
+  train, held_out = _split(targets.shares, seed)
+  model = TextCnn(
+    documents.table.shape[1], size // len(WIDTHS), len(targets.classes)
+  )
+  trained = train_cnn(
+    model,
+    documents,
+    targets.shares,
+    train,
+    held_out,
+    seed=seed,
+    most_epochs=most_epochs,
+    patience=patience,
+  )
+  best = trained.history[trained.best_epoch - 1]
+  majority = np.argmax((targets.shares[train] > 0).sum(axis=0))
+  found = TextFeatures(
+    pooled_features(model, trained.params, documents),
+    has_text,
+    targets.classes,
+    best.loss,
+    best.accuracy,
+    float(np.mean(targets.shares[held_out, majority] > 0)),
+    len(trained.history),
+    trained.best_epoch,
+  )
+  logging.info(
+    'text CNN: %d classes, %d videos to learn, %d held out; epoch %d of %d: '
+    'loss %.3f, first guess right %.3f (always %r: %.3f)',
+    len(found.classes),
+    len(train),
+    len(held_out),
+    found.best_epoch,
+    found.epoch_count,
+    found.held_out_loss,
+    found.held_out_accuracy,
+    found.classes[majority],
+    found.majority_accuracy,
+  )
+  return found
+
+
+def _check_arguments(documents, labels, size, seed):
+  if size < len(WIDTHS) or size % len(WIDTHS):
+    raise ValueError(
+      f'text.size is {size}; right for a text CNN: a multiple of {len(WIDTHS)},'
+      f' as many filters for each width of {WIDTHS}'
+    )
+  if seed < 0:
+    raise ValueError(f'seed is {seed}; right: 0 or more')
+  if len(documents) != len(labels):
+    raise ValueError(
+      f'{len(documents)} documents, {len(labels)} lists of labels; right: one '
+      'of each per video'
+    )
+
+
+def _check_trainable(has_text, targets, least_videos):
+  """Refuses texts and labels of which nothing can be learned."""
+  if not has_text.any():
+    raise ValueError(
+      f'none of the {len(has_text)} documents has a word with a vector; right: '
+      "word vectors of the documents' language, or text.encoder=tfidf_svd"
+    )
+  if len(targets.classes) < 2:
+    raise ValueError(
+      f'a text CNN learns to tell labels apart, but of the {has_text.sum()} '
+      f'videos with text {least_videos} or more share a label for only '
+      f'{len(targets.classes)} labels {targets.classes}; right: two or more, '
+      'or text.encoder=tfidf_svd, which needs none'
+    )
+
+
+def _split(shares, seed):
+  """Labelled videos to learn from and to stop by."""
+  labelled = np.flatnonzero(shares.sum(axis=1) > 0)
+  mixed = np.random.default_rng((seed, 0)).permutation(labelled)
+  count = max(1, round(_HELD_OUT * len(mixed)))
+  return np.sort(mixed[count:]), np.sort(mixed[:count])
+
+
+def train_cnn(
+  model: TextCnn,
+  documents: text_batches.EncodedDocuments,
+  shares: np.ndarray,
+  train: np.ndarray,
+  held_out: np.ndarray,
+  *,
+  seed: int,
+  most_epochs: int,
+  patience: int,
+  batch_size: int = 50,
+  learning_rate: float = 1e-3,
+) -> TrainedCnn:
+  """The network at the epoch with the smallest held-out loss.
+
+  Args:
+    model: whose classes are the columns of `shares`.
+    documents: encoded.
+    shares: [V, C] targets.
+    train: [n] videos to learn from, each with text and label.
+    held_out: [m] videos to stop by, the same.
+    seed: of the first weights, the order and the dropout.
+    most_epochs: at most so many.
+    patience: epochs without a smaller loss that end the training.
+    batch_size: videos a step.
+    learning_rate: of Adam.
+
+  Returns:
+    The weights and how every epoch did.
+  """
+  table = jnp.asarray(documents.table)
+  key = jax.random.key(seed)
+  params = model.init(
+    key, jnp.zeros((1, 1), jnp.int32), table, deterministic=True
+  )
+  optimizer = optax.adam(learning_rate)
+  state = (params, optimizer.init(params))
+  best, history, step = params, [], 0
+  for epoch in range(1, most_epochs + 1):
+    rng = np.random.default_rng((seed, epoch))
+    for ids, rows in text_batches.length_batches(
+      documents, train, batch_size=batch_size, rng=rng
+    ):
+      step += 1
+      state = _train_step(
+        model,
+        optimizer,
+        state,
+        table,
+        ids,
+        _targets(shares, rows),
+        jax.random.fold_in(key, step),
+      )
+    history.append(
+      held_out_scores(model, state[0], documents, shares, held_out)
+    )
+    best_epoch = 1 + int(np.argmin([scores.loss for scores in history]))
+    if best_epoch == epoch:
+      best = state[0]
+    if epoch - best_epoch >= patience:
+      break
+  return TrainedCnn(best, history, best_epoch)
+
+
+def held_out_scores(
+  model: TextCnn,
+  params: dict,
+  documents: text_batches.EncodedDocuments,
+  shares: np.ndarray,
+  chosen: np.ndarray,
+) -> Scores:
+  """How well the network names the labels of the videos that are chosen."""
+  table = jnp.asarray(documents.table)
+  sums = np.zeros(2)
+  for ids, rows in text_batches.length_batches(
+    documents, chosen, batch_size=_ENCODE_BATCH
+  ):
+    sums += _score(model, params, table, ids, _targets(shares, rows))
+  return Scores(*(sums / len(chosen)).tolist())
+
+
+def pooled_features(
+  model: TextCnn, params: dict, documents: text_batches.EncodedDocuments
+) -> np.ndarray:
+  """[V, 3M] float32 features of all documents, 0 for those without words."""
+  table = jnp.asarray(documents.table)
+  size = model.map_count * len(WIDTHS)
+  features = np.zeros((len(documents.lengths), size), np.float32)
+  for ids, rows in text_batches.length_batches(
+    documents, np.flatnonzero(documents.lengths), batch_size=_ENCODE_BATCH
+  ):
+    pooled = np.asarray(_pool(model, params, table, ids))
+    features[rows[rows >= 0]] = pooled[rows >= 0]
+  return features
+
+
+def _targets(shares, rows):
+  """[B, C] targets of a batch, 0 in rows that are left."""
+  return np.where(rows[:, None] >= 0, shares[rows], 0)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _train_step(model, optimizer, state, table, ids, shares, key):
+  """One update; then no class's weights are longer than Kim's 3."""
+  params, moments = state
+
+  def loss(params):
+    logits = model.apply(
+      params, ids, table, deterministic=False, rngs={'dropout': key}
+    )
+    # Rows that are left have no shares, so no loss.
+    total = jnp.sum(optax.softmax_cross_entropy(logits, shares))
+    return total / jnp.sum(shares)
+
+  updates, moments = optimizer.update(jax.grad(loss)(params), moments)
+  params = optax.apply_updates(params, updates)
+  head = _shortened(params['params']['head'])
+  return {'params': {**params['params'], 'head': head}}, moments
+
+
+def _shortened(head):
+  """Every class's weights [F] at a length of 3 or less."""
+  length = jnp.linalg.norm(head, axis=0)
+  return head * jnp.minimum(1, _MOST_NORM / jnp.maximum(length, 1e-12))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _score(model, params, table, ids, shares):
+  """[2] summed cross-entropy, and how many first guesses are labels."""
+  logits = model.apply(params, ids, table, deterministic=True)
+  loss = jnp.sum(optax.softmax_cross_entropy(logits, shares))
+  guess = jnp.argmax(logits, axis=1)
+  hit = jnp.take_along_axis(shares, guess[:, None], axis=1) > 0
+  return jnp.stack([loss, jnp.sum(hit)])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _pool(model, params, table, ids):
+  return model.apply(params, ids, table, method='pool')
