@@ -64,7 +64,7 @@ LIBRARIES = {
   'typed': ('beartype',),
   'data': ('tensorflow_datasets', 'pyarrow', 'scipy.sparse'),
   'topics': ('sklearn',),
-  'features': ('flax', 'gensim', 'optax', 'sklearn'),
+  'features': ('flax', 'gensim', 'optax', 'scipy.special', 'sklearn'),
   'model': ('flax',),
   'checkpoint': ('orbax',),
   'metric_log': ('tensorboardX',),

@@ -12,7 +12,7 @@ from absl import logging
 
 from dynrec_jax.features.word_vectors import WordVectors, find_row, tokenize
 
-_SHORTEST = 8  # words; the batches' smallest length
+_FEWEST_WORDS = 512  # the batches' smallest count of different words
 
 
 class EncodedDocuments(NamedTuple):
@@ -33,6 +33,22 @@ class EncodedDocuments(NamedTuple):
   def lengths(self) -> np.ndarray:
     """[V] known words of each document."""
     return np.diff(self.starts)
+
+
+class Batch(NamedTuple):
+  """Some documents, padded to one length.
+
+  Attributes:
+    ids: [B, T] int32, positions in `used`; 0 behind the end of a text and in
+      rows that are left.
+    used: [U] int32, rows of `EncodedDocuments.table`: the padding, then each
+      word that occurs; 0 behind the last.
+    rows: [B] int32, the documents; -1 in rows that are left.
+  """
+
+  ids: np.ndarray
+  used: np.ndarray
+  rows: np.ndarray
 
 
 class Targets(NamedTuple):
@@ -140,47 +156,47 @@ def length_batches(
   *,
   batch_size: int,
   rng: np.random.Generator | None = None,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[Batch]:
   """Batches of documents of like length.
 
-  Lengths are rounded up to 8, 16, 32, ..., so few shapes are compiled, and no
-  document is padded to twice its length and more (but to 8).
+  All batches have the shape of the longest document, behind which a reader can
+  stop at the batch's longest; counts of different words are rounded up to 512,
+  1024, ..., so few shapes are compiled.
 
   Args:
     documents: encoded.
     chosen: [n] int, the documents to pass, each with a word or more.
     batch_size: B.
-    rng: shuffles the documents and the batches; None keeps the order given,
-      short documents first.
+    rng: shuffles the batches, and documents of like length (within a quarter)
+      among them; None passes the documents in order of length.
 
   Yields:
-    ids: [B, T] int32, 0 behind the end of a text and in rows that are left.
-    rows: [B] int32, the documents; -1 in rows that are left.
+    Batches that hold every document once.
   """
+  lengths = documents.lengths[chosen].astype(np.float64)
   if rng is not None:
-    chosen = rng.permutation(chosen)
-  lengths = documents.lengths[chosen]
-  rounded = np.maximum(
-    _SHORTEST, 2 ** np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)
-  )
-  batches = []
-  for length in np.unique(rounded):
-    group = chosen[rounded == length]
-    for start in range(0, len(group), batch_size):
-      batches.append((int(length), group[start : start + batch_size]))
-  if rng is not None:
-    batches = [batches[i] for i in rng.permutation(len(batches))]
-  for length, group in batches:
-    yield _batch(documents, group, length, batch_size)
+    lengths *= rng.uniform(1, 1.25, len(lengths))
+  ordered = chosen[np.argsort(lengths, kind='stable')]
+  starts = np.arange(0, len(ordered), batch_size)
+  for start in starts if rng is None else rng.permutation(starts):
+    yield _batch(documents, ordered[start : start + batch_size], batch_size)
 
 
-def _batch(documents, group, length, batch_size):
-  """The ids [B, T] of some documents, and which they are."""
+def _rounded(count, least):
+  """The next power of two, at least `least`, which is one."""
+  return max(least, 1 << (int(count) - 1).bit_length())
+
+
+def _batch(documents, group, batch_size):
+  """Some documents as a batch."""
   rows = np.full(batch_size, -1, np.int32)
   rows[: len(group)] = group
-  position = np.arange(length)
+  position = np.arange(documents.lengths.max())
   where = position < documents.lengths[group][:, None]
   sources = documents.starts[group][:, None] + position
-  ids = np.zeros((batch_size, length), np.int32)
-  ids[: len(group)][where] = documents.ids[sources[where]]
-  return ids, rows
+  found, ids_of = np.unique(documents.ids[sources[where]], return_inverse=True)
+  used = np.zeros(_rounded(1 + len(found), _FEWEST_WORDS), np.int32)
+  used[1 : 1 + len(found)] = found
+  ids = np.zeros((batch_size, len(position)), np.int32)
+  ids[: len(group)][where] = 1 + ids_of
+  return Batch(ids, used, rows)

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import scipy.special
 from absl import logging
 from jaxtyping import Array, Float, Int
 
@@ -27,7 +28,7 @@ WIDTHS = (3, 4, 5)
 _DROPOUT = 0.5
 _MOST_NORM = 3.0  # of a class's weight vector
 _HELD_OUT = 0.1  # share of the labelled videos
-_ENCODE_BATCH = 128
+_BATCH = 50  # texts
 
 
 class TextFeatures(NamedTuple):
@@ -77,41 +78,84 @@ class TrainedCnn(NamedTuple):
 
 @typed
 def window_maxima(
-  words: Float[Array, 'B T D'],
-  lengths: Int[Array, ' B'],
+  ids: Int[Array, 'B T'],
+  words: Float[Array, 'W D'],
   kernels: Sequence[Float[Array, '_ D M']],
 ) -> Float[Array, 'B F']:
   """The largest answer of every filter over all windows that touch the text.
 
   A window of w words may hang over either end, where it reads zeros; so a text
   of one word has w windows, and neither its neighbours in the batch nor the
-  padding change a number. Kim's code pads both ends alike.
+  padding change a number. Kim's code pads both ends, too.
+
+  A filter meets each different word once, not each place it stands at; a loop
+  over the places adds up windows and keeps the largest, as long as the longest
+  text is; and the gradient passes through the winning windows alone (of equal
+  ones, the first). That is a fraction of a plain convolution's arithmetic, and
+  one compiled program for texts of all lengths.
 
   Args:
-    words: word vectors, 0 behind the end of a text.
-    lengths: words of each text, 1 or more.
+    ids: rows of `words`, 0 behind the end of a text.
+    words: word vectors; row 0 is zeros.
     kernels: one [w, D, M] for each width w.
 
   Returns:
-    The maxima, F = M numbers for each kernel, in their order.
+    The maxima, F = M numbers for each kernel, in their order; meaningless for a
+    text without words.
   """
-  # One product with the filters' words side by side: no window is copied.
-  flat = jnp.concatenate([k for kernel in kernels for k in kernel], axis=1)
-  parts = words @ flat  # [B, T, sum of w * M]
+  # Each filter's word k against each word: [W, sum of w * M].
+  answers = words @ jnp.concatenate(
+    [k for kernel in kernels for k in kernel], axis=1
+  )
+  shapes = [(kernel.shape[0], kernel.shape[2]) for kernel in kernels]
+  ends = _winning_ends(ids, jax.lax.stop_gradient(answers), shapes)
   maxima, column = [], 0
-  for kernel in kernels:
-    width, _, maps = kernel.shape
-    step_count = words.shape[1] + width - 1
-    # Window s covers the words s - width + 1 .. s.
-    answers = 0
+  for (width, maps), end in zip(shapes, ends, strict=True):
+    places = jnp.pad(ids, ((0, 0), (width - 1, width - 1)))
+    total = 0
     for k in range(width):
-      part = parts[:, :, column : column + maps]
+      winners = jnp.take_along_axis(places, end + k, axis=1)  # [B, M]
+      columns = column + jnp.arange(maps)
+      total += answers.at[winners, columns].get(mode='promise_in_bounds')
       column += maps
-      answers += jnp.pad(part, ((0, 0), (width - 1 - k, k), (0, 0)))
-    touches = jnp.arange(step_count) < lengths[:, None] + width - 1
-    answers = jnp.where(touches[:, :, None], answers, -jnp.inf)
-    maxima.append(jnp.max(answers, axis=1))  # [B, M]
+    maxima.append(total)
   return jnp.concatenate(maxima, axis=-1)
+
+
+def _winning_ends(ids, answers, shapes):
+  """For each width [B, M] int32: the place where the best window ends."""
+  lengths = jnp.sum(ids > 0, axis=1)[:, None]
+  longest = max(width for width, _ in shapes)
+  row_count = len(ids)
+  padded = jnp.pad(ids, ((0, 0), (0, longest - 1)))
+
+  def read_place(place, carry):
+    word = jax.lax.dynamic_index_in_dim(padded, place, 1, keepdims=False)
+    found = answers.at[word].get(mode='promise_in_bounds')
+    out, column = [], 0
+    for (width, maps), (sums, top, end) in zip(shapes, carry, strict=True):
+      parts = found[:, column : column + width * maps]
+      parts = parts.reshape(row_count, width, maps)
+      column += width * maps
+      # sums[:, k]: a window that has read k + 1 words; the front reads zeros.
+      full = sums[:, -1] + parts[:, -1]
+      started = jnp.pad(sums[:, :-1], ((0, 0), (1, 0), (0, 0)))
+      better = (full > top) & (place < lengths + width - 1)
+      top, end = jnp.where(better, full, top), jnp.where(better, place, end)
+      out.append((started + parts[:, :-1], top, end))
+    return out
+
+  start = [
+    (
+      jnp.zeros((row_count, width - 1, maps)),
+      jnp.full((row_count, maps), -jnp.inf),
+      jnp.zeros((row_count, maps), jnp.int32),
+    )
+    for width, maps in shapes
+  ]
+  last = jnp.max(lengths) + longest - 1
+  found = jax.lax.fori_loop(0, last, read_place, start)
+  return [end for _, _, end in found]
 
 
 class TextCnn(nn.Module):
@@ -148,23 +192,22 @@ class TextCnn(nn.Module):
     self.dropout = nn.Dropout(_DROPOUT)
 
   def pool(
-    self, ids: Int[Array, 'B T'], table: Float[Array, 'W D']
+    self, ids: Int[Array, 'B T'], words: Float[Array, 'W D']
   ) -> Float[Array, 'B F']:
     """The features: 3M numbers a text, 0 for a text without words."""
-    lengths = jnp.sum(ids > 0, axis=1)
-    maxima = window_maxima(table[ids], lengths, self.kernels)
+    maxima = window_maxima(ids, words, self.kernels)
     # ReLU grows with its argument: after the maximum it costs less.
-    return jnp.where(lengths[:, None] > 0, nn.relu(maxima + self.bias), 0)
+    return jnp.where(ids[:, :1] > 0, nn.relu(maxima + self.bias), 0)
 
   def __call__(
     self,
     ids: Int[Array, 'B T'],
-    table: Float[Array, 'W D'],
+    words: Float[Array, 'W D'],
     *,
     deterministic: bool,
   ) -> Float[Array, 'B C']:
     """The classes' logits; dropout unless deterministic."""
-    pooled = self.dropout(self.pool(ids, table), deterministic=deterministic)
+    pooled = self.dropout(self.pool(ids, words), deterministic=deterministic)
     return pooled @ self.head + self.head_bias
 
 
@@ -245,7 +288,7 @@ def encode_texts(
   best = trained.history[trained.best_epoch - 1]
   majority = np.argmax((targets.shares[train] > 0).sum(axis=0))
   found = TextFeatures(
-    pooled_features(model, trained.params, documents),
+    pooled_features(model, trained.params, documents, np.arange(len(has_text))),
     has_text,
     targets.classes,
     best.loss,
@@ -319,7 +362,6 @@ def train_cnn(
   seed: int,
   most_epochs: int,
   patience: int,
-  batch_size: int = 50,
   learning_rate: float = 1e-3,
 ) -> TrainedCnn:
   """The network at the epoch with the smallest held-out loss.
@@ -333,7 +375,6 @@ def train_cnn(
     seed: of the first weights, the order and the dropout.
     most_epochs: at most so many.
     patience: epochs without a smaller loss that end the training.
-    batch_size: videos a step.
     learning_rate: of Adam.
 
   Returns:
@@ -342,15 +383,15 @@ def train_cnn(
   table = jnp.asarray(documents.table)
   key = jax.random.key(seed)
   params = model.init(
-    key, jnp.zeros((1, 1), jnp.int32), table, deterministic=True
+    key, jnp.zeros((1, 1), jnp.int32), table[:1], deterministic=True
   )
   optimizer = optax.adam(learning_rate)
   state = (params, optimizer.init(params))
   best, history, step = params, [], 0
   for epoch in range(1, most_epochs + 1):
     rng = np.random.default_rng((seed, epoch))
-    for ids, rows in text_batches.length_batches(
-      documents, train, batch_size=batch_size, rng=rng
+    for batch in text_batches.length_batches(
+      documents, train, batch_size=_BATCH, rng=rng
     ):
       step += 1
       state = _train_step(
@@ -358,8 +399,9 @@ def train_cnn(
         optimizer,
         state,
         table,
-        ids,
-        _targets(shares, rows),
+        batch.ids,
+        batch.used,
+        _targets(shares, batch.rows),
         jax.random.fold_in(key, step),
       )
     history.append(
@@ -381,28 +423,38 @@ def held_out_scores(
   chosen: np.ndarray,
 ) -> Scores:
   """How well the network names the labels of the videos that are chosen."""
-  table = jnp.asarray(documents.table)
-  sums = np.zeros(2)
-  for ids, rows in text_batches.length_batches(
-    documents, chosen, batch_size=_ENCODE_BATCH
-  ):
-    sums += _score(model, params, table, ids, _targets(shares, rows))
-  return Scores(*(sums / len(chosen)).tolist())
+  weights = params['params']
+  pooled = pooled_features(model, params, documents, chosen).astype(np.float64)
+  logits = pooled @ np.asarray(weights['head']) + weights['head_bias']
+  right = shares[chosen]
+  loss = scipy.special.logsumexp(logits, axis=1) - np.sum(
+    logits * right, axis=1
+  )
+  guess = np.argmax(logits, axis=1)
+  hits = right[np.arange(len(chosen)), guess] > 0
+  return Scores(float(np.mean(loss)), float(np.mean(hits)))
 
 
 def pooled_features(
-  model: TextCnn, params: dict, documents: text_batches.EncodedDocuments
+  model: TextCnn,
+  params: dict,
+  documents: text_batches.EncodedDocuments,
+  chosen: np.ndarray,
 ) -> np.ndarray:
-  """[V, 3M] float32 features of all documents, 0 for those without words."""
+  """[n, 3M] float32 features of the documents [n] that are chosen.
+
+  Those without words have 0.
+  """
   table = jnp.asarray(documents.table)
   size = model.map_count * len(WIDTHS)
   features = np.zeros((len(documents.lengths), size), np.float32)
-  for ids, rows in text_batches.length_batches(
-    documents, np.flatnonzero(documents.lengths), batch_size=_ENCODE_BATCH
+  for batch in text_batches.length_batches(
+    documents, chosen[documents.lengths[chosen] > 0], batch_size=_BATCH
   ):
-    pooled = np.asarray(_pool(model, params, table, ids))
-    features[rows[rows >= 0]] = pooled[rows >= 0]
-  return features
+    pooled = np.asarray(_pool(model, params, table, batch.ids, batch.used))
+    real = batch.rows >= 0
+    features[batch.rows[real]] = pooled[real]
+  return features[chosen]
 
 
 def _targets(shares, rows):
@@ -411,13 +463,13 @@ def _targets(shares, rows):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _train_step(model, optimizer, state, table, ids, shares, key):
+def _train_step(model, optimizer, state, table, ids, used, shares, key):
   """One update; then no class's weights are longer than Kim's 3."""
   params, moments = state
 
   def loss(params):
     logits = model.apply(
-      params, ids, table, deterministic=False, rngs={'dropout': key}
+      params, ids, table[used], deterministic=False, rngs={'dropout': key}
     )
     # Rows that are left have no shares, so no loss.
     total = jnp.sum(optax.softmax_cross_entropy(logits, shares))
@@ -436,15 +488,5 @@ def _shortened(head):
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _score(model, params, table, ids, shares):
-  """[2] summed cross-entropy, and how many first guesses are labels."""
-  logits = model.apply(params, ids, table, deterministic=True)
-  loss = jnp.sum(optax.softmax_cross_entropy(logits, shares))
-  guess = jnp.argmax(logits, axis=1)
-  hit = jnp.take_along_axis(shares, guess[:, None], axis=1) > 0
-  return jnp.stack([loss, jnp.sum(hit)])
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _pool(model, params, table, ids):
-  return model.apply(params, ids, table, method='pool')
+def _pool(model, params, table, ids, used):
+  return model.apply(params, ids, table[used], method='pool')
