@@ -178,14 +178,14 @@ def _read_binary(path, most_words):
       f'{path}: a word is no UTF-8 ({error}); right: {count} words with {size}'
       ' numbers each, as the header says'
     ) from error
-  words = found.index_to_key
+  # With repeated words, gensim leaves empty places behind the last.
+  words = [word for word in found.index_to_key if word is not None]
+  vectors = found.vectors[: len(words)]
   _report_repeated(path, min(count, most_words or count) - len(words))
-  _check_finite(path, words, found.vectors)
+  _check_finite(path, words, vectors)
   if most_words is None and path.suffix != '.gz' and len(words) == count:
     _check_length(path, len(header), words, size)
-  return WordVectors(
-    {word: row for row, word in enumerate(words)}, found.vectors
-  )
+  return WordVectors({word: row for row, word in enumerate(words)}, vectors)
 
 
 def _check_length(path, header_bytes, words, size):
