@@ -25,7 +25,6 @@ from dynrec_jax.features.word_vectors import WordVectors
 from dynrec_jax.typed import typed
 
 WIDTHS = (3, 4, 5)
-_DROPOUT = 0.5
 _MOST_NORM = 3.0  # of a class's weight vector
 _HELD_OUT = 0.1  # share of the labelled videos
 _BATCH = 50  # texts
@@ -165,11 +164,13 @@ class TextCnn(nn.Module):
     word_size: D, numbers per word vector.
     map_count: M, filters of each width.
     class_count: C.
+    dropout_rate: share of the features that a training step leaves out.
   """
 
   word_size: int
   map_count: int
   class_count: int
+  dropout_rate: float = 0.5
 
   def setup(self):
     """Declares the parameters."""
@@ -189,7 +190,7 @@ class TextCnn(nn.Module):
     self.head_bias = self.param(
       'head_bias', nn.initializers.zeros, (self.class_count,)
     )
-    self.dropout = nn.Dropout(_DROPOUT)
+    self.dropout = nn.Dropout(self.dropout_rate)
 
   def pool(
     self, ids: Int[Array, 'B T'], words: Float[Array, 'W D']
@@ -221,7 +222,7 @@ def encode_texts(
   most_words: int = 400,
   least_videos: int = 5,
   most_classes: int = 100,
-  most_epochs: int = 30,
+  most_epochs: int = 100,
   patience: int = 3,
 ) -> TextFeatures:
   """A vector for every text, from a CNN trained to name the videos' labels.
@@ -385,7 +386,7 @@ def train_cnn(
   params = model.init(
     key, jnp.zeros((1, 1), jnp.int32), table[:1], deterministic=True
   )
-  optimizer = optax.adam(learning_rate)
+  optimizer = _adam(learning_rate)
   state = (params, optimizer.init(params))
   best, history, step = params, [], 0
   for epoch in range(1, most_epochs + 1):
@@ -455,6 +456,12 @@ def pooled_features(
     real = batch.rows >= 0
     features[batch.rows[real]] = pooled[real]
   return features[chosen]
+
+
+@functools.lru_cache
+def _adam(learning_rate):
+  """One object per rate, so that a second training compiles nothing."""
+  return optax.adam(learning_rate)
 
 
 def _targets(shares, rows):
