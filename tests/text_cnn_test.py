@@ -8,7 +8,8 @@ import pytest
 from jax.test_util import check_grads
 
 from dynrec_jax.features import text_batches, text_cnn
-from dynrec_jax.features.text_cnn import encode_texts, window_maxima
+from dynrec_jax.features.text_cnn import encode_texts
+from dynrec_jax.features.text_convolution import TextCnn, window_maxima
 from dynrec_jax.features.word_vectors import WordVectors
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
@@ -188,7 +189,7 @@ def fitted(most_epochs=12, patience=2, seed=0, noise=False):
   shares = text_batches.label_targets(
     labels, least_videos=1, most_classes=9
   ).shares
-  model = text_cnn.TextCnn(16, 4, 3)
+  model = TextCnn(16, 4, 3)
   train, held_out = np.arange(60), np.arange(60, 90)
   result = text_cnn.train_cnn(
     model,
