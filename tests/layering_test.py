@@ -65,7 +65,7 @@ LIBRARIES = {
   'typed': ('beartype',),
   'data': ('tensorflow_datasets', 'pyarrow', 'scipy.sparse'),
   'topics': ('sklearn',),
-  'features': ('flax', 'sklearn'),
+  'features': ('flax', 'gensim', 'optax', 'scipy.special', 'sklearn'),
   'model': ('flax',),
   'checkpoint': ('orbax',),
   'metric_log': ('tensorboardX',),

@@ -1,0 +1,363 @@
+"""Kim's convolutional network for sentences, as the text feature of videos.
+
+Paper: Sec 3.2's t, the 300 numbers before the softmax of a text CNN. It is that
+of Kim, "Convolutional Neural Networks for Sentence Classification", EMNLP 2014:
+filters over 3, 4 and 5 words, 100 each, ReLU, the maximum over time, dropout
+0.5, a softmax whose weight vectors are at most 3 long. It is trained to name a
+video's labels; then the softmax is dropped.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import scipy.special
+from absl import logging
+
+from dynrec_jax.features import text_batches
+from dynrec_jax.features.text_convolution import WIDTHS, TextCnn
+from dynrec_jax.features.word_vectors import WordVectors
+
+_MOST_NORM = 3.0  # of a class's weight vector
+_HELD_OUT = 0.1  # share of the labelled videos
+_BATCH = 50  # texts
+
+
+class TextFeatures(NamedTuple):
+  """What `encode_texts` gives.
+
+  Attributes:
+    features: [V, size] float32, not negative, 0 where `has_text` is False.
+    has_text: [V] bool, which documents hold a word with a vector.
+    classes: the labels that the network learned to name.
+    held_out_loss: cross-entropy on the held-out videos at the epoch kept.
+    held_out_accuracy: how often there the first guess is one of the labels.
+    majority_accuracy: how often the most frequent class is: what no text gives.
+    epoch_count: epochs trained.
+    best_epoch: the one kept, from 1.
+  """
+
+  features: np.ndarray
+  has_text: np.ndarray
+  classes: tuple[str, ...]
+  held_out_loss: float
+  held_out_accuracy: float
+  majority_accuracy: float
+  epoch_count: int
+  best_epoch: int
+
+
+class Scores(NamedTuple):
+  """How well the held-out labels are named: mean loss, share of right ones."""
+
+  loss: float
+  accuracy: float
+
+
+class TrainedCnn(NamedTuple):
+  """A network after early stopping.
+
+  Attributes:
+    params: of the best epoch.
+    history: one `Scores` per epoch trained.
+    best_epoch: from 1.
+  """
+
+  params: dict
+  history: list[Scores]
+  best_epoch: int
+
+
+def encode_texts(
+  documents_without_labels: Sequence[str],
+  labels: Sequence[Sequence[str]],
+  vectors: WordVectors,
+  *,
+  size: int = 300,
+  seed: int,
+  most_words: int = 400,
+  least_videos: int = 5,
+  most_classes: int = 100,
+  most_epochs: int = 100,
+  patience: int = 3,
+) -> TextFeatures:
+  """A vector for every text, from a CNN trained to name the videos' labels.
+
+  Leaks: the texts must not hold what they are trained to name. If the labels
+  are the categories, make the documents without the field `categories`; if
+  they are the tags, without `tags`. Else the network learns to read the label
+  off the text, and its features tell little more. This function cannot see it.
+
+  A video may have several labels: the softmax learns the uniform distribution
+  over them, which for one label is Kim's. Videos without a label (or text) are
+  not trained on. A tenth of those with both is held out; training stops when
+  the loss there has not fallen for `patience` epochs, and the best epoch is
+  kept. Nothing of any user is read.
+
+  Differs: Adam instead of Adadelta, and unknown words are left out rather than
+    given random vectors, which would tell rare names apart by chance.
+
+  Args:
+    documents_without_labels: [V] one text per video.
+    labels: [V] the videos' categories or tags, any number each, also none.
+    vectors: of the words.
+    size: numbers per feature, a multiple of 3.
+    seed: not negative; the same inputs and seed give the same features.
+    most_words: known words of a text that count; the rest is cut, and logged.
+    least_videos: how many videos with text must have a label to make it a
+      class.
+    most_classes: so many classes at most, the most widespread.
+    most_epochs: passes over the videos at most.
+    patience: epochs without a better held-out loss that end the training.
+
+  Returns:
+    Features, their mask and how the training went.
+
+  Raises:
+    ValueError: an argument is out of range, no text has a known word, or the
+      labels give fewer than two classes.
+  """
+  _check_arguments(documents_without_labels, labels, size, seed)
+  documents = text_batches.encode_documents(
+    documents_without_labels, vectors, most_words=most_words
+  )
+  has_text = documents.lengths > 0
+  targets = text_batches.label_targets(
+    [x if has else () for x, has in zip(labels, has_text, strict=True)],
+    least_videos=least_videos,
+    most_classes=most_classes,
+  )
+  _check_trainable(has_text, targets, least_videos)
+  train, held_out = _split(targets.shares, seed)
+  model = TextCnn(
+    documents.table.shape[1], size // len(WIDTHS), len(targets.classes)
+  )
+  trained = train_cnn(
+    model,
+    documents,
+    targets.shares,
+    train,
+    held_out,
+    seed=seed,
+    most_epochs=most_epochs,
+    patience=patience,
+  )
+  best = trained.history[trained.best_epoch - 1]
+  majority = np.argmax((targets.shares[train] > 0).sum(axis=0))
+  found = TextFeatures(
+    pooled_features(model, trained.params, documents, np.arange(len(has_text))),
+    has_text,
+    targets.classes,
+    best.loss,
+    best.accuracy,
+    float(np.mean(targets.shares[held_out, majority] > 0)),
+    len(trained.history),
+    trained.best_epoch,
+  )
+  _report(found, len(train), len(held_out), found.classes[majority])
+  return found
+
+
+def _report(found, train_count, held_out_count, majority):
+  """Logs how the training went."""
+  logging.info(
+    'text CNN: %d classes, %d videos to learn, %d held out; epoch %d of %d: '
+    'loss %.3f, first guess right %.3f (always %r: %.3f)',
+    len(found.classes),
+    train_count,
+    held_out_count,
+    found.best_epoch,
+    found.epoch_count,
+    found.held_out_loss,
+    found.held_out_accuracy,
+    majority,
+    found.majority_accuracy,
+  )
+
+
+def _check_arguments(documents, labels, size, seed):
+  if size < len(WIDTHS) or size % len(WIDTHS):
+    raise ValueError(
+      f'text.size is {size}; right for a text CNN: a multiple of {len(WIDTHS)},'
+      f' as many filters for each width of {WIDTHS}'
+    )
+  if seed < 0:
+    raise ValueError(f'seed is {seed}; right: 0 or more')
+  if len(documents) != len(labels):
+    raise ValueError(
+      f'{len(documents)} documents, {len(labels)} lists of labels; right: one '
+      'of each per video'
+    )
+
+
+def _check_trainable(has_text, targets, least_videos):
+  """Refuses texts and labels of which nothing can be learned."""
+  if not has_text.any():
+    raise ValueError(
+      f'none of the {len(has_text)} documents has a word with a vector; right: '
+      "word vectors of the documents' language, or text.encoder=tfidf_svd"
+    )
+  if len(targets.classes) < 2:
+    raise ValueError(
+      f'a text CNN learns to tell labels apart, but of the {has_text.sum()} '
+      f'videos with text {least_videos} or more share a label for only '
+      f'{len(targets.classes)} labels {targets.classes}; right: two or more, '
+      'or text.encoder=tfidf_svd, which needs none'
+    )
+
+
+def _split(shares, seed):
+  """Labelled videos to learn from and to stop by."""
+  labelled = np.flatnonzero(shares.sum(axis=1) > 0)
+  mixed = np.random.default_rng((seed, 0)).permutation(labelled)
+  count = max(1, round(_HELD_OUT * len(mixed)))
+  return np.sort(mixed[count:]), np.sort(mixed[:count])
+
+
+def train_cnn(
+  model: TextCnn,
+  documents: text_batches.EncodedDocuments,
+  shares: np.ndarray,
+  train: np.ndarray,
+  held_out: np.ndarray,
+  *,
+  seed: int,
+  most_epochs: int,
+  patience: int,
+  learning_rate: float = 1e-3,
+) -> TrainedCnn:
+  """The network at the epoch with the smallest held-out loss.
+
+  Args:
+    model: whose classes are the columns of `shares`.
+    documents: encoded.
+    shares: [V, C] targets.
+    train: [n] videos to learn from, each with text and label.
+    held_out: [m] videos to stop by, the same.
+    seed: of the first weights, the order and the dropout.
+    most_epochs: at most so many.
+    patience: epochs without a smaller loss that end the training.
+    learning_rate: of Adam.
+
+  Returns:
+    The weights and how every epoch did.
+  """
+  table = jnp.asarray(documents.table)
+  key = jax.random.key(seed)
+  # Declares the weights; computes nothing, so compiles nothing.
+  params = model.init(key, method=lambda module: module.kernels)
+  optimizer = _adam(learning_rate)
+  state = (params, optimizer.init(params))
+  best, history, step = params, [], 0
+  for epoch in range(1, most_epochs + 1):
+    rng = np.random.default_rng((seed, epoch))
+    for batch in text_batches.length_batches(
+      documents, train, batch_size=_BATCH, rng=rng
+    ):
+      step += 1
+      state = _train_step(
+        model,
+        optimizer,
+        state,
+        table,
+        batch.ids,
+        batch.used,
+        _targets(shares, batch.rows),
+        jax.random.fold_in(key, step),
+      )
+    history.append(
+      held_out_scores(model, state[0], documents, shares, held_out)
+    )
+    best_epoch = 1 + int(np.argmin([scores.loss for scores in history]))
+    if best_epoch == epoch:
+      best = state[0]
+    if epoch - best_epoch >= patience:
+      break
+  return TrainedCnn(best, history, best_epoch)
+
+
+def held_out_scores(
+  model: TextCnn,
+  params: dict,
+  documents: text_batches.EncodedDocuments,
+  shares: np.ndarray,
+  chosen: np.ndarray,
+) -> Scores:
+  """How well the network names the labels of the videos that are chosen."""
+  weights = params['params']
+  pooled = pooled_features(model, params, documents, chosen).astype(np.float64)
+  logits = pooled @ np.asarray(weights['head']) + weights['head_bias']
+  right = shares[chosen]
+  loss = scipy.special.logsumexp(logits, axis=1) - np.sum(
+    logits * right, axis=1
+  )
+  guess = np.argmax(logits, axis=1)
+  hits = right[np.arange(len(chosen)), guess] > 0
+  return Scores(float(np.mean(loss)), float(np.mean(hits)))
+
+
+def pooled_features(
+  model: TextCnn,
+  params: dict,
+  documents: text_batches.EncodedDocuments,
+  chosen: np.ndarray,
+) -> np.ndarray:
+  """[n, 3M] float32 features of the documents [n] that are chosen.
+
+  Those without words have 0.
+  """
+  table = jnp.asarray(documents.table)
+  size = model.map_count * len(WIDTHS)
+  features = np.zeros((len(documents.lengths), size), np.float32)
+  for batch in text_batches.length_batches(
+    documents, chosen[documents.lengths[chosen] > 0], batch_size=_BATCH
+  ):
+    pooled = np.asarray(_pool(model, params, table, batch.ids, batch.used))
+    real = batch.rows >= 0
+    features[batch.rows[real]] = pooled[real]
+  return features[chosen]
+
+
+@functools.lru_cache
+def _adam(learning_rate):
+  """One object per rate, so that a second training compiles nothing."""
+  return optax.adam(learning_rate)
+
+
+def _targets(shares, rows):
+  """[B, C] targets of a batch, 0 in rows that are left."""
+  return np.where(rows[:, None] >= 0, shares[rows], 0)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _train_step(model, optimizer, state, table, ids, used, shares, key):
+  """One update; then no class's weights are longer than Kim's 3."""
+  params, moments = state
+
+  def loss(params):
+    logits = model.apply(
+      params, ids, table[used], deterministic=False, rngs={'dropout': key}
+    )
+    # Rows that are left have no shares, so no loss.
+    total = jnp.sum(optax.softmax_cross_entropy(logits, shares))
+    return total / jnp.sum(shares)
+
+  updates, moments = optimizer.update(jax.grad(loss)(params), moments)
+  params = optax.apply_updates(params, updates)
+  head = _shortened(params['params']['head'])
+  return {'params': {**params['params'], 'head': head}}, moments
+
+
+def _shortened(head):
+  """Every class's weights [F] at a length of 3 or less."""
+  length = jnp.linalg.norm(head, axis=0)
+  return head * jnp.minimum(1, _MOST_NORM / jnp.maximum(length, 1e-12))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _pool(model, params, table, ids, used):
+  return model.apply(params, ids, table[used], method='pool')
