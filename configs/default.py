@@ -66,8 +66,14 @@ def _add_content(c: ml_collections.ConfigDict) -> None:
   c.text = ml_collections.ConfigDict()
   # A33: some of title, description, tags, categories
   c.text.fields = ('title', 'description', 'tags')
-  c.text.encoder = 'tfidf_svd'
-  c.text.size = 300  # numbers per video
+  c.text.encoder = 'tfidf_svd'  # tfidf_svd | kim_cnn
+  c.text.size = 300  # numbers per video; of kim_cnn a multiple of 3
+  # kim_cnn learns to name these, and does not read them: categories | tags
+  c.text.label = 'categories'
+  # kim_cnn's word vectors: word2vec (.bin, .txt) or GloVe (.txt), also .gz;
+  # '' trains word2vec on the source's own texts
+  c.text.word_vectors = ''
+  c.text.word_size = 300  # numbers per word trained here
 
   c.features = ml_collections.ConfigDict()
   c.features.l2 = True  # A20: each block of v, and t, at unit length

@@ -1,6 +1,7 @@
 """Every config value checked once, before anything is read or computed."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 
 import ml_collections
@@ -38,6 +39,7 @@ CHOICES: Mapping[str, Sequence[str]] = {
   'filter.mode': filters.MODES,
   'seq.horizon': sequences.HORIZONS,
   'text.encoder': content.ENCODERS,
+  'text.label': content.LABELS,
   'topics.yt': content.TOPIC_MODELS,
   'interest.time_unit': sessions.TIME_UNITS,
   'interest.norm': NORMS,
@@ -68,6 +70,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
   'seq.max_target_len': (1, 10_000),
   'seq.next_count': (1, 10_000),
   'text.size': (1, 100_000),
+  'text.word_size': (1, 100_000),
   'topics.count': (2, 100_000),
   'topics.tweet_count': (2, 30_000),
   'topics.least_tweets': (1, math.inf),
@@ -126,11 +129,33 @@ def check_config(config: ml_collections.ConfigDict) -> None:
       f'text.fields is {tuple(config.text.fields)}; valid are some of '
       f'{", ".join(documents.FIELDS)}'
     )
+  _check_kim_cnn(config)
   _check_scenario(config)
   for key, tried in TRIED.items():
     _check_tried(key, _get(config, key), RANGES[tried])
   if not config.workdir:
     raise ValueError('workdir is empty; it must name a folder for results')
+
+
+def _check_kim_cnn(config: ml_collections.ConfigDict) -> None:
+  """What the text CNN asks of its fields, size and file."""
+  if config.text.encoder != 'kim_cnn':
+    return
+  if tuple(config.text.fields) == (config.text.label,):
+    raise ValueError(
+      f'text.fields is {tuple(config.text.fields)}; kim_cnn learns to name '
+      f'text.label={config.text.label} and must read another field'
+    )
+  if config.text.size % 3:
+    raise ValueError(
+      f'text.size is {config.text.size}; of kim_cnn it must be a multiple of 3'
+    )
+  path = config.text.word_vectors
+  if path and not os.path.isfile(path):
+    raise ValueError(
+      f"text.word_vectors is {path!r}, no such file; right: '' or a file of "
+      'word2vec or GloVe vectors'
+    )
 
 
 def _check_scenario(config: ml_collections.ConfigDict) -> None:

@@ -3,19 +3,22 @@
 Everything is cached on disk under a hash of its inputs and settings.
 """
 
+import pathlib
+
 import ml_collections
 import numpy as np
 from absl import logging
 
 from dynrec_jax import cache
-from dynrec_jax.data import sources
+from dynrec_jax.data import sources, tables
 from dynrec_jax.data.records import Records
-from dynrec_jax.features import blocks
+from dynrec_jax.features import blocks, documents, text_cnn, word_vectors
 from dynrec_jax.features.tfidf_svd import tfidf_svd
 from dynrec_jax.objective import Features
 from dynrec_jax.topics.text_lda import text_lda
 
-ENCODERS = ('tfidf_svd',)
+ENCODERS = ('tfidf_svd', 'kim_cnn')
+LABELS = ('categories', 'tags')
 TOPIC_MODELS = ('text_lda',)
 
 
@@ -23,18 +26,7 @@ def video_features(
   records: Records, texts: list[str], config: ml_collections.ConfigDict
 ) -> Features:
   """Visual and text features with the masks of what is there."""
-
-  def compute():
-    text, has_text = tfidf_svd(texts, size=config.text.size, seed=config.seed)
-    return {'text': text, 'has_text': has_text}
-
-  found = cache.cached(
-    cache_dir(config),
-    config.text.encoder,
-    [texts],
-    {'size': config.text.size, 'seed': config.seed},
-    compute,
-  )
+  found = _text_features(records, texts, config)
   visual, text = records.videos.visual, found['text']
   if not visual.shape[1]:  # a source without any visual feature
     visual = np.zeros((len(visual), 1), np.float32)
@@ -53,6 +45,51 @@ def video_features(
     (features.has_visual & features.has_text).sum(),
   )
   return features
+
+
+def _text_features(
+  records: Records, texts: list[str], config: ml_collections.ConfigDict
+) -> dict[str, np.ndarray]:
+  """'text' [V, D] and 'has_text' [V] by the encoder that the config names."""
+  settings = {'size': config.text.size, 'seed': config.seed}
+  directory = cache_dir(config)
+  if config.text.encoder == 'kim_cnn':
+    return _kim_cnn(records, settings, config)
+
+  def compute():
+    text, has_text = tfidf_svd(texts, **settings)
+    return {'text': text, 'has_text': has_text}
+
+  return cache.cached(directory, 'tfidf_svd', [texts], settings, compute)
+
+
+def _kim_cnn(
+  records: Records, settings: dict, config: ml_collections.ConfigDict
+) -> dict[str, np.ndarray]:
+  """The same by the text CNN, which must not read what it learns to name."""
+  label = config.text.label
+  fields = [field for field in config.text.fields if field != label]
+  texts = documents.video_documents(records.videos, fields)
+  labels = list(getattr(records.videos, label))
+  path = config.text.word_vectors
+  digest = tables.file_sha256(pathlib.Path(path)) if path else ''
+
+  def compute():
+    vectors = (
+      word_vectors.load_word_vectors(path)
+      if path
+      else word_vectors.train_word_vectors(
+        texts, size=config.text.word_size, seed=config.seed
+      )
+    )
+    found = text_cnn.encode_texts(texts, labels, vectors, **settings)
+    return {'text': found.features, 'has_text': found.has_text}
+
+  own = {} if path else {'word_size': config.text.word_size}
+  inputs = [texts, labels, digest]
+  return cache.cached(
+    cache_dir(config), 'kim_cnn', inputs, settings | own, compute
+  )
 
 
 def video_topics(

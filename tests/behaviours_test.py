@@ -17,6 +17,7 @@ from dynrec_jax import (
 )
 from dynrec_jax import settings as settings_lib
 from dynrec_jax.data import sequences
+from dynrec_jax.report import table
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
@@ -130,6 +131,26 @@ def test_nothing_of_a_test_user_but_early_tweets_is_read(cross, tmp_path):
   np.testing.assert_array_equal(
     lists_of(cross, params), lists_of(other, params)
   )
+
+
+def test_a_split_trains_and_is_tested(cross, tmp_path):
+  config = cross.config.copy_and_resolve_references()
+  config.workdir = str(tmp_path)
+  split = experiment.make_split(config, cross.prepared, 0)
+  predictor = experiment.make_predictor(
+    config, cross.prepared, cross.model, cross.features
+  )
+  parts = (config, cross.prepared, cross.model, predictor)
+  assert experiment.train_split(
+    *parts, cross.features, split, lambda step: False
+  )
+  experiment.test_split(*parts, split)
+  rows = table.read_rows([split.directory])
+  assert [(row.mode, row.method) for row in rows] == [
+    ('cross', method) for method in ('random', 'popularity', 'model')
+  ]
+  # Users who tweet and have watched nothing yet skip Eq (4) alone.
+  assert (cross.data.samples.history_count == 0).any()
 
 
 def test_topic_vectors_of_the_source_are_read_as_they_are(tmp_path):

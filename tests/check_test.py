@@ -21,6 +21,7 @@ CHOICES = [
 FREE = {
   'workdir',
   'data.world',
+  'text.word_vectors',
   'sessions.start',
   'sessions.end',
   'data.manual_dir',
@@ -100,6 +101,46 @@ def test_text_fields_are_accepted():
   assert config.text.fields == ('categories', 'title')
 
 
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'text.fields': "('tags',)", 'text.label': 'tags'}, 'text.fields is'),
+    ({'text.size': 100}, 'text.size is 100; of kim_cnn it must be a multiple'),
+    ({'text.word_vectors': '/no/file'}, "text.word_vectors is '/no/file', no"),
+  ],
+)
+def test_what_the_text_cnn_cannot_use_is_refused(changes, message):
+  flags = [f'--config.{key}={value}' for key, value in changes.items()]
+  config = parse('--config.text.encoder=kim_cnn', *flags)
+  with pytest.raises(ValueError, match=f'^{message}'):
+    check.check_config(config)
+  config.text.encoder = 'tfidf_svd'  # which reads none of it
+  check.check_config(config)
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'data.world': 'huge'}, "unknown preset 'huge' in 'huge'; one of tiny"),
+    ({'data.world': 'tiny:no_rain'}, "unknown change 'no_rain'"),
+    ({'sessions.start': 'May'}, "sessions.start is 'May'; right: '' or a date"),
+    ({'sessions.end': '2013-13-01'}, "sessions.end is '2013-13-01'; right"),
+    (
+      {'scenario': 'cross', 'model.history_mode': 'topic_then_history'},
+      'model.history_mode is topic_then_history, which reads watches',
+    ),
+    (
+      {'scenario': 'cross', 'topics.mode_count': 30},
+      'topics.mode_count is 30; it must be at most',
+    ),
+  ],
+)
+def test_what_a_scenario_cannot_use_is_refused(changes, message):
+  flags = [f'--config.{key}={value}' for key, value in changes.items()]
+  with pytest.raises(ValueError, match=f'^{message}'):
+    check.check_config(parse(*flags))
+
+
 @pytest.mark.parametrize('key', check.TRIED)
 @pytest.mark.parametrize(
   'values',
@@ -123,9 +164,10 @@ def test_a_run_needs_a_folder():
     check.check_config(parse('--config.workdir='))
 
 
-# What a study does with its choices; `mode` and `data.name` are main's, and
-# `cv.grid` is cross_validate's.
-NOT_STUDIED = ('mode', 'data.name', 'cv.grid')
+# What a study does with its choices; `mode` and `data.name` are main's,
+# `cv.grid` is cross_validate's; behaviours_test and content_test have the rest.
+NOT_STUDIED = ('mode', 'data.name', 'cv.grid', 'scenario', 'text.label')
+NOT_STUDIED += ('text.encoder',)  # a text CNN takes its time to train
 STUDIED = [key for key in check.CHOICES if key not in NOT_STUDIED]
 # Filters that take two rounds, so that a fixpoint is not a single pass.
 BASE = {

@@ -284,7 +284,8 @@ def test_what_tested_users_watch_changes_nothing(whole, users, config_of):
     mine = slice(*prepared.watches.offsets[user : user + 2])
     item[mine] = (item[mine] + 13) % worlds.VIDEOS
   watches = prepared.watches._replace(item=item)
-  altered = prepared._replace(watches=watches, behaviours=watches)
+  made_of = prepared.behaviours._replace(histories=watches)
+  altered = prepared._replace(watches=watches, behaviours=made_of)
   assert cross_validate.cross_validate(config, altered, lambda step: False)
   assert read(config).splitlines()[1:] == read(whole[0]).splitlines()[4:]
 

@@ -61,11 +61,12 @@ def write_folder(folder: pathlib.Path, rows=None) -> pathlib.Path:
       table.writerow([f'u{user}', f'v{video}', time])
   with open(folder / 'videos.csv', 'w', newline='') as file:
     table = csv.writer(file)
-    table.writerow(['id', 'title', 'view_count'])
+    table.writerow(['id', 'title', 'view_count', 'categories'])
     for video in range(VIDEOS):
       words = rng.permutation(WORDS[video // 10])[:3]
       title = '' if video in NO_TEXT else ' '.join(words)
-      table.writerow([f'v{video}', title, 1000 - 7 * video])
+      kind = WORDS[video // 10][0]
+      table.writerow([f'v{video}', title, 1000 - 7 * video, kind])
   has = [v for v in range(VIDEOS) if v not in NO_VISUAL]
   taste = np.eye(TASTES)[np.array(has) // 10].repeat(3, axis=1)
   np.savez(
@@ -122,7 +123,8 @@ def tiny_settings(folder: pathlib.Path, root: pathlib.Path) -> dict:
     'filter.min_videos_per_user': 4,
     'split.seeds': 1,
     'seq.max_target_len': 6,
-    'text.size': 8,
+    'text.size': 9,
+    'text.word_size': 6,
     'topics.count': 4,
     'model.embed_size': 8,
     'model.D_h': 8,

@@ -1,0 +1,112 @@
+"""Features and topics by the config: what is read, what is stored."""
+
+import numpy as np
+import pytest
+import worlds
+
+from dynrec_jax import content, prepare
+from dynrec_jax.features import text_cnn, word_vectors
+
+
+class Calls:
+  """What the text CNN was asked for, in place of training one."""
+
+  def __init__(self, monkeypatch):
+    self.seen = []
+    monkeypatch.setattr(text_cnn, 'encode_texts', self.encode)
+
+  def encode(self, documents, labels, vectors, **settings):
+    self.seen.append((documents, labels, vectors, settings))
+    features = np.arange(len(documents) * settings['size'], dtype=np.float32)
+    has_text = np.array([bool(text) for text in documents])
+    return text_cnn.TextFeatures(
+      features.reshape(len(documents), -1), has_text, (), 0, 0, 0, 1, 1
+    )
+
+
+@pytest.fixture
+def calls(monkeypatch):
+  return Calls(monkeypatch)
+
+
+@pytest.fixture
+def make_config(tmp_path):
+  folder = worlds.write_folder(tmp_path / 'folder')
+
+  def make(**changes):
+    settings = worlds.tiny_settings(folder, tmp_path)
+    settings['data.cache_dir'] = str(tmp_path / 'content')
+    settings['text.fields'] = ('title', 'categories')
+    return worlds.tiny_config(
+      settings, **{'text__encoder': 'kim_cnn'} | changes
+    )
+
+  return make
+
+
+def vectors_file(tmp_path, number=0.5):
+  path = tmp_path / 'vectors.txt'
+  words = [word for row in worlds.WORDS for word in row]
+  lines = [f'{word} {i} {number}' for i, word in enumerate(words)]
+  path.write_text('\n'.join(lines) + '\n')
+  return str(path)
+
+
+def test_the_text_cnn_does_not_read_its_labels(make_config, calls):
+  config = make_config()
+  prepared = prepare.prepare(config)
+  ((documents, labels, vectors, settings),) = calls.seen
+  videos = prepared.records.videos
+  assert documents == [title.strip() for title in videos.title]
+  assert labels == list(videos.categories)
+  assert settings == {'size': 9, 'seed': 0}
+  assert vectors.vectors.shape[1] == 6  # trained here
+  no_text = [f'v{v}' for v in worlds.NO_TEXT]
+  np.testing.assert_array_equal(
+    prepared.features.has_text, ~np.isin(list(videos.id), no_text)
+  )
+
+
+def test_the_label_may_be_tags(make_config, calls):
+  config = make_config(text__label='tags')
+  records = prepare.prepare(make_config(text__encoder='tfidf_svd')).records
+  videos = records.videos
+  records = records._replace(videos=videos._replace(tags=videos.categories))
+  content.video_features(records, [], config)
+  ((documents, labels, _, _),) = calls.seen
+  assert documents[0] == f'{videos.title[0]}\n{videos.categories[0][0]}'
+  assert labels == list(videos.categories)
+
+
+def test_what_was_computed_is_not_computed_again(make_config, calls, tmp_path):
+  first = prepare.prepare(make_config()).features
+  again = prepare.prepare(make_config()).features
+  assert len(calls.seen) == 1
+  np.testing.assert_array_equal(first.text, again.text)
+  for count, changes in enumerate(
+    (
+      {'text__size': 12},
+      {'seed': 4},
+      {'text__word_size': 5},
+      {'text__word_vectors': vectors_file(tmp_path)},
+    ),
+    2,
+  ):
+    prepare.prepare(make_config(**changes))
+    assert len(calls.seen) == count
+  prepare.prepare(make_config(text__word_vectors=vectors_file(tmp_path)))
+  assert len(calls.seen) == 5
+  # The same name with other numbers is another input.
+  path = vectors_file(tmp_path, number=0.25)
+  prepare.prepare(make_config(text__word_vectors=path))
+  assert len(calls.seen) == 6
+  assert calls.seen[-1][2].vectors[3].tolist() == [3, 0.25]
+
+
+def test_word_vectors_of_a_file_are_not_trained(
+  make_config, calls, tmp_path, monkeypatch
+):
+  monkeypatch.setattr(word_vectors, 'train_word_vectors', None)
+  prepare.prepare(make_config(text__word_vectors=vectors_file(tmp_path)))
+  ((_, _, vectors, _),) = calls.seen
+  assert vectors.vectors.shape == (20, 2)
