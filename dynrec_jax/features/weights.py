@@ -52,16 +52,13 @@ def file_sha256(path: str | os.PathLike) -> str:
   return digest.hexdigest()
 
 
-def read_state(
-  path: str | os.PathLike | None, wanted: WeightFile, *, drop: str = ''
-) -> State:
+def read_state(path: str | os.PathLike | None, wanted: WeightFile) -> State:
   """The arrays of a weight file, .safetensors or a PyTorch file.
 
   Args:
     path: the file, or None if the user named none.
     wanted: what should lie there. A file of that very name must have its
       checksum.
-    drop: a prefix that some publishers put before every name.
 
   Returns:
     The arrays.
@@ -83,9 +80,7 @@ def read_state(
       )
   safe = pathlib.Path(path).suffix == '.safetensors'
   arrays = _read_safetensors(path) if safe else read_torch_file(path)
-  return State(
-    str(path), {name.removeprefix(drop): x for name, x in arrays.items()}
-  )
+  return State(str(path), arrays)
 
 
 def _read_safetensors(path) -> dict[str, np.ndarray]:
@@ -124,16 +119,17 @@ def check_names(
     for name in state.arrays
     if name not in wanted and not name.startswith(tuple(ignored))
   ]
+  right = f'right: arrays {names[0]!r} to {names[-1]!r}'
   if missing:
+    found = f'found {others[0]!r} and ' if others else ''
     raise ValueError(
-      f'{state.path}: found no {missing[0]!r} (nor {len(missing) - 1} more of'
-      f' {len(names)}; it has {", ".join(others[:4]) or "nothing else"});'
-      f' right: arrays {names[0]!r} to {names[-1]!r}'
+      f'{state.path}: {found}no {missing[0]!r} (and {len(missing) - 1} more of'
+      f' {len(names)} arrays are missing); {right}'
     )
   if others:
     raise ValueError(
       f'{state.path}: found {others[0]!r}, which this network lacks (and'
-      f' {len(others) - 1} more); right: arrays {names[0]!r} to {names[-1]!r}'
+      f' {len(others) - 1} more); {right}'
     )
 
 
