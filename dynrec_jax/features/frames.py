@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-# A frame counts as shown at a time this little before its own.
-_TOLERANCE_SECS = 1e-6
+# A frame counts as shown this little before its time: Matroska rounds times to
+# milliseconds.
+_TOLERANCE_SECS = 2e-3
 # Where a file does not say: what FFmpeg takes for still images.
 _FALLBACK_RATE = 25
 # Beyond this ratio of its sides a frame would be resized to a giant strip.
