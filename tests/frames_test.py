@@ -5,6 +5,7 @@ import itertools
 import sys
 
 import av
+import jax
 import numpy as np
 import pytest
 
@@ -15,9 +16,11 @@ WIDTH, HEIGHT = 96, 64
 SMALL = FrameShape(resize=32, side=24)
 
 
-def write_video(path, pictures, *, rate=25, pts=None, codec='ffv1'):
+def write_video(path, pictures, *, rate=25, pts=None, codec='ffv1', title=None):
   """Pictures [n, H, W, 3] uint8 as a video; pts count 1 / rate seconds."""
   with av.open(str(path), 'w') as container:
+    if title:
+      container.metadata['title'] = title
     stream = container.add_stream(codec, rate=rate)
     stream.height, stream.width = pictures[0].shape[:2]
     # ffv1 loses nothing, of these not even colours.
@@ -139,6 +142,26 @@ def test_resizing_keeps_the_ratio_or_takes_the_given_one(tmp_path):
   assert size(FrameShape(resize=32, side=32)) == (16, 16)
 
 
+@pytest.mark.parametrize(
+  ('interpolation', 'method'), [('BILINEAR', 'linear'), ('BICUBIC', 'cubic')]
+)
+def test_shrinking_averages_as_jax_does(tmp_path, interpolation, method):
+  path = tmp_path / 'a.mkv'
+  rng = np.random.default_rng(0)
+  picture = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+  write_video(path, [picture])
+  (found,) = frames.sampled_frames(path, FrameShape(24, 20, interpolation))
+  expected = jax.image.resize(
+    picture.astype(np.float32), (24, 36, 3), method, antialias=True
+  )
+  expected = np.clip(expected, 0, 255)[2:22, 8:28]
+  gap = np.abs(found - expected)
+  # Rounding; FFmpeg's cubic has slightly other weights.
+  assert gap.max() < {'linear': 0.7, 'cubic': 3.5}[method]
+  assert gap.mean() < {'linear': 0.3, 'cubic': 0.9}[method]
+  assert np.std(expected) > 15
+
+
 class _Turned:
   """A frame that says it is to be shown turned, as telephones store them."""
 
@@ -224,6 +247,40 @@ def test_usual_codecs_keep_the_time(tmp_path, codec):
   red = (found[1][..., 0] > 130) & (found[1][..., 1] < 100)
   assert abs(np.nonzero(red)[1].mean() - (25 + 7.5)) < 1.5
   assert len(list(frames.clips(path, SMALL))) == 3
+
+
+def test_titles_in_another_encoding_do_not_matter(tmp_path):
+  path = tmp_path / 'a.avi'
+  write_video(path, [grey(3)], codec='mpeg4', title='caf#')
+  path.write_bytes(path.read_bytes().replace(b'caf#', b'caf\xe9'))
+  assert len(list(frames.sampled_frames(path, SMALL))) == 1
+
+
+@pytest.mark.parametrize('name', ['a.mp4', 'a.mkv', 'a.avi'])
+def test_damaged_files_give_frames_or_one_error(tmp_path, name):
+  path = tmp_path / name
+  write_video(path, [moving(n) for n in range(30)], codec='mpeg4')
+  content = path.read_bytes()
+  rng = np.random.default_rng(1)
+  failures = 0
+  for changes in range(1, 40, 2):
+    damaged = bytearray(content)
+    for at in rng.integers(0, len(content), changes):
+      damaged[at] = rng.integers(256)
+    path.write_bytes(damaged)
+    for read in both(path):
+      found = outcome(read)
+      failures += isinstance(found, str)
+      assert found if isinstance(found, list) else found.startswith(f'{path}: ')
+  assert 0 < failures < 40
+
+
+def outcome(read):
+  """What was read, or the message of the one error there may be."""
+  try:
+    return read()
+  except ValueError as error:
+    return str(error)
 
 
 def both(path):

@@ -221,8 +221,8 @@ def test_without_the_package_its_name_is_given(monkeypatch):
     visual_encoder.load_encoder('efficientnet_lite0')
 
 
-# What ImageNet calls the photos of scikit-learn and scikit-image, and the
-# numbers of its classes; the first is the network's answer.
+# What ImageNet calls the photos of scikit-learn and scikit-image, by the
+# numbers of its classes. It has three kinds of house cat and no motorcycle.
 PHOTOS = {
   'sklearn/datasets/images/china.jpg': {698: 'palace'},
   'sklearn/datasets/images/flower.jpg': {985: 'daisy'},
@@ -268,10 +268,7 @@ def test_real_photos_are_recognised(efficientnet, name):
   out = visual_encoder.encode_videos([path], efficientnet)
   assert out.features.shape == (1, 1280)
   assert out.failures == []
-  ranked = classes(efficientnet, out.features)[0]
-  wanted = PHOTOS[name]
-  assert set(ranked[: len(wanted)]) == set(wanted)
-  assert ranked[0] == next(iter(wanted))
+  assert classes(efficientnet, out.features)[0, 0] in PHOTOS[name]
 
 
 def test_a_real_video_is_recognised(efficientnet, tmp_path):

@@ -177,6 +177,11 @@ def _av():
   return av
 
 
+def _opened(path):
+  """The file; titles in another encoding than UTF-8 are no fault."""
+  return _av().open(os.fspath(path), metadata_errors='replace')
+
+
 def _video_stream(container):
   """The first stream of moving (or still) pictures, not an album's cover."""
   cover = _av().stream.Disposition.attached_pic
@@ -193,7 +198,7 @@ def _duration_secs(path) -> float:
 
   The packets say it; what a file's head claims may be missing or untrue.
   """
-  with _av().open(os.fspath(path)) as container:
+  with _opened(path) as container:
     stream = _video_stream(container)
     rate = float(stream.average_rate or _FALLBACK_RATE)
     starts, ends, count = [], [], 0
@@ -208,7 +213,7 @@ def _duration_secs(path) -> float:
 
 def _decoded(path) -> Iterator[_Shown]:
   """All frames, in the order of showing."""
-  with _av().open(os.fspath(path)) as container:
+  with _opened(path) as container:
     stream = _video_stream(container)
     rate = float(stream.average_rate or _FALLBACK_RATE)
     start = None
@@ -243,9 +248,10 @@ def _cut(frame, shape: FrameShape) -> np.ndarray:
 
 
 def _interpolation(name: str):
-  """With exact rounding, so that all machines give the same numbers."""
+  """With exact rounding and all colours: the same numbers on all machines."""
   flags = _av().video.reformatter.Interpolation
-  return flags[name] | flags.ACCURATE_RND | flags.BITEXACT
+  exact = flags.ACCURATE_RND | flags.BITEXACT
+  return flags[name] | exact | flags.FULL_CHR_H_INP | flags.FULL_CHR_H_INT
 
 
 def _resized(frame, resize) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """VGG19 up to fc6, the visual feature of a frame.
 
-Paper: Sec 4.1, the output of fc6 over sampled frames, 4,096 numbers. Simonyan
-and Zisserman (2015), configuration E, with torchvision's weights.
+Paper: "output of fc6" over "sampled frames", 4,096 numbers. Simonyan and
+Zisserman (2015), configuration E, with torchvision's weights.
 """
 
 from typing import Any, NamedTuple

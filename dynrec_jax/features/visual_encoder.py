@@ -1,8 +1,8 @@
 """From video files to the visual feature v of every video.
 
-Paper: Sec 4.1, VGG19 fc6 over sampled frames beside C3D fc6 over sampled clips,
-8,192 numbers. Differs: pooling over frames and over clips is not given; we take
-the mean. 'efficientnet_lite0' is another encoder, of 1,280 numbers.
+Paper: VGG19's "output of fc6" over sampled frames beside C3D's over sampled
+clips, 8,192 numbers. How they are pooled is not given; we take the mean.
+Differs: 'efficientnet_lite0' is another encoder, of 1,280 numbers.
 
 Videos are encoded one by one, and stored one by one if there is a cache, so a
 run that was stopped goes on where it was. A video's feature does not depend on
