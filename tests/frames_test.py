@@ -3,6 +3,7 @@
 import fractions
 import itertools
 import sys
+import types
 
 import av
 import jax
@@ -183,6 +184,33 @@ def test_turned_frames_are_set_upright(degrees, corner, resize):
   row, column = {0: (8, 8), 1: (56, 8), 2: (8, 56)}[corner]
   assert found[row, column, 0] > 200
   assert found[63 - row, 63 - column, 0] < 50
+
+
+def test_turned_frames_are_stretched_upright():
+  picture = np.zeros((64, 96, 3), np.uint8)
+  picture[16:48, 32:64] = 250
+  frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
+  # Upright 96 tall and 64 wide; made 48 tall and 96 wide.
+  found = frames._cut(_Turned(frame, 90), FrameShape((48, 96), 48))
+  bright = found[..., 0] > 125
+  assert (bright.any(axis=1).sum(), bright.any(axis=0).sum()) == (16, 48)
+
+
+def test_a_cover_is_no_video():
+  cover = av.stream.Disposition.attached_pic
+  picture = types.SimpleNamespace(disposition=cover, type='video')
+  film = types.SimpleNamespace(
+    disposition=av.stream.Disposition.default, type='video'
+  )
+
+  class Streams(list):
+    video = property(list)
+
+  both_kinds = types.SimpleNamespace(streams=Streams([picture, film]))
+  assert frames._video_stream(both_kinds) is film
+  music = types.SimpleNamespace(streams=Streams([picture]))
+  with pytest.raises(frames._Unreadable, match='no video stream'):
+    frames._video_stream(music)
 
 
 @pytest.mark.parametrize(

@@ -143,22 +143,28 @@ def test_the_cache_holds_each_video_until_it_or_the_weights_change(
   def run(name='a.mkv', **changes):
     part = part_of_frames._replace(read=read, **changes)
     out = visual_encoder.encode_videos(
-      [tmp_path / name, folder / 'zero.mp4'],
+      [tmp_path / name, folder / 'zero.mp4', folder / 'none.mp4'],
       Encoder('frames', (part,)),
       cache_dir=tmp_path / 'cache',
     )
-    assert [path for path, _ in out.failures] == [str(folder / 'zero.mp4')]
+    assert [pathlib.Path(path).stem for path, _ in out.failures] == [
+      'zero',
+      'none',
+    ]
     return out.features[0]
 
   (tmp_path / 'a.mkv').write_bytes((folder / 'long.mkv').read_bytes())
   first = run()
-  assert reads == ['a.mkv', 'zero.mp4']
+  assert reads == ['a.mkv', 'zero.mp4', 'none.mp4']
   (tmp_path / 'a.mkv').rename(tmp_path / 'b.mkv')
   np.testing.assert_array_equal(run('b.mkv'), first)
-  assert reads[2:] == ['zero.mp4']  # the same content under another name
+  assert reads[3:] == [
+    'zero.mp4',
+    'none.mp4',
+  ]  # the same content under another name
   run('b.mkv', digest='new weights')
   run('b.mkv', net=part_of_frames.net._replace(after_relu=False))
-  assert reads[3:] == ['b.mkv', 'zero.mp4'] * 2
+  assert reads[5:] == ['b.mkv', 'zero.mp4', 'none.mp4'] * 2
   (tmp_path / 'b.mkv').write_bytes((folder / 'short.mp4').read_bytes())
   assert np.abs(run('b.mkv') - first).max() > 0.1
 

@@ -4,7 +4,7 @@ Paper: "output of fc6" over "sampled clips", 4,096 numbers. Tran et al. (2015),
 trained on Sports-1M.
 
 A 3x3x3 convolution is done as a 3x3 one over the channels of three neighbouring
-frames side by side: XLA's own 3-D convolution takes 0.9 to 1.7 times as long on
+frames side by side: XLA's own 3-D convolution takes 0.9 to 2 times as long on
 the CPU, and 5 times in the first layer.
 """
 

@@ -189,7 +189,7 @@ def _video_stream(container):
     if not stream.disposition & cover:
       stream.thread_type = 'AUTO'
       return stream
-  kinds = sorted({stream.type for stream in container.streams})
+  kinds = sorted({stream.type for stream in container.streams} - {'video'})
   raise _Unreadable(f'no video stream, only {", ".join(kinds) or "nothing"}')
 
 
