@@ -147,7 +147,7 @@ def step_by_region(
       model.update, lambda x: x[0], (model.gamma(phi), phi), stopping
     )
     rho, log_norm = model.links(phi)
-    given = _einsum('bmn,bnk->bmk', rho, phi) * text.counts[..., None]
+    given = _einsum('bnm,bnk->bmk', rho, phi) * text.counts[..., None]
     totals = totals.at[text.ids].add(given)
     totals = totals.at[visual.ids].add(model.mass[..., None] * phi)
     bound = model.bound(gamma, phi, log_norm)
@@ -168,7 +168,7 @@ def regions_alone(
 ) -> Float[Array, 'blocks B N K']:
   """phi_nk before any text word is read: where `step_by_region` starts."""
   logits = expected_log(gamma)[:, :, None] + log_words[visual.ids]
-  return jax.nn.softmax(logits, axis=-1)
+  return _softmax(logits)
 
 
 class _Regions(NamedTuple):
@@ -201,21 +201,23 @@ class _Regions(NamedTuple):
     return self.topic_prior + _einsum('bn,bnk->bk', self.mass, phi)
 
   def links(self, phi):
-    """rho [B, M, N], and the logarithm of its norm [B, M]."""
-    logits = _einsum('bmk,bnk->bmn', self.log_text, phi)
-    logits += self.log_counts[:, None]
-    log_norm = jax.nn.logsumexp(logits, axis=-1)
-    return jnp.exp(logits - log_norm[..., None]), log_norm
+    """rho, as [B, N, M], and the logarithm of its norm [B, M]."""
+    logits = _einsum('bnk,bmk->bnm', phi, self.log_text)
+    logits += self.log_counts[..., None]
+    largest = logits.max(1, keepdims=True)
+    shares = jnp.exp(logits - largest)
+    norm = shares.sum(1, keepdims=True)
+    return shares / norm, (jnp.log(norm) + largest)[:, 0]
 
   def update(self, state):
     """One round of rho, phi, gamma."""
     gamma, phi = state
     rho, _ = self.links(phi)
-    taken = rho * self.text_counts[..., None]
-    evidence = _einsum('bmn,bmk->bnk', taken, self.log_text)
+    taken = rho * self.text_counts[:, None]
+    evidence = _einsum('bnm,bmk->bnk', taken, self.log_text)
     evidence /= jnp.where(self.mass > 0, self.mass, 1)[..., None]
     logits = expected_log(gamma)[:, None] + self.log_visual + evidence
-    phi = jax.nn.softmax(logits, axis=-1)
+    phi = _softmax(logits)
     return self.gamma(phi), phi
 
   def bound(self, gamma, phi, log_norm):
@@ -243,6 +245,12 @@ def _iterate(update, gamma_of, state, stopping):
 
   moving = jnp.ones(gamma_of(state).shape[0], bool)
   return lax.while_loop(unsettled, step, (0, moving, state))[2]
+
+
+def _softmax(logits):
+  """Along the last axis; `jax.nn.softmax` compiles three times as long."""
+  shares = jnp.exp(logits - logits.max(-1, keepdims=True))
+  return shares / shares.sum(-1, keepdims=True)
 
 
 def _where_rows(rows, new, old):

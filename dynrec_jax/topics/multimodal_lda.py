@@ -80,11 +80,12 @@ def multimodal_lda(
     visual_weight=visual_weight,
     pass_count=pass_count,
   )
-  model = fit_topics(counts, settings, seed=seed)
   has_topics = has_words(counts)
+  counts = Counts(*(kind[has_topics] for kind in counts))
+  model = fit_topics(counts, settings, seed=seed)
   gamma = document_topics(model, counts).gamma
-  topics = gamma / gamma.sum(axis=1, keepdims=True)
-  topics = np.where(has_topics[:, None], topics, 0).astype(np.float32)
+  topics = np.zeros((len(documents), topic_count), np.float32)
+  topics[has_topics] = gamma / gamma.sum(axis=1, keepdims=True)
   return VideoTopics(
     topics, has_topics, top_words(model.text_weights.T, words)
   )

@@ -6,8 +6,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
-_BATCH = 2048  # rows a k-means step
+_BATCH = 1024  # rows a k-means step
 
 
 def frame_words(
@@ -128,7 +129,9 @@ def _nearest_centres(rows, centre_count, seed):
   means = MiniBatchKMeans(
     size, batch_size=_BATCH, n_init=1, random_state=int(state)
   )
-  with warnings.catch_warnings():
+  # One thread: the same words on any machine, and for so small a problem the
+  # fastest; on a busy one threads that wait for each other take 30 x longer.
+  with warnings.catch_warnings(), threadpool_limits(1):
     # Equal rows leave centres without any: those words just do not occur.
     warnings.simplefilter('ignore', ConvergenceWarning)
     word = means.fit_predict(np.ascontiguousarray(rows, dtype=np.float32))
