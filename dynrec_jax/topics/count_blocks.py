@@ -5,12 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_matrix
 
-# Documents a block: their topics' rows stay in a core's cache while a block
-# is iterated, and few documents wait for the slowest.
-BLOCK_SIZE = 16
 # A class of widths is compiled once; these shares of the documents, in order
 # of length, end a class.
-_CLASS_ENDS = (0.5, 0.8, 0.95, 1.0)
+_CLASS_ENDS = (0.6, 0.92, 1.0)
 
 
 class Tokens(NamedTuple):
@@ -37,12 +34,16 @@ class CountBlocks(NamedTuple):
   tokens: tuple[Tokens, ...]
 
 
-def pack_counts(*counts: csr_matrix, dtype: np.dtype) -> list[CountBlocks]:
+def pack_counts(
+  *counts: csr_matrix, block_size: int, dtype: np.dtype
+) -> list[CountBlocks]:
   """Blocks of all documents, shortest first.
 
   Args:
     *counts: [D, W] each, of the same documents: one kind of word or several.
       The first decides who shares a block.
+    block_size: documents a block, B. They are iterated together until the
+      slowest is done, and stand in a core's cache meanwhile.
     dtype: of the counts on the device.
 
   Returns:
@@ -53,7 +54,7 @@ def pack_counts(*counts: csr_matrix, dtype: np.dtype) -> list[CountBlocks]:
   ends = np.ceil(np.array(_CLASS_ENDS) * len(order)).astype(int)
   starts = np.concatenate([[0], ends[:-1]])
   return [
-    _pack_class(counts, order[start:end], dtype)
+    _pack_class(counts, order[start:end], block_size, dtype)
     for start, end in zip(starts, ends, strict=True)
     if end > start
   ]
@@ -69,18 +70,24 @@ def unpack_rows(
   return out[:-1]
 
 
-def _pack_class(counts, documents, dtype):
+def _pack_class(counts, documents, block_size, dtype):
   """One class: whole blocks, the last filled up with empty documents."""
   total = counts[0].shape[0]
-  size = -(-len(documents) // BLOCK_SIZE) * BLOCK_SIZE
+  size = -(-len(documents) // block_size) * block_size
   padded = np.full(size, total, np.int64)
   padded[: len(documents)] = documents
-  tokens = tuple(_pad(kind, documents, size, dtype) for kind in counts)
-  return CountBlocks(padded.reshape(-1, BLOCK_SIZE), tokens)
+  tokens = [_pad(kind, documents, size, dtype) for kind in counts]
+  return CountBlocks(
+    padded.reshape(-1, block_size),
+    tuple(
+      Tokens(*(x.reshape(-1, block_size, x.shape[1]) for x in kind))
+      for kind in tokens
+    ),
+  )
 
 
 def _pad(counts, documents, size, dtype):
-  """The rows of the named documents, padded to a multiple of eight words."""
+  """[size, W] words of the named documents, W a multiple of eight."""
   rows = counts[documents]
   lengths = np.diff(rows.indptr)
   width = max(8, -(-int(lengths.max()) // 8) * 8)
@@ -90,5 +97,4 @@ def _pad(counts, documents, size, dtype):
   column = np.arange(len(row)) - rows.indptr[:-1][row]
   ids[row, column] = rows.indices
   amounts[row, column] = rows.data
-  shape = (-1, BLOCK_SIZE, width)
-  return Tokens(ids.reshape(shape), amounts.reshape(shape))
+  return Tokens(ids, amounts)

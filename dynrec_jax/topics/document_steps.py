@@ -56,7 +56,7 @@ class StepResult(NamedTuple):
   log_words: jax.Array
 
 
-@functools.partial(jax.jit, static_argnames=('stopping',))
+@jax.jit
 @typed
 def step_by_word(
   log_words: Float[Array, 'W K'],
@@ -104,7 +104,7 @@ def step_by_word(
   return StepResult(gamma, totals * table, bound)
 
 
-@functools.partial(jax.jit, static_argnames=('stopping',))
+@jax.jit
 @typed
 def step_by_region(
   log_words: Float[Array, 'W K'],

@@ -86,9 +86,7 @@ def multimodal_lda(
   gamma = document_topics(model, counts).gamma
   topics = np.zeros((len(documents), topic_count), np.float32)
   topics[has_topics] = gamma / gamma.sum(axis=1, keepdims=True)
-  return VideoTopics(
-    topics, has_topics, top_words(model.text_weights.T, words)
-  )
+  return VideoTopics(topics, has_topics, top_words(model.text_weights.T, words))
 
 
 def checked_visual_words(

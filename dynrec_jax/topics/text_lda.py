@@ -1,6 +1,7 @@
 """Topics of videos from their words alone: latent Dirichlet allocation."""
 
 from collections.abc import Sequence
+
 import numpy as np
 from sklearn.decomposition import LatentDirichletAllocation
 

@@ -35,6 +35,9 @@ from dynrec_jax.topics.document_steps import (
 FORMS = ('mm_lda', 'corr_lda')
 # The start of every gamma and lambda: Gamma(100, scale 0.01), about 1 +- 0.1.
 _START = (100.0, 0.01)
+# Documents a block. At K = 70 a document takes 8 (by region) to 13 (by word)
+# iterations in the mean and 80 at most: in large blocks most would wait.
+_BY_WORD, _BY_REGION = 8, 4
 _VISUAL_STREAM = 1  # the visual words' start does not move the text words'
 
 
@@ -63,7 +66,8 @@ class Settings(NamedTuple):
     pass_count: passes over the documents, at most.
     tolerance: relative change of the bound at which passes end; 0 makes all.
     restart: start every document anew in every pass, as scikit-learn does;
-      else where the last pass left it, and the bound never falls.
+      else where the last pass left it: then the bound cannot fall, and a fit
+      takes a third of the time, but ends lower (by 3 % on 3,313 films).
     stopping: when a pass is done with a document.
   """
 
@@ -273,8 +277,8 @@ def _blocks(counts, settings, dtype):
   )
   return _Blocks(
     total,
-    _pack_rows(~regions, weighted, dtype=dtype),
-    _pack_rows(regions, text, shifted, dtype=dtype),
+    _pack_rows(~regions, weighted, block_size=_BY_WORD, dtype=dtype),
+    _pack_rows(regions, text, shifted, block_size=_BY_REGION, dtype=dtype),
   )
 
 
@@ -286,13 +290,13 @@ def _canonical(kind):
   return kind
 
 
-def _pack_rows(where, *counts, dtype):
+def _pack_rows(where, *counts, **packing):
   """Blocks of the chosen documents, with their numbers among all."""
   rows = np.flatnonzero(where)
   names = np.append(rows, len(where))
   return [
     block._replace(document=names[block.document])
-    for block in pack_counts(*(kind[rows] for kind in counts), dtype=dtype)
+    for block in pack_counts(*(kind[rows] for kind in counts), **packing)
   ]
 
 

@@ -88,8 +88,10 @@ def slice_words(
   rows = np.flatnonzero(has_visual)
   present = features[rows]
   _check_features(present)
+  if not present.size:
+    return csr_matrix((len(features), 0), dtype=np.int64)
   pieces = np.array_split(
-    np.arange(features.shape[1]), max(1, min(slice_count, features.shape[1]))
+    np.arange(features.shape[1]), min(slice_count, features.shape[1])
   )
   found = [
     _nearest_centres(present[:, piece], centre_count, (seed, number))
