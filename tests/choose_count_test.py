@@ -135,7 +135,7 @@ def as_documents(text):
 
 
 def choose_videos(form, **settings):
-  planted = planted_videos(2, videos=200, topics=4)
+  planted = planted_videos(2, videos=160, topics=4)
   return choose_count.choose_video_topics(
     as_documents(planted.text),
     planted.visual,
@@ -160,7 +160,7 @@ def test_planted_videos_ask_for_their_topics():
 
 def test_videos_repeat_with_the_seed():
   one, same, other = (
-    choose_videos('corr_lda', seed=seed, topic_counts=(3,), pass_limit=2)
+    choose_videos('mm_lda', seed=seed, topic_counts=(3,), pass_limit=2)
     for seed in (0, 0, 1)
   )
   assert one.chosen[:3] == same.chosen[:3]
