@@ -135,7 +135,7 @@ def as_documents(text):
 
 
 def choose_videos(form, **settings):
-  planted = planted_videos(2, videos=160, topics=4)
+  planted = planted_videos(0, videos=240, topics=4)
   return choose_count.choose_video_topics(
     as_documents(planted.text),
     planted.visual,
