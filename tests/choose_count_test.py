@@ -167,6 +167,7 @@ def test_videos_repeat_with_the_seed():
   assert one.chosen.perplexity != other.chosen.perplexity
 
 
+@pytest.mark.slow
 def test_planted_tweets_ask_for_their_topics():
   corpus, _ = planted_tweets(
     0,
