@@ -64,9 +64,11 @@ class CountChoice(NamedTuple):
 def choose_trial(trials: Iterable[Trial]) -> Trial:
   """The smallest K whose perplexity is within 1 % of the best.
 
-  Paper: Sec. 4.1 asks for small perplexity and fast convergence; this is our
-    rule for it. Of several fits of that K (of several seeds, say) the one with
-    fewer sweeps counts, then the one with the lower perplexity.
+  Paper: K is the one of small perplexity and fast convergence; the rule that
+    weighs the two is ours, as none is printed.
+
+  Of several fits of the chosen K (of several seeds, say) the one with fewer
+  sweeps counts, then the one with the lower perplexity.
 
   Args:
     trials: one or more, of different K or not.

@@ -32,8 +32,8 @@ def multimodal_lda(
 ) -> VideoTopics:
   """The shares of topics in every video, and the topics' text words.
 
-  Paper: Sec. 3.2 takes a video's topics from a multimodal topic model of text
-    and visual words; which one is not printed (A35).
+  Paper: a video's topics come from a multimodal topic model of its text and
+    visual words; which one is not clear from the print (A35).
   Differs: a video with neither kind of word has no topics, see `text_lda`.
 
   mm-LDA: every word, of text or image, draws its own topic from the video's.
