@@ -64,7 +64,7 @@ CONFIG_DICT = (
 LIBRARIES = {
   'typed': ('beartype',),
   'data': ('tensorflow_datasets', 'pyarrow', 'scipy.sparse'),
-  'topics': ('sklearn',),
+  'topics': ('sklearn', 'scipy.sparse', 'scipy.special', 'threadpoolctl'),
   'features': (
     'av',
     'flax',
@@ -259,6 +259,8 @@ def test_package_itself_imports_nothing():
     ('interest', 'from dynrec_jax.losses import unit'),
     ('losses', 'import math\nfrom jaxtyping import Float\nimport jax.numpy'),
     ('topics.text_lda', 'from sklearn.decomposition import PCA'),
+    ('topics.dirichlet', 'from scipy.special import psi'),
+    ('report.topic_report', 'from matplotlib.figure import Figure'),
     ('features.documents', 'from dynrec_jax.data.records import Videos'),
     ('data.batches', 'from dynrec_jax.data import filters, records'),
     ('data.movietweetings', 'import dynrec_jax.data.batches'),
@@ -301,6 +303,8 @@ def test_allowed(module, source):
     ('prepare', 'from ml_collections import config_flags'),
     ('features.text', 'import tensorflow as tf'),
     ('model', 'import jaxtyping_more'),
+    ('topics.dirichlet', 'from scipy import optimize'),
+    ('topics.dirichlet', 'import matplotlib'),
     ('train', 'from . import evaluate'),
     ('train', 'from .evaluate import run'),
     ('train', 'import dynrec_jax'),

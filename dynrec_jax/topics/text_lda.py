@@ -1,29 +1,11 @@
 """Topics of videos from their words alone: latent Dirichlet allocation."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.decomposition import LatentDirichletAllocation
-from sklearn.feature_extraction.text import CountVectorizer
 
-TOP_WORD_COUNT = 10
-
-
-class TextTopics(NamedTuple):
-  """What `text_lda` finds.
-
-  Attributes:
-    topics: [V, K] float32, the shares of the topics; a row's sum is 1, or 0
-      where `has_topics` is False.
-    has_topics: [V] bool, which documents have a word of the vocabulary.
-    top_words: [K, 10] str, each topic's most probable words, best first; ''
-      behind the last word of a vocabulary that is smaller.
-  """
-
-  topics: np.ndarray
-  has_topics: np.ndarray
-  top_words: np.ndarray
+from dynrec_jax.topics.word_counts import VideoTopics, count_words, top_words
 
 
 def text_lda(
@@ -36,7 +18,7 @@ def text_lda(
   topic_prior: float = 0.2,
   word_prior: float = 0.02,
   pass_count: int = 25,
-) -> TextTopics:
+) -> VideoTopics:
   """The shares of topics in every document, and the topics' words.
 
   Differs: the paper's video topics come from text and visual words together,
@@ -44,9 +26,9 @@ def text_lda(
     prior's equal shares: as a behaviour in Eq. (2) it should be masked, for
     equal shares would say an interest in everything.
 
-  Words are runs of three or more letters, without accents and English stop
-  words. The fit is variational Bayes over all documents at once: online steps
-  are faster, but on a few thousand short texts leave topics without documents.
+  Words are those of `count_words`. The fit is variational Bayes over all
+  documents at once: online steps are faster, but on a few thousand short texts
+  leave topics without documents.
 
   Args:
     documents: one text per video.
@@ -65,21 +47,7 @@ def text_lda(
   Raises:
     ValueError: no document has a word that counts.
   """
-  vectorizer = CountVectorizer(
-    min_df=min_df,
-    max_df=max_df,
-    stop_words='english',
-    strip_accents='unicode',
-    token_pattern=r'(?u)\b[^\W\d_]{3,}\b',
-  )
-  try:
-    counts = vectorizer.fit_transform(documents)
-  except ValueError as error:
-    raise ValueError(
-      f'none of the {len(documents)} documents has a word for topics: expected'
-      f' words that stand in {min_df} or more and in at most {max_df:.0%} of'
-      f' them ({error})'
-    ) from error
+  counts, words = count_words(documents, min_df=min_df, max_df=max_df)
   has_topics = np.asarray(counts.sum(axis=1)).ravel() > 0
   lda = LatentDirichletAllocation(
     topic_count,
@@ -91,13 +59,4 @@ def text_lda(
   )
   topics = np.zeros((len(documents), topic_count), np.float32)
   topics[has_topics] = lda.fit_transform(counts[has_topics])
-  return TextTopics(
-    topics, has_topics, _top_words(lda, vectorizer.get_feature_names_out())
-  )
-
-
-def _top_words(lda, words):
-  best = np.argsort(-lda.components_, axis=1, kind='stable')
-  top = words.astype(str)[best[:, :TOP_WORD_COUNT]]  # [K, <= 10]
-  missing = TOP_WORD_COUNT - top.shape[1]
-  return np.pad(top, ((0, 0), (0, missing)), constant_values='')
+  return VideoTopics(topics, has_topics, top_words(lda.components_, words))

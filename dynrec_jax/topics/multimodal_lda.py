@@ -1,0 +1,107 @@
+"""Topics of videos from their text words and their visual words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from dynrec_jax.topics.variational_topics import (
+  Counts,
+  Settings,
+  document_topics,
+  equal_mass_weight,
+  fit_topics,
+  has_words,
+)
+from dynrec_jax.topics.word_counts import VideoTopics, count_words, top_words
+
+
+def multimodal_lda(
+  documents: Sequence[str],
+  visual_words: csr_matrix,
+  *,
+  topic_count: int,
+  seed: int,
+  form: str = 'mm_lda',
+  min_df: int = 5,
+  max_df: float = 0.5,
+  topic_prior: float = 0.2,
+  word_prior: float = 0.02,
+  visual_weight: float | None = None,
+  pass_count: int = 25,
+) -> VideoTopics:
+  """The shares of topics in every video, and the topics' text words.
+
+  Paper: a video's topics come from a multimodal topic model of its text and
+    visual words; which one is not clear from the print (A35).
+  Differs: a video with neither kind of word has no topics, see `text_lda`.
+
+  mm-LDA: every word, of text or image, draws its own topic from the video's.
+  Corr-LDA: visual words do; a text word takes the topic of a visual word of
+  its video, drawn uniformly, so topics are those of what is seen. Where a
+  video has no visual word, its text words draw from the video's topics; where
+  it has no text, its visual words speak alone. Without any visual word both
+  are `text_lda`.
+
+  Args:
+    documents: one text per video; words are those of `count_words`.
+    visual_words: [V, X] counts, see `visual_words`; no entries in the rows of
+      videos without a visual feature.
+    topic_count: K.
+    seed: of the topics' random start.
+    form: 'mm_lda' or 'corr_lda'.
+    min_df: in how many documents a text word must stand to count.
+    max_df: in which share of the documents a text word may stand at most.
+    topic_prior: Dirichlet parameter of a video's topics.
+    word_prior: Dirichlet parameter of a topic's words, of either kind.
+    visual_weight: how many text words a visual word counts as; None gives
+      both kinds equal mass, see `equal_mass_weight`.
+    pass_count: passes over the videos.
+
+  Returns:
+    Topics (the posterior mean of theta), their mask and their text words.
+
+  Raises:
+    ValueError: no video has a word of either kind, or the counts or settings
+      fit no model.
+  """
+  visual_words = checked_visual_words(visual_words, len(documents))
+  text, words = count_words(
+    documents, min_df=min_df, max_df=max_df, required=not visual_words.nnz
+  )
+  counts = Counts(text, visual_words)
+  if visual_weight is None:
+    visual_weight = equal_mass_weight(counts)
+  settings = Settings(
+    form,
+    topic_count,
+    topic_prior=topic_prior,
+    word_prior=word_prior,
+    visual_weight=visual_weight,
+    pass_count=pass_count,
+  )
+  has_topics = has_words(counts)
+  counts = Counts(*(kind[has_topics] for kind in counts))
+  model = fit_topics(counts, settings, seed=seed)
+  gamma = document_topics(model, counts).gamma
+  topics = np.zeros((len(documents), topic_count), np.float32)
+  topics[has_topics] = gamma / gamma.sum(axis=1, keepdims=True)
+  return VideoTopics(topics, has_topics, top_words(model.text_weights.T, words))
+
+
+def checked_visual_words(
+  visual_words: csr_matrix, video_count: int
+) -> csr_matrix:
+  """The counts without stored zeros.
+
+  Raises:
+    ValueError: another number of videos.
+  """
+  if visual_words.shape[0] != video_count:
+    raise ValueError(
+      f'visual words are of {visual_words.shape[0]} videos, texts of '
+      f'{video_count}; expected the same videos'
+    )
+  visual_words = csr_matrix(visual_words, copy=True)
+  visual_words.eliminate_zeros()
+  return visual_words

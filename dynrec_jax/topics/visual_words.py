@@ -1,0 +1,145 @@
+"""Visual words: features of frames or videos as counts of cluster centres."""
+
+import warnings
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+_BATCH = 1024  # rows a k-means step
+
+
+def frame_words(
+  features: np.ndarray,
+  video: np.ndarray,
+  *,
+  video_count: int,
+  seed: int,
+  centre_count: int = 1000,
+) -> csr_matrix:
+  """One visual word per frame: the nearest of the centres of all frames.
+
+  Args:
+    features: [F, D] of the frames, all finite; any float dtype.
+    video: [F] int, the video of each frame, in [0, video_count).
+    video_count: V.
+    seed: of the centres.
+    centre_count: words; no more than there are frames.
+
+  Returns:
+    [V, words] int64 counts; a video without frames has an empty row.
+
+  Raises:
+    ValueError: features that are not [F, D] finite floats, or a video out of
+      range.
+  """
+  _check_features(features)
+  video = np.asarray(video)
+  if video.shape != features.shape[:1]:
+    raise ValueError(
+      f'{len(features)} frames need as many videos; got {list(video.shape)}'
+    )
+  wrong = np.flatnonzero((video < 0) | (video >= video_count))
+  if wrong.size:
+    raise ValueError(
+      f'frame {wrong[0]} is of video {video[wrong[0]]}, not in [0, '
+      f'{video_count})'
+    )
+  word, size = _nearest_centres(features, centre_count, seed)
+  return _counted(video, word, (video_count, size))
+
+
+def slice_words(
+  features: np.ndarray,
+  has_visual: np.ndarray,
+  *,
+  seed: int,
+  slice_count: int = 32,
+  centre_count: int = 64,
+) -> csr_matrix:
+  """One visual word per slice of a video's single vector.
+
+  A product quantiser: the vector is cut into slices of neighbouring numbers,
+  of equal widths or such as differ by one, and each slice has centres of its
+  own. Word j of slice s is column s * centres + j.
+
+  Args:
+    features: [V, D] pooled features, any float dtype. Lengths count: scale
+      the vectors before if they should not.
+    has_visual: [V] bool; other rows are not read.
+    seed: of the centres.
+    slice_count: words per video; no more than D.
+    centre_count: words per slice; no more than there are features.
+
+  Returns:
+    [V, slices * centres] int64 counts; a row without a feature is empty.
+
+  Raises:
+    ValueError: features that are not [V, D] floats, finite where they count,
+      or a mask of another length.
+  """
+  if has_visual.shape != features.shape[:1]:
+    raise ValueError(
+      f'{len(features)} features need as many marks of which are there; got '
+      f'{list(has_visual.shape)}'
+    )
+  rows = np.flatnonzero(has_visual)
+  present = features[rows]
+  _check_features(present)
+  if not present.size:
+    return csr_matrix((len(features), 0), dtype=np.int64)
+  pieces = np.array_split(
+    np.arange(features.shape[1]), min(slice_count, features.shape[1])
+  )
+  found = [
+    _nearest_centres(present[:, piece], centre_count, (seed, number))
+    for number, piece in enumerate(pieces)
+  ]
+  size = found[0][1]
+  columns = [word + size * s for s, (word, _) in enumerate(found)]
+  return _counted(
+    np.tile(rows, len(pieces)),
+    np.concatenate(columns),
+    (len(features), size * len(pieces)),
+  )
+
+
+def _check_features(features):
+  """Raises unless the rows are finite floats."""
+  if features.ndim != 2 or features.dtype.kind != 'f':
+    raise ValueError(
+      f'features are {features.dtype} {list(features.shape)}; expected floats '
+      '[rows, D]'
+    )
+  bad = ~np.isfinite(features)
+  if bad.any():
+    row, column = np.argwhere(bad)[0]
+    raise ValueError(
+      f'feature {row}, column {column}: found {features[row, column]}; '
+      'expected a finite number'
+    )
+
+
+def _nearest_centres(rows, centre_count, seed):
+  """[n] the centre of each row, and how many centres there are."""
+  if not rows.size:
+    return np.zeros(0, np.int64), 0
+  size = min(centre_count, len(rows))
+  state = np.random.SeedSequence(seed).generate_state(1)[0]
+  means = MiniBatchKMeans(
+    size, batch_size=_BATCH, n_init=1, random_state=int(state)
+  )
+  # One thread: the same words on any machine, and for so small a problem the
+  # fastest; on a busy one threads that wait for each other take 30 x longer.
+  with warnings.catch_warnings(), threadpool_limits(1):
+    # Equal rows leave centres without any: those words just do not occur.
+    warnings.simplefilter('ignore', ConvergenceWarning)
+    word = means.fit_predict(np.ascontiguousarray(rows, dtype=np.float32))
+  return word.astype(np.int64), size
+
+
+def _counted(row, column, shape):
+  """Counts of the pairs, CSR."""
+  return csr_matrix((np.ones(len(row), np.int64), (row, column)), shape=shape)

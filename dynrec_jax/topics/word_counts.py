@@ -1,0 +1,90 @@
+"""Texts as counts of the words that say something, and words of topics."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from absl import logging
+from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import CountVectorizer
+
+TOP_WORD_COUNT = 10
+
+
+class VideoTopics(NamedTuple):
+  """What a topic model of videos finds.
+
+  Attributes:
+    topics: [V, K] float32, the shares of the topics; a row's sum is 1, or 0
+      where `has_topics` is False.
+    has_topics: [V] bool, which videos have anything that the model reads.
+    top_words: [K, 10] str, each topic's most probable words, best first; ''
+      behind the last word of a vocabulary that is smaller.
+  """
+
+  topics: np.ndarray
+  has_topics: np.ndarray
+  top_words: np.ndarray
+
+
+def count_words(
+  documents: Sequence[str],
+  *,
+  min_df: int,
+  max_df: float,
+  required: bool = True,
+) -> tuple[csr_matrix, np.ndarray]:
+  """How often each document has each word of the vocabulary.
+
+  Words are runs of three or more letters, without accents and English stop
+  words.
+
+  Args:
+    documents: one text per video.
+    min_df: in how many documents a word must stand to count.
+    max_df: in which share of the documents a word may stand at most.
+    required: whether documents without any word that counts are an error;
+      else the vocabulary is empty then.
+
+  Returns:
+    counts: [V, W] of int64, CSR.
+    words: [W] str, in alphabetical order.
+
+  Raises:
+    ValueError: no document has a word that counts, and one is required.
+  """
+  vectorizer = CountVectorizer(
+    min_df=min_df,
+    max_df=max_df,
+    stop_words='english',
+    strip_accents='unicode',
+    token_pattern=r'(?u)\b[^\W\d_]{3,}\b',
+  )
+  try:
+    counts = vectorizer.fit_transform(documents)
+  except ValueError as error:
+    if not required:
+      logging.info('no text has a word for topics: %s', error)
+      return csr_matrix((len(documents), 0), dtype=np.int64), np.zeros(0, str)
+    raise ValueError(
+      f'none of the {len(documents)} documents has a word for topics: expected'
+      f' words that stand in {min_df} or more and in at most {max_df:.0%} of'
+      f' them ({error})'
+    ) from error
+  return counts, vectorizer.get_feature_names_out().astype(str)
+
+
+def top_words(weights: np.ndarray, words: np.ndarray) -> np.ndarray:
+  """Each topic's words of the largest weights, [K, 10] of str.
+
+  Args:
+    weights: [K, W], such as the parameters of the topics' Dirichlet laws.
+    words: [W].
+
+  Returns:
+    Best first, ties in the order of the vocabulary, '' behind its end.
+  """
+  best = np.argsort(-weights, axis=1, kind='stable')
+  top = words[best[:, :TOP_WORD_COUNT]]  # [K, <= 10]
+  missing = TOP_WORD_COUNT - top.shape[1]
+  return np.pad(top, ((0, 0), (0, missing)), constant_values='')
