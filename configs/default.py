@@ -10,7 +10,8 @@ import ml_collections
 def get_config() -> ml_collections.ConfigDict:
   """The paper's single-network setting, without a source of data."""
   c = ml_collections.ConfigDict()
-  # train_and_evaluate | evaluate | recommend | cross_validate
+  # train_and_evaluate | prepare | choose_topics | cross_validate | evaluate |
+  # recommend
   c.mode = 'train_and_evaluate'
   # single (history = own watches) | cross (tweets; test watches are hidden)
   c.scenario = 'single'
@@ -75,14 +76,25 @@ def _add_content(c: ml_collections.ConfigDict) -> None:
   c.text.word_vectors = ''
   c.text.word_size = 300  # numbers per word trained here
 
+  # v: given (the source's) | vgg19_c3d (the paper's) | efficientnet_lite0
+  c.visual = ml_collections.ConfigDict()
+  c.visual.encoder = 'given'
+  c.visual.folder = ''  # of video or image files, each named by its video's id
+  c.visual.vgg19_weights = ''  # file, for vgg19_c3d
+  c.visual.c3d_weights = ''  # file, for vgg19_c3d
+  c.visual.efficientnet_lite0_weights = ''  # file; '' is the package's
+  c.visual.after_relu = True  # A34: fc6 after its ReLU, or before
+
   c.features = ml_collections.ConfigDict()
   c.features.l2 = True  # A20: each block of v, and t, at unit length
   # Widths of v's blocks, such as (4096, 4096) for VGG19 and C3D; () is one.
   c.features.visual_blocks = ()
 
   c.topics = ml_collections.ConfigDict()
-  c.topics.yt = 'text_lda'  # A35
+  c.topics.yt = 'text_lda'  # A35: mm_lda | corr_lda | text_lda
   c.topics.count = 70  # K of the videos' topics
+  c.topics.visual_slices = 32  # visual words per video, of mm_lda and corr_lda
+  c.topics.counts = tuple(range(10, 151, 10))  # K to try in choose_topics
   # TwitterLDA in the cross network, day by day.
   c.topics.tweet_count = 100  # K of the tweets' topics
   c.topics.least_tweets = 5  # before n_f, that must hold a word

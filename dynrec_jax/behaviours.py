@@ -5,6 +5,7 @@ the tweets, each with the one topic that TwitterLDA gives it, or with the topic
 vector that the source brings.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import ml_collections
@@ -21,6 +22,7 @@ from dynrec_jax.topics.study_topics import FitSettings, KnownTopics
 from dynrec_jax.topics.twitter_lda import REFERENCE
 
 SCENARIOS = ('single', 'cross')
+_TOP_WORDS = 10
 
 
 class Behaviours(NamedTuple):
@@ -66,7 +68,7 @@ def from_tweets(
     own = histories.tweet_histories(tweets, rows, user_count)
     return Behaviours(tweets.topics, own, None)
   known = study_topics.fit_known(
-    tweets, border, _fit_settings(config), user_count=user_count
+    tweets, border, fit_settings(config), user_count=user_count
   )
   logging.info(
     'TwitterLDA: %d words, %d tweets with topics up to n_f',
@@ -76,6 +78,15 @@ def from_tweets(
   # One row per topic, and one of zeros for tweets without any.
   count = config.topics.tweet_count
   return Behaviours(np.eye(count + 1, count, dtype=np.float32), None, known)
+
+
+def topic_words(made_of: Behaviours) -> Sequence[Sequence[str]]:
+  """Each topic's most frequent words up to n_f; () of the source's topics."""
+  if made_of.known is None:
+    return ()
+  return tweet_topics.top_words(
+    made_of.known.state.counts, made_of.known.vocabulary, _TOP_WORDS
+  )
 
 
 def of_split(
@@ -155,7 +166,7 @@ def _histories(
   return histories.tweet_histories(tweets, rows, user_count)
 
 
-def _fit_settings(config) -> FitSettings:
+def fit_settings(config: ml_collections.ConfigDict) -> FitSettings:
   """TwitterLDA as the config sets it."""
   t = config.topics
   return FitSettings(

@@ -29,7 +29,14 @@ from dynrec_jax.data import sources as sources_lib
 from dynrec_jax.features import documents
 from dynrec_jax.interest import NORMS
 
-RUN_MODES = ('train_and_evaluate', 'evaluate', 'recommend', 'cross_validate')
+RUN_MODES = (
+  'train_and_evaluate',
+  'prepare',
+  'choose_topics',
+  'cross_validate',
+  'evaluate',
+  'recommend',
+)
 
 # Keys that name one of several choices.
 CHOICES: Mapping[str, Sequence[str]] = {
@@ -38,6 +45,7 @@ CHOICES: Mapping[str, Sequence[str]] = {
   'data.name': sources_lib.NAMES,
   'filter.mode': filters.MODES,
   'seq.horizon': sequences.HORIZONS,
+  'visual.encoder': content.VISUAL_ENCODERS,
   'text.encoder': content.ENCODERS,
   'text.label': content.LABELS,
   'topics.yt': content.TOPIC_MODELS,
@@ -72,6 +80,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
   'text.size': (1, 100_000),
   'text.word_size': (1, 100_000),
   'topics.count': (2, 100_000),
+  'topics.visual_slices': (1, 100_000),
   'topics.tweet_count': (2, 30_000),
   'topics.least_tweets': (1, math.inf),
   'topics.first_days': (1, 100_000),
@@ -129,12 +138,22 @@ def check_config(config: ml_collections.ConfigDict) -> None:
       f'text.fields is {tuple(config.text.fields)}; valid are some of '
       f'{", ".join(documents.FIELDS)}'
     )
+  _check_counts(config.topics.counts)
   _check_kim_cnn(config)
   _check_scenario(config)
   for key, tried in TRIED.items():
     _check_tried(key, _get(config, key), RANGES[tried])
   if not config.workdir:
     raise ValueError('workdir is empty; it must name a folder for results')
+
+
+def _check_counts(counts: Sequence[int]) -> None:
+  """Raises unless the numbers of topics to try are such."""
+  if not counts or not all(type(k) is int and k > 1 for k in counts):
+    raise ValueError(
+      f'topics.counts is {tuple(counts)}; it must be one or more whole numbers '
+      'of 2 or more'
+    )
 
 
 def _check_kim_cnn(config: ml_collections.ConfigDict) -> None:

@@ -8,22 +8,37 @@ import pathlib
 import ml_collections
 import numpy as np
 from absl import logging
+from scipy.sparse import csr_matrix
 
 from dynrec_jax import cache
 from dynrec_jax.data import sources, tables
 from dynrec_jax.data.records import Records
-from dynrec_jax.features import blocks, documents, text_cnn, word_vectors
+from dynrec_jax.features import (
+  blocks,
+  documents,
+  text_cnn,
+  visual_encoder,
+  word_vectors,
+)
 from dynrec_jax.features.tfidf_svd import tfidf_svd
 from dynrec_jax.objective import Features
+from dynrec_jax.topics.multimodal_lda import multimodal_lda
 from dynrec_jax.topics.text_lda import text_lda
+from dynrec_jax.topics.variational_topics import FORMS
+from dynrec_jax.topics.visual_words import slice_words
+from dynrec_jax.topics.word_counts import VideoTopics
 
 ENCODERS = ('tfidf_svd', 'kim_cnn')
 LABELS = ('categories', 'tags')
-TOPIC_MODELS = ('text_lda',)
+TOPIC_MODELS = ('text_lda', *FORMS)
+VISUAL_ENCODERS = ('given', *visual_encoder.ENCODERS)
 
 
 def video_features(
-  records: Records, texts: list[str], config: ml_collections.ConfigDict
+  records: Records,
+  texts: list[str],
+  visual_blocks: tuple[int, ...],
+  config: ml_collections.ConfigDict,
 ) -> Features:
   """Visual and text features with the masks of what is there."""
   found = _text_features(records, texts, config)
@@ -31,7 +46,7 @@ def video_features(
   if not visual.shape[1]:  # a source without any visual feature
     visual = np.zeros((len(visual), 1), np.float32)
   elif config.features.l2:
-    visual = blocks.unit_blocks(visual, config.features.visual_blocks)
+    visual = blocks.unit_blocks(visual, visual_blocks)
   if config.features.l2:
     text = blocks.unit_blocks(text, ())
   features = Features(
@@ -93,19 +108,68 @@ def _kim_cnn(
 
 
 def video_topics(
-  texts: list[str], config: ml_collections.ConfigDict
-) -> np.ndarray:
-  """[V, K] topic vectors of the videos."""
+  texts: list[str], features: Features, config: ml_collections.ConfigDict
+) -> VideoTopics:
+  """Topic vectors of the videos and the topics' words."""
+  form, seed = config.topics.yt, config.seed
+  settings = {'topic_count': config.topics.count, 'seed': seed}
+  if form == 'text_lda':
+    inputs = [texts]
 
-  def compute():
-    found = text_lda(texts, topic_count=config.topics.count, seed=config.seed)
-    return {'topics': found.topics}
+    def compute():
+      return text_lda(texts, **settings)._asdict()
+  else:
+    inputs = [texts, features.visual, features.has_visual]
 
-  settings = {'count': config.topics.count, 'seed': config.seed}
-  found = cache.cached(
-    cache_dir(config), config.topics.yt, [texts], settings, compute
+    def compute():
+      words = visual_words(features, config)
+      return multimodal_lda(texts, words, form=form, **settings)._asdict()
+
+  found = cache.cached(cache_dir(config), form, inputs, settings, compute)
+  return VideoTopics(**found)
+
+
+def visual_words(
+  features: Features, config: ml_collections.ConfigDict
+) -> csr_matrix:
+  """[V, X] counts; no column for a source without any visual feature."""
+  visual, has_visual = features.visual, features.has_visual
+  if not has_visual.any():
+    return csr_matrix((len(visual), 0), dtype=np.int64)
+  slice_count = min(config.topics.visual_slices, visual.shape[1])
+  return slice_words(
+    visual, has_visual, seed=config.seed, slice_count=slice_count
   )
-  return found['topics']
+
+
+def encode_videos(
+  records: Records, config: ml_collections.ConfigDict
+) -> tuple[Records, tuple[int, ...]]:
+  """The source with visual features of its video files, and their blocks.
+
+  With `visual.encoder=given` the features stay the source's own.
+
+  Raises:
+    ValueError: no such folder, or weights that are missing or not right.
+  """
+  v = config.visual
+  if v.encoder == 'given':
+    return records, config.features.visual_blocks
+  encoder = visual_encoder.load_encoder(
+    v.encoder,
+    vgg19_weights=v.vgg19_weights or None,
+    c3d_weights=v.c3d_weights or None,
+    efficientnet_lite0_weights=v.efficientnet_lite0_weights or None,
+    after_relu=v.after_relu,
+  )
+  paths = visual_encoder.find_videos(v.folder, list(records.videos.id))
+  found = visual_encoder.encode_videos(
+    paths, encoder, cache_dir=cache_dir(config)
+  )
+  videos = records.videos._replace(
+    visual=found.features, has_visual=found.has_visual
+  )
+  return records._replace(videos=videos), encoder.widths
 
 
 def cache_dir(config: ml_collections.ConfigDict) -> str:

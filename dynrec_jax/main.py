@@ -23,6 +23,7 @@ from dynrec_jax import (
   parallel,
   recommend,
   settings,
+  topic_study,
 )
 from dynrec_jax.data import sources
 from dynrec_jax.prepare import Prepared, prepare
@@ -64,7 +65,13 @@ def run(config) -> None:
     'jax_compilation_cache_dir',
     str(sources.data_root(config.data.data_dir or None) / 'xla'),
   )
+  if config.mode == 'choose_topics':
+    print(topic_study.choose_topics(config))
+    return
   prepared = prepare(config)
+  if config.mode == 'prepare':
+    print(topic_study.describe(config, prepared))
+    return
   if config.mode == 'recommend':
     print(recommend.recommend(config, prepared))
     return

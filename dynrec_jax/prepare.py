@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import hashlib
 import sys
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import ml_collections
@@ -30,6 +31,8 @@ class Prepared(NamedTuple):
     records: the filtered source.
     watches: of all users.
     behaviours: what interests are made of: watches or tweets.
+    topic_words: [K] each topic's words, best first; () if the source brings
+      the topics.
     features: of the catalogue, on the host.
     sessions: the clock.
     fingerprint: of the catalogue and all content vectors; a checkpoint fits
@@ -39,6 +42,7 @@ class Prepared(NamedTuple):
   records: Records
   watches: Histories
   behaviours: Behaviours
+  topic_words: Sequence[Sequence[str]]
   features: Features
   sessions: Sessions
   fingerprint: str
@@ -51,24 +55,46 @@ def prepare(config: ml_collections.ConfigDict) -> Prepared:
     ValueError: for malformed data or if the filters leave nothing; the message
       names file, row or key.
   """
-  records = _filtered(_load(config), config)
+  records, texts, features = described(config)
   watches = histories.watch_histories(records.watches, len(records.user_ids))
-  clock = _clock(records, config)
-  texts = documents.video_documents(records.videos, config.text.fields)
-  features = content.video_features(records, texts, config)
+  clock = make_clock(records, config)
   if config.scenario == 'single':
-    made_of = Behaviours(content.video_topics(texts, config), watches, None)
+    topics = content.video_topics(texts, features, config)
+    made_of = Behaviours(topics.topics, watches, None)
+    topic_words = topics.top_words
   else:
-    border = sessions.history_sessions(clock, sessions.LONG_FRACTION)
-    made_of = behaviours.from_tweets(records, clock.end(border), config)
+    made_of = behaviours.from_tweets(records, known_until(clock), config)
+    topic_words = behaviours.topic_words(made_of)
   return Prepared(
     records,
     watches,
     made_of,
+    topic_words,
     features,
     clock,
     _fingerprint(records, features, made_of),
   )
+
+
+def described(
+  config: ml_collections.ConfigDict,
+) -> tuple[Records, list[str], Features]:
+  """The filtered source, its videos' texts and their features."""
+  records = _load(config)
+  early = config.data.require_visual  # the filter has to know who has one
+  if early:
+    records, blocks = content.encode_videos(records, config)
+  records = _filtered(records, config)
+  if not early:
+    records, blocks = content.encode_videos(records, config)
+  texts = documents.video_documents(records.videos, config.text.fields)
+  return records, texts, content.video_features(records, texts, blocks, config)
+
+
+def known_until(clock: Sessions) -> int:
+  """The end of n_f in the long mode, which is the cross network's too."""
+  session = sessions.history_sessions(clock, sessions.LONG_FRACTION)
+  return clock.end(session)
 
 
 def _load(config) -> Records:
@@ -120,7 +146,7 @@ def _filtered(records: Records, config) -> Records:
   return filters.compact(records, watches)
 
 
-def _clock(records: Records, config) -> Sessions:
+def make_clock(records: Records, config: ml_collections.ConfigDict) -> Sessions:
   """The sessions between the dates of the config, or around all events."""
   times = records.watches.time
   if config.scenario == 'cross' and len(records.tweets.time):

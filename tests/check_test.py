@@ -22,6 +22,10 @@ FREE = {
   'workdir',
   'data.world',
   'text.word_vectors',
+  'visual.folder',
+  'visual.vgg19_weights',
+  'visual.c3d_weights',
+  'visual.efficientnet_lite0_weights',
   'sessions.start',
   'sessions.end',
   'data.manual_dir',
@@ -59,7 +63,11 @@ def test_each_key_is_checked():
   """No number or name can be set to what nobody looks at."""
   for key, kind in keys(default.get_config()).items():
     known = [key in check.CHOICES, key in check.RANGES, key in FREE]
-    known += [kind is bool, key == 'text.fields', key in check.TRIED]
+    known += [
+      kind is bool,
+      key in ('text.fields', 'topics.counts'),
+      key in check.TRIED,
+    ]
     assert sum(known) == 1, key
 
 
@@ -167,7 +175,8 @@ def test_a_run_needs_a_folder():
 # What a study does with its choices; `mode` and `data.name` are main's,
 # `cv.grid` is cross_validate's; behaviours_test and content_test have the rest.
 NOT_STUDIED = ('mode', 'data.name', 'cv.grid', 'scenario', 'text.label')
-NOT_STUDIED += ('text.encoder',)  # a text CNN takes its time to train
+# These take their time, or files that are not there.
+NOT_STUDIED += ('text.encoder', 'visual.encoder')
 STUDIED = [key for key in check.CHOICES if key not in NOT_STUDIED]
 # Filters that take two rounds, so that a fixpoint is not a single pass.
 BASE = {

@@ -72,7 +72,7 @@ def test_the_label_may_be_tags(make_config, calls):
   records = prepare.prepare(make_config(text__encoder='tfidf_svd')).records
   videos = records.videos
   records = records._replace(videos=videos._replace(tags=videos.categories))
-  content.video_features(records, [], config)
+  content.video_features(records, [], (), config)
   ((documents, labels, _, _),) = calls.seen
   assert documents[0] == f'{videos.title[0]}\n{videos.categories[0][0]}'
   assert labels == list(videos.categories)
