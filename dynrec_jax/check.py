@@ -139,6 +139,12 @@ def check_config(config: ml_collections.ConfigDict) -> None:
       f'{", ".join(documents.FIELDS)}'
     )
   _check_counts(config.topics.counts)
+  visual = config.visual
+  if visual.encoder != 'given' and not os.path.isdir(visual.folder):
+    raise ValueError(
+      f'visual.folder is {visual.folder!r}, no such folder; '
+      f'visual.encoder={visual.encoder} reads video files named by video id'
+    )
   _check_kim_cnn(config)
   _check_scenario(config)
   for key, tried in TRIED.items():

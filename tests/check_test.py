@@ -46,9 +46,28 @@ def get(config, key):
 
 @pytest.mark.parametrize(('key', 'value'), CHOICES)
 def test_each_choice_is_accepted(key, value):
-  config = parse(f'--config.{key}={value}')
+  config = parse(f'--config.{key}={value}', '--config.visual.folder=/')
   assert get(config, key) == value
   check.check_config(config)
+
+
+def test_video_files_lie_in_a_folder():
+  config = parse('--config.visual.encoder=vgg19_c3d')
+  with pytest.raises(
+    ValueError, match=r"^visual\.folder is '', no such folder"
+  ):
+    check.check_config(config)
+
+
+@pytest.mark.parametrize('value', ['(10,)', '(2, 3)'])
+def test_numbers_of_topics_are_accepted(value):
+  check.check_config(parse(f'--config.topics.counts={value}'))
+
+
+@pytest.mark.parametrize('value', ['()', '(1, 5)', '(5.5,)'])
+def test_numbers_of_topics_are_checked(value):
+  with pytest.raises(ValueError, match=r'^topics\.counts is '):
+    check.check_config(parse(f'--config.topics.counts={value}'))
 
 
 @pytest.mark.parametrize('key', check.CHOICES)

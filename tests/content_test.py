@@ -1,11 +1,13 @@
 """Features and topics by the config: what is read, what is stored."""
 
+import types
+
 import numpy as np
 import pytest
 import worlds
 
 from dynrec_jax import content, prepare
-from dynrec_jax.features import text_cnn, word_vectors
+from dynrec_jax.features import text_cnn, visual_encoder, word_vectors
 
 
 class Calls:
@@ -101,6 +103,57 @@ def test_what_was_computed_is_not_computed_again(make_config, calls, tmp_path):
   prepare.prepare(make_config(text__word_vectors=path))
   assert len(calls.seen) == 6
   assert calls.seen[-1][2].vectors[3].tolist() == [3, 0.25]
+
+
+@pytest.mark.parametrize('early', [True, False])
+def test_video_files_are_encoded_and_scaled_by_block(
+  make_config, tmp_path, monkeypatch, early
+):
+  """The features replace the source's; unreadable files have none."""
+  seen = {}
+
+  def load_encoder(name, **settings):
+    seen.update(settings, name=name)
+    net = types.SimpleNamespace
+    parts = [net(net=net(feature_size=size)) for size in (2, 1)]
+    return visual_encoder.Encoder(name, tuple(parts))
+
+  def encode(paths, encoder, *, cache_dir):
+    seen.update(paths=paths, cache_dir=cache_dir)
+    has = np.array([path is not None for path in paths])
+    rows = np.outer(has, [3, 4, 5]).astype(np.float32)
+    return visual_encoder.Encoded(rows, has, [])
+
+  monkeypatch.setattr(visual_encoder, 'load_encoder', load_encoder)
+  monkeypatch.setattr(visual_encoder, 'encode_videos', encode)
+  videos = tmp_path / 'videos'
+  videos.mkdir()
+  unread = (5, 6, 20)
+  for video in set(range(worlds.VIDEOS)) - set(unread):
+    (videos / f'v{video}.mp4').write_bytes(b'film')
+  config = make_config(
+    text__encoder='tfidf_svd',
+    visual__encoder='vgg19_c3d',
+    visual__folder=str(videos),
+    visual__c3d_weights='c3d.pickle',
+    data__require_visual=early,
+    filter__min_videos_per_user=1,
+    filter__min_users_per_video=1,
+  )
+  prepared = prepare.prepare(config)
+  assert seen['name'] == 'vgg19_c3d'
+  assert (seen['c3d_weights'], seen['vgg19_weights']) == ('c3d.pickle', None)
+  has = prepared.features.has_visual
+  names = prepared.records.videos.id
+  if early:  # neither they nor videos without words are kept
+    assert len(names) == worlds.VIDEOS - len({*unread, *worlds.NO_TEXT})
+    assert has.all()
+  else:
+    assert set(names[~has]) == {f'v{v}' for v in unread}
+  rows = prepared.features.visual[has]
+  np.testing.assert_allclose(
+    rows, np.tile([0.6, 0.8, 1], (len(rows), 1)), rtol=1e-6
+  )
 
 
 def test_word_vectors_of_a_file_are_not_trained(

@@ -195,6 +195,41 @@ def test_parquet_timestamps_become_seconds(folder, kind):
   assert load(folder).videos.upload_time.tolist() == [-86400, 1370044800]
 
 
+def write_topics(folder, topics, **columns):
+  write_table(folder, 'tweets', columns, 'csv')
+  np.save(folder / 'tweet_topics.npy', topics)
+
+
+def test_tweets_may_bring_topics_instead_of_texts(folder):
+  topics = np.array([[0.5, 0.5], [1, 0], [0, 0]], np.float16)
+  write_topics(folder, topics, user=['ann', 'zoe', 'ann'], time=[30, 5, 10])
+  tweets = load(folder).tweets
+  assert tweets.time.tolist() == [10, 30, 5]
+  assert tweets.text.tolist() == ['', '', '']
+  np.testing.assert_array_equal(tweets.topics, topics[[2, 0, 1]])
+  assert tweets.topics.dtype == np.float16
+
+
+def test_topics_belong_to_tweets(folder):
+  np.save(folder / 'tweet_topics.npy', np.ones((3, 2), np.float32))
+  assert 'found tweet_topics.npy and no tweets file' in refusal(folder)
+
+
+@pytest.mark.parametrize(
+  ('topics', 'message'),
+  [
+    (np.ones((1, 2), np.float32), 'found 1 rows; right: 2, one per tweet'),
+    (np.ones((2, 2)) * -0.5, 'row 1, column 1: found -0.5; right: a share'),
+    (np.full((2, 2), np.nan, np.float32), 'row 1, column 1: found nan; right'),
+    (np.ones(2, np.float32), 'found float32 [2]; right: float16 or float32'),
+  ],
+)
+def test_wrong_topics_are_named(folder, topics, message):
+  write_topics(folder, topics, user=['ann', 'bea'], time=[1, 2])
+  assert message in refusal(folder)
+  assert 'tweet_topics.npy' in refusal(folder)
+
+
 WRONG_CELLS = [
   ('watches', 'time', '1.5', "found '1.5'; right: a whole number of seconds"),
   ('watches', 'time', '-1', 'found -1; right: a whole number of seconds'),

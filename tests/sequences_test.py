@@ -173,6 +173,21 @@ class TestQueries:
     if session == 12:
       assert not got.target_count.any()
 
+  def test_a_hidden_history_leaves_the_target_alone(self):
+    shown, hidden = (
+      sequences.queries(WORLD.watches, USERS, 5, WORLD.sessions, **settings)
+      for settings in ({}, {'hide_history': True})
+    )
+    assert shown.history_count.any()
+    assert not hidden.history_count.any()
+    assert len(sequences.history_indices(hidden)[0]) == 0
+    for one, two in zip(
+      sequences.targets_of(shown, WORLD.watches),
+      sequences.targets_of(hidden, WORLD.watches),
+      strict=True,
+    ):
+      np.testing.assert_array_equal(one, two)
+
   def test_a_session_per_user(self):
     got = sequences.queries(
       WORLD.watches, np.array([7, 7]), np.array([2, 11]), WORLD.sessions

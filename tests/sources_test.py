@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from absl import logging
 
-from dynrec_jax.data import files, records, sources, tables
+from dynrec_jax.data import files, records, simulation, sources, tables
 
 WORDS = (
   '',
@@ -250,6 +250,31 @@ def test_two_processes_may_prepare_the_same_copy(tmp_path, monkeypatch):
 
   monkeypatch.setattr(tables, 'video_blocks', overtaken)
   assert_same(load(folder, tmp_path), others[0])
+
+
+def test_topic_vectors_of_tweets_survive_the_round_trip(tmp_path):
+  rng = np.random.default_rng(4)
+  users = random_users(rng, 600, 20, 90, 40)  # blocks without a tweet, too
+  topics = rng.random((40, 3)).astype(np.float16)
+  users = users._replace(tweets=users.tweets._replace(topics=topics))
+  builder = FromMemory(
+    data_dir=tmp_path, config='users', paths={'users': users}
+  )
+  builder.download_and_prepare()
+  blocks = builder.as_data_source(tables.SPLIT)
+  assert_same(tables.users_from_blocks(blocks), users)
+
+
+def test_a_simulated_year_is_what_its_generator_makes(tmp_path):
+  found = sources.load_source(
+    'simulated_year',
+    data_dir=tmp_path,
+    manual_dir=None,
+    world='tiny:no_drift',
+    world_seed=3,
+  )
+  world = simulation.world_from_name('tiny:no_drift')
+  assert_same(found, simulation.simulate_year(world, 3).records)
 
 
 def test_an_unknown_source_is_named(tmp_path):
