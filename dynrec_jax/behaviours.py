@@ -19,6 +19,7 @@ from dynrec_jax.data.records import Records, Tweets
 from dynrec_jax.topics import study_topics, tweet_text, tweet_topics
 from dynrec_jax.topics.incremental import Schedule
 from dynrec_jax.topics.study_topics import FitSettings, KnownTopics
+from dynrec_jax.topics.tweet_blocks import select_tweets
 from dynrec_jax.topics.twitter_lda import REFERENCE
 
 SCENARIOS = ('single', 'cross')
@@ -116,7 +117,7 @@ def for_serving(
   rows = np.flatnonzero(later.topic < 0)
   topic = later.topic.copy()
   topic[rows] = tweet_topics.infer_topics(
-    study_topics.select_tweets(later.corpus, rows),
+    select_tweets(later.corpus, rows),
     later.state.counts,
     later.settings.hyper,
   )

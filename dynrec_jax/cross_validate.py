@@ -36,7 +36,7 @@ from dynrec_jax.model import DynamicRecommender
 from dynrec_jax.objective import Features
 from dynrec_jax.predict import Predictor
 from dynrec_jax.prepare import Prepared
-from dynrec_jax.report import search_table
+from dynrec_jax.report import search_table, text_file
 
 FOLD_COUNT = 3
 # What a result depends on beside a checkpoint's own list and the point.
@@ -235,8 +235,5 @@ def _report(
   text = search_table.as_markdown(rows, k=config.decode.k)
   text += settings.origin_note(config)
   path = os.path.join(config.workdir, 'cross_validation.md')
-  partial = f'{path}.partial'
-  with open(partial, 'w', encoding='utf-8') as file:
-    file.write(text + '\n')
-  os.replace(partial, path)
+  text_file.write_text(path, text)
   return text

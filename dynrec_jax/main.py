@@ -27,7 +27,7 @@ from dynrec_jax import (
 )
 from dynrec_jax.data import sources
 from dynrec_jax.prepare import Prepared, prepare
-from dynrec_jax.report import table
+from dynrec_jax.report import table, text_file
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'The study: a file of configs/.', lock_config=True
@@ -120,10 +120,7 @@ def _report(config, prepared: Prepared, splits) -> None:
   table.write_results(
     os.path.join(config.workdir, 'results.json'), rows, {'config': facts}
   )
-  with open(
-    os.path.join(config.workdir, 'results.md'), 'w', encoding='utf-8'
-  ) as file:
-    file.write(text + '\n')
+  text_file.write_text(os.path.join(config.workdir, 'results.md'), text)
   print(text)
 
 

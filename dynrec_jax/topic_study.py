@@ -12,7 +12,7 @@ import numpy as np
 from dynrec_jax import behaviours, content, prepare, settings
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.prepare import Prepared
-from dynrec_jax.report import topic_report
+from dynrec_jax.report import text_file, topic_report
 from dynrec_jax.topics import choose_count, tweet_text
 
 
@@ -130,9 +130,5 @@ def _path(config, name: str) -> str:
 def _saved(config, name: str, text: str) -> str:
   """The text, also in a file, with a note if the data are simulated."""
   text += settings.origin_note(config)
-  path = _path(config, name)
-  partial = f'{path}.partial'
-  with open(partial, 'w', encoding='utf-8') as file:
-    file.write(text + '\n')
-  os.replace(partial, path)
+  text_file.write_text(_path(config, name), text)
   return text

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dynrec_jax import metric_log
+from dynrec_jax.report import text_file
 
 MEASURES = ('precision', 'recall', 'f_score')
 _HEADINGS = {'precision': 'P@{k}', 'recall': 'R@{k}', 'f_score': 'F@{k}'}
@@ -95,10 +96,7 @@ def write_results(path: str, rows: Sequence[Row], facts: Mapping) -> None:
       for row in rows
     ]
   }
-  partial = f'{path}.partial'
-  with open(partial, 'w', encoding='utf-8') as file:
-    json.dump(content, file, indent=2)
-  os.replace(partial, path)
+  text_file.write_text(path, json.dumps(content, indent=2))
 
 
 def headings(k: int) -> list[str]:
