@@ -68,5 +68,5 @@ def _set_source(c: ml_collections.ConfigDict, source: str) -> None:
       c.split.seeds, c.train.patience, c.train.max_epochs = 2, 3, 10
     return
   c.data.name = source
-  if source == 'movietweetings':  # the download has titles and genres alone
-    c.text.fields = ('title', 'description', 'tags', 'categories')
+  # MovieTweetings' download has titles and genres alone, logs may have less.
+  c.text.fields = ('title', 'description', 'tags', 'categories')

@@ -73,7 +73,8 @@ class ValidityTest(parameterized.TestCase):
     self.assertTrue((time > upload).all())
 
   def check_tweets(self, records):
-    user, time, text = records.tweets
+    user, time, text, topics = records.tweets
+    assert topics.shape == (len(user), 0)
     self.assertBetween(time.min(), START, END - 1)
     self.assertLess(time.max(), END)
     order = np.lexsort((time, user))

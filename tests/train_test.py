@@ -344,7 +344,8 @@ def test_20_samples_are_learned_by_heart(tiny_settings, study):
     loss__weight_decay=0.0,
   )
   topics = np.random.default_rng(0).dirichlet(np.full(24, 0.1), worlds.VIDEOS)
-  prepared = study.prepared._replace(topics=topics.astype(np.float32))
+  made_of = study.prepared.behaviours._replace(topics=topics.astype(np.float32))
+  prepared = study.prepared._replace(behaviours=made_of)
   few = worlds.Study(config, prepared)
   # One sample of each user, with two watches known at least: of one alone, u
   # is the same for all who began with that video.
@@ -521,7 +522,7 @@ def test_the_predictor_reads_half_a_run_s_state(study, sgd):
   )
   assert isinstance(predictor, predict.Predictor)
   queries = experiment.make_queries(
-    study.prepared, study.split.users.valid, 0.75
+    study.config, study.prepared, study.split, study.split.users.valid, 0.75
   )
   scores = evaluate.evaluate(
     predictor.recommender(state.params), queries, k=5, mask_history=True
