@@ -147,6 +147,7 @@ def choose_videos(form, **settings):
   )
 
 
+@pytest.mark.slow
 def test_planted_videos_ask_for_their_topics():
   choice = choose_videos('mm_lda', seed=0, topic_counts=(2, 4, 6))
   assert [t.topic_count for t in choice.trials] == [2, 4, 6]

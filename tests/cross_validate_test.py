@@ -33,6 +33,8 @@ CHANGES = {
   'train.max_epochs': 1,
   'train.save_every_steps': 5,
 }
+# Whole trainings, some dozen.
+pytestmark = pytest.mark.slow
 POINTS = [(0.2, 0.4, 0.2), (0.8, 0.4, 0.2)]
 
 

@@ -5,6 +5,7 @@ import tempfile
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import parameterized
 
 from dynrec_jax.topics.incremental import (
@@ -191,6 +192,7 @@ class StreamTest(parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, message):
         stream(corpus, schedule=SHORT._replace(**change))
 
+  @pytest.mark.slow
   def test_stationary_corpus_fits_as_well_daily_as_at_once(self):
     corpus, _ = planted_tweets(
       3,

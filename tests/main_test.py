@@ -280,6 +280,7 @@ def test_importing_loads_neither_tensorflow_nor_torch():
   assert finish(process)[0] == '[]\n'
 
 
+@pytest.mark.slow
 def test_2_devices_train_and_evaluate_alike(place, whole):
   flags = '--xla_force_host_platform_device_count=2'
   changes = {'train.max_epochs': 1, 'split.seeds': 1}

@@ -114,6 +114,7 @@ def test_tweets_after_the_history_choose_nothing(make_config, monkeypatch):
   assert settings['topic_counts'] == (4,)
 
 
+@pytest.mark.slow
 def test_forms_give_topics_of_their_own(make_config):
   found = {}
   for form in content.TOPIC_MODELS:

@@ -6,6 +6,7 @@ from math import lgamma
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaln
@@ -99,6 +100,7 @@ def collapsed_counts(corpus, hyper, *, words, users, sweeps, seed):
 
 
 class SweepTest(parameterized.TestCase):
+  @pytest.mark.slow
   def test_stationary_law_is_the_posterior(self):
     # All z and y of four tweets enumerated by the collapsed joint law.
     tweets, users = [[0, 0, 1], [1], [2, 1], [0, 2]], [0, 0, 1, 1]
@@ -270,6 +272,7 @@ class FitTest(parameterized.TestCase):
     estimate = topic_word_probability(fits[0].counts, self.hyper).T
     self.assertGreater(matched_cosine(self.phi, estimate).min(), 0.8)
 
+  @pytest.mark.slow
   def test_perplexity_is_that_of_the_collapsed_sampler(self):
     small = select_tweets(self.train, np.arange(500))
     blocked = [
