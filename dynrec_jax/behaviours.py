@@ -54,12 +54,7 @@ def from_tweets(
   Raises:
     ValueError: the source has no tweets, or no words in them.
   """
-  tweets, user_count = records.tweets, len(records.user_ids)
-  if not len(tweets.user):
-    raise ValueError(
-      f'scenario=cross reads tweets, and the source {config.data.name!r} has '
-      'none of the users that the filters left'
-    )
+  tweets, user_count = tweets_of(records, config), len(records.user_ids)
   if tweets.topics.shape[1]:
     logging.info(
       'tweets: %d topic vectors of the source, %d numbers each',
@@ -79,6 +74,20 @@ def from_tweets(
   # One row per topic, and one of zeros for tweets without any.
   count = config.topics.tweet_count
   return Behaviours(np.eye(count + 1, count, dtype=np.float32), None, known)
+
+
+def tweets_of(records: Records, config: ml_collections.ConfigDict) -> Tweets:
+  """The source's tweets.
+
+  Raises:
+    ValueError: there are none.
+  """
+  if not len(records.tweets.user):
+    raise ValueError(
+      f'scenario=cross reads tweets, and the source {config.data.name!r} has '
+      'none of the users that the filters left'
+    )
+  return records.tweets
 
 
 def topic_words(made_of: Behaviours) -> Sequence[Sequence[str]]:

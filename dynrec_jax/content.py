@@ -113,8 +113,9 @@ def video_topics(
   """Topic vectors of the videos and the topics' words."""
   form, seed = config.topics.yt, config.seed
   settings = {'topic_count': config.topics.count, 'seed': seed}
+  slices = {'visual_slices': config.topics.visual_slices}
   if form == 'text_lda':
-    inputs = [texts]
+    inputs, slices = [texts], {}
 
     def compute():
       return text_lda(texts, **settings)._asdict()
@@ -125,7 +126,9 @@ def video_topics(
       words = visual_words(features, config)
       return multimodal_lda(texts, words, form=form, **settings)._asdict()
 
-  found = cache.cached(cache_dir(config), form, inputs, settings, compute)
+  found = cache.cached(
+    cache_dir(config), form, inputs, settings | slices, compute
+  )
   return VideoTopics(**found)
 
 

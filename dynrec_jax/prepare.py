@@ -80,15 +80,26 @@ def described(
   config: ml_collections.ConfigDict,
 ) -> tuple[Records, list[str], Features]:
   """The filtered source, its videos' texts and their features."""
-  records = _load(config)
-  early = config.data.require_visual  # the filter has to know who has one
-  if early:
-    records, blocks = content.encode_videos(records, config)
-  records = _filtered(records, config)
-  if not early:
+  records, blocks = study_records(config)
+  if blocks is None:
     records, blocks = content.encode_videos(records, config)
   texts = documents.video_documents(records.videos, config.text.fields)
   return records, texts, content.video_features(records, texts, blocks, config)
+
+
+def study_records(
+  config: ml_collections.ConfigDict,
+) -> tuple[Records, tuple[int, ...] | None]:
+  """The filtered source, and the blocks of its visual features.
+
+  Video files are encoded after the filters, as fewer are left then, and the
+  blocks are None until they are; only `data.require_visual` has to know before
+  who has a feature.
+  """
+  records, blocks = _load(config), None
+  if config.data.require_visual:
+    records, blocks = content.encode_videos(records, config)
+  return _filtered(records, config), blocks
 
 
 def known_until(clock: Sessions) -> int:

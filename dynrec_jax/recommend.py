@@ -84,9 +84,10 @@ def _known(config, prepared: Prepared, this: Split) -> Known:
   everything = behaviours.for_serving(
     prepared.behaviours, prepared.records, this.users.train
   )
-  return Known(
-    prepared.records.user_ids, prepared.watches, everything, prepared.sessions
-  )
+  # `sessions.end` cuts what is learned from, not what is known by now.
+  times = np.concatenate([prepared.watches.time, everything.time])
+  clock = _extended(prepared.sessions, times)
+  return Known(prepared.records.user_ids, prepared.watches, everything, clock)
 
 
 def _new_authors(path: str, prepared: Prepared, this: Split) -> Known:

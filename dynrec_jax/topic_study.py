@@ -74,8 +74,8 @@ def _choose_for_videos(config) -> choose_count.CountChoice:
 
 def _choose_for_tweets(config) -> choose_count.CountChoice:
   """By users whose tweets are held out, of those before n_f alone."""
-  records, _, _ = prepare.described(config)
-  tweets = records.tweets
+  records, _ = prepare.study_records(config)
+  tweets = behaviours.tweets_of(records, config)
   before = tweets.time < prepare.known_until(
     prepare.make_clock(records, config)
   )

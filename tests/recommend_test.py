@@ -76,6 +76,20 @@ def test_everyone_at_the_end_of_the_data(saved):
     check_row(saved, row, user)
 
 
+def test_an_end_of_the_span_hides_nothing_known(tiny_settings, tmp_path):
+  """What was watched after `sessions.end` is read, and not recommended."""
+  settings = tiny_settings | {'sessions.end': '2023-09-01'}
+  saved = Saved(settings, tmp_path)
+  everyone = saved.lists('all')
+  late = worlds.START + 243 * worlds.DAY
+  watched_late = 0
+  for user, row in enumerate(everyone):
+    seen = {video for video, _ in past_of(user)}
+    watched_late += any(time >= late for _, time in past_of(user))
+    assert not seen & set(row['videos'])
+  assert watched_late > 30
+
+
 def test_the_output_lies_in_the_workdir_if_not_named(saved):
   path = recommend.recommend(saved.config(), saved.study.prepared)
   assert path == str(saved.folder / 'run' / 'recommendations.jsonl')

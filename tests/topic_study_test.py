@@ -97,6 +97,8 @@ def test_the_count_is_chosen_from_what_is_asked(make_config, form, monkeypatch):
 
 def test_tweets_after_the_history_choose_nothing(make_config, monkeypatch):
   seen = []
+  # Tweets need no video's feature.
+  monkeypatch.setattr(content, 'video_features', None)
 
   def choose(corpus, **settings):
     seen.append((corpus, settings))
@@ -112,6 +114,18 @@ def test_tweets_after_the_history_choose_nothing(make_config, monkeypatch):
   early = [time for _, time, _ in worlds.tweets() if time < border]
   assert len(corpus.user) == len(early)
   assert settings['topic_counts'] == (4,)
+
+
+def test_other_visual_words_give_other_topics(make_config):
+  """And are not taken from what was stored for the former ones."""
+  found = [
+    prepare.prepare(
+      make_config('words', {'topics.yt': 'mm_lda', 'topics.visual_slices': n})
+    ).behaviours.topics
+    for n in (2, 4, 2)
+  ]
+  np.testing.assert_array_equal(found[0], found[2])
+  assert (found[0] != found[1]).any()
 
 
 @pytest.mark.slow
