@@ -11,24 +11,13 @@ from collections.abc import Mapping
 
 import ml_collections
 
-# What a simulated world can go without.
-KNOCK_OUTS = (
-  'no_interest',
-  'no_drift',
-  'no_trends',
-  'no_communities',
-  'no_affinity',
-  'no_topic_map',
-  'no_chatter',
-  'no_text_noise',
-  'no_visual_noise',
-  'no_visual_signal',
-)
+from dynrec_jax.data import simulation
+
 WORLDS: Mapping[str, str] = {
   'simulated': 'small',
   'simulated_tiny': 'tiny',
   'simulated_paper': 'paper',
-  **{f'simulated_{name}': f'small:{name}' for name in KNOCK_OUTS},
+  **{f'simulated_{name}': f'small:{name}' for name in simulation.KNOCK_OUTS},
 }
 DATA = (*WORLDS, 'movietweetings', 'files')
 CHANGES = ('practical', 'paper', 'no_relevance')

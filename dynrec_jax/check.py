@@ -26,7 +26,7 @@ from dynrec_jax.data import (
   simulation,
 )
 from dynrec_jax.data import sources as sources_lib
-from dynrec_jax.features import documents
+from dynrec_jax.features import c3d, documents, vgg19
 from dynrec_jax.interest import NORMS
 
 RUN_MODES = (
@@ -139,12 +139,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
       f'{", ".join(documents.FIELDS)}'
     )
   _check_counts(config.topics.counts)
-  visual = config.visual
-  if visual.encoder != 'given' and not os.path.isdir(visual.folder):
-    raise ValueError(
-      f'visual.folder is {visual.folder!r}, no such folder; '
-      f'visual.encoder={visual.encoder} reads video files named by video id'
-    )
+  _check_visual(config.visual)
   _check_kim_cnn(config)
   _check_scenario(config)
   for key, tried in TRIED.items():
@@ -160,6 +155,26 @@ def _check_counts(counts: Sequence[int]) -> None:
       f'topics.counts is {tuple(counts)}; it must be one or more whole numbers '
       'of 2 or more'
     )
+
+
+def _check_visual(visual: ml_collections.ConfigDict) -> None:
+  """What an encoder of video files asks for."""
+  if visual.encoder == 'given':
+    return
+  if not os.path.isdir(visual.folder):
+    raise ValueError(
+      f'visual.folder is {visual.folder!r}, no such folder; '
+      f'visual.encoder={visual.encoder} reads video files named by video id'
+    )
+  if visual.encoder != 'vgg19_c3d':
+    return
+  for key, module in (('vgg19_weights', vgg19), ('c3d_weights', c3d)):
+    if not os.path.isfile(visual[key]):
+      wanted = module.WEIGHTS
+      raise ValueError(
+        f'visual.{key} is {visual[key]!r}, no such file; right: '
+        f'{wanted.name} ({wanted.source})'
+      )
 
 
 def _check_kim_cnn(config: ml_collections.ConfigDict) -> None:
@@ -185,7 +200,10 @@ def _check_kim_cnn(config: ml_collections.ConfigDict) -> None:
 
 def _check_scenario(config: ml_collections.ConfigDict) -> None:
   """What a source's world, the clock and the cross network ask for."""
-  simulation.world_from_name(config.data.world)
+  try:
+    simulation.world_from_name(config.data.world)
+  except ValueError as error:
+    raise ValueError(f'data.world: {error}') from error
   for key in ('start', 'end'):
     if config.sessions[key]:
       prepare.date_secs(config.sessions[key], f'sessions.{key}')

@@ -6,6 +6,7 @@ python -m dynrec_jax.main --config=configs/single.py --config.mode=recommend
 
 import logging as logging_lib
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -41,10 +42,15 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f'unknown argument {argv[1]!r}')
   config = _CONFIG.value
   logging.get_absl_handler().addFilter(_for_user)
+  # Until training takes the signals, a stop only ends what is being prepared:
+  # all that was finished of it is stored.
+  signal.signal(signal.SIGTERM, signal.default_int_handler)
   try:
     check.check_config(config)
     run(config)
-  except (ValueError, OSError) as error:
+  except KeyboardInterrupt:
+    _exit_to_requeue()
+  except (ValueError, OSError, ImportError) as error:
     logging.debug('where it happened', exc_info=True)
     logging.error('%s', error)
     sys.exit(1)

@@ -47,6 +47,7 @@ def get(config, key):
 @pytest.mark.parametrize(('key', 'value'), CHOICES)
 def test_each_choice_is_accepted(key, value):
   config = parse(f'--config.{key}={value}', '--config.visual.folder=/')
+  config.visual.vgg19_weights = config.visual.c3d_weights = __file__
   assert get(config, key) == value
   check.check_config(config)
 
@@ -57,6 +58,21 @@ def test_video_files_lie_in_a_folder():
     ValueError, match=r"^visual\.folder is '', no such folder"
   ):
     check.check_config(config)
+
+
+@pytest.mark.parametrize('key', ['vgg19_weights', 'c3d_weights'])
+def test_missing_weights_are_named_with_where_to_get_them(key):
+  config = parse(
+    '--config.visual.encoder=vgg19_c3d', '--config.visual.folder=/'
+  )
+  config.visual.vgg19_weights = config.visual.c3d_weights = __file__
+  config.visual[key] = '/no/file'
+  name = 'vgg19-dcbb9e9d.pth' if key == 'vgg19_weights' else 'c3d.pickle'
+  message = f"^visual.{key} is '/no/file', no such file; right: {name} "
+  with pytest.raises(ValueError, match=message):
+    check.check_config(config)
+  config.visual.encoder = 'efficientnet_lite0'
+  check.check_config(config)
 
 
 @pytest.mark.parametrize('value', ['(10,)', '(2, 3)'])
@@ -148,8 +164,8 @@ def test_what_the_text_cnn_cannot_use_is_refused(changes, message):
 @pytest.mark.parametrize(
   ('changes', 'message'),
   [
-    ({'data.world': 'huge'}, "unknown preset 'huge' in 'huge'; one of tiny"),
-    ({'data.world': 'tiny:no_rain'}, "unknown change 'no_rain'"),
+    ({'data.world': 'huge'}, "data.world: unknown preset 'huge' in 'huge'; on"),
+    ({'data.world': 'tiny:no_rain'}, "data.world: unknown change 'no_rain'"),
     ({'sessions.start': 'May'}, "sessions.start is 'May'; right: '' or a date"),
     ({'sessions.end': '2013-13-01'}, "sessions.end is '2013-13-01'; right"),
     (

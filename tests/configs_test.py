@@ -8,7 +8,6 @@ from absl import flags
 from ml_collections import config_flags
 
 from configs import default
-from configs import variants as variants_lib
 from dynrec_jax import check
 from dynrec_jax.data import simulation
 
@@ -107,8 +106,15 @@ def test_two_of_a_kind_are_an_error(names):
     parse(path=f'configs/single.py:{names}')
 
 
-def test_every_mechanism_can_be_knocked_out():
-  assert variants_lib.KNOCK_OUTS == simulation.KNOCK_OUTS
+@pytest.mark.parametrize('name', simulation.KNOCK_OUTS)
+def test_every_mechanism_can_be_knocked_out(name):
+  config = parse(path=f'configs/cross.py:simulated_{name}')
+  strengths = simulation.world_from_name(config.data.world).strengths()
+  assert strengths[name.removeprefix('no_')] == 0
+  assert sum(strengths.values()) == len(strengths) - 1
+
+
+def test_the_seed_is_the_simulation_s_own():
   assert default.get_config().data.world_seed == simulation.DEFAULT_SEED
 
 

@@ -209,6 +209,28 @@ def test_a_run_killed_twice_ends_with_the_same_numbers(place, whole):
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize('send', [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_while_preparing_is_one_line(place, send):
+  """No trace of where it was, and a code to be started again on."""
+  code = (
+    'import signal, sys, time\n'
+    'from dynrec_jax import main, prepare\n'
+    'def wait(config):\n'
+    '  print("preparing", flush=True)\n'
+    '  time.sleep(60)\n'
+    'main.prepare = wait\n'
+    'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
+    'main.app.run(main.main, flags_parser=main._parse)\n'
+  )
+  _, _, *arguments = command(place, 'stopped', {})
+  process = start([sys.executable, '-c', code, *arguments[1:]], place)
+  assert process.stdout.readline() == 'preparing\n'
+  process.send_signal(send)
+  _, errors = finish(process, checkpoint.REQUEUE_EXIT_CODE)
+  (line,) = lines_of_error(errors)
+  assert 'stopped on request; the same command goes on' in line
+
+
 def test_another_model_is_refused_by_the_differing_keys(place, whole, run_here):
   message = (
     r'was made with another config: .*model\.D_h: saved 8, now 4; '

@@ -277,6 +277,15 @@ def test_a_simulated_year_is_what_its_generator_makes(tmp_path):
   assert_same(found, simulation.simulate_year(world, 3).records)
 
 
+def test_two_streams_need_a_folder(tmp_path):
+  message = r'^data\.manual_dir: found nothing; right: .* visual\.npz'
+  with pytest.raises(ValueError, match=message):
+    sources.load_source(
+      'movietweetings_streams', data_dir=tmp_path, manual_dir=None
+    )
+  assert not list(tmp_path.iterdir())
+
+
 def test_an_unknown_source_is_named(tmp_path):
   with pytest.raises(
     ValueError, match="'netflix'; right: simulated_year, movi"

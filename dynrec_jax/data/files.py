@@ -84,8 +84,8 @@ def folder_paths(folder: str | pathlib.Path | None) -> dict[str, pathlib.Path]:
   """
   if folder is None or not pathlib.Path(folder).is_dir():
     raise ValueError(
-      f'data.manual_dir: found {str(folder)!r}; right: the folder that holds '
-      'watches.csv, videos.csv and so on (or .parquet, .jsonl)'
+      f'data.manual_dir: found {str(folder or "")!r}; right: the folder that '
+      'holds watches.csv, videos.csv and so on (or .parquet, .jsonl)'
     )
   folder = pathlib.Path(folder).absolute()
   suffixes = dict.fromkeys(_SPECS, columns_lib.SUFFIXES) | _FEATURE_SUFFIXES
