@@ -134,25 +134,31 @@ def _filtered(records: Records, config) -> Records:
     len(records.watches.user),
   )
   records = records._replace(watches=watches)
+  steps = [filters.count_left('before the filters', watches)]
   if config.data.require_visual:
     has_text = documents.has_words(
       documents.video_documents(records.videos, config.text.fields)
     )
     watches, step = filters.complete_videos(records, has_text)
-    logging.info('%s', filters.describe(step))
+    steps.append(step)
   if config.filter.min_tweets_per_user:
     watches, step = filters.filter_users_by_tweets(
       records._replace(watches=watches),
       min_tweets=config.filter.min_tweets_per_user,
     )
-    logging.info('%s', filters.describe(step))
-  watches, steps = filters.filter_watches(
+    steps.append(step)
+    if not step.watches:
+      raise ValueError(
+        f'{filters.describe(step)}; lower filter.min_tweets_per_user: the most '
+        f'that a user has is {np.bincount(records.tweets.user).max(initial=0)}'
+      )
+  watches, later = filters.filter_watches(
     watches,
     min_videos_per_user=config.filter.min_videos_per_user,
     min_users_per_video=config.filter.min_users_per_video,
     mode=config.filter.mode,
   )
-  for line in filters.removed(steps):
+  for line in filters.removed([*steps, *later[1:]]):
     logging.info('%s', line)
   return filters.compact(records, watches)
 

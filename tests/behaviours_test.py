@@ -173,6 +173,29 @@ def test_topic_vectors_of_the_source_are_read_as_they_are(tmp_path):
     behaviours.of_new_users(made_of, None, None, 1)
 
 
+def test_users_need_their_tweets_and_what_goes_is_told(cross, monkeypatch):
+  count = {user: 0 for user in range(worlds.USERS)}
+  for user, _, _ in worlds.tweets():
+    count[user] += 1
+  kept = [user for user in count if count[user] >= 7]
+  lines = []
+  monkeypatch.setattr(
+    prepare.logging, 'info', lambda text, *values: lines.append(text % values)
+  )
+  config = cross.config.copy_and_resolve_references()
+  config.filter.min_tweets_per_user = 7
+  records, _ = prepare.study_records(config)
+  assert set(records.user_ids) == {f'u{user}' for user in kept}
+  gone = worlds.USERS - len(kept)
+  (line,) = [x for x in lines if x.startswith('users with >= 7 tweets: ')]
+  assert f'{len(kept)} users, ' in line
+  assert f'(removed {gone} users, ' in line
+  config.filter.min_tweets_per_user = 101
+  message = 'lower filter.min_tweets_per_user: the most that a user has is 8$'
+  with pytest.raises(ValueError, match=message):
+    prepare.study_records(config)
+
+
 def test_a_source_without_tweets_is_an_error(tmp_path):
   folder = worlds.write_folder(tmp_path / 'folder')
   settings = worlds.tiny_settings(folder, tmp_path) | worlds.CROSS

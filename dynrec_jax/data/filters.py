@@ -71,17 +71,21 @@ def filter_watches(
   """
   if mode not in MODES:
     raise ValueError(f'filter.mode is {mode!r}; valid are {", ".join(MODES)}')
-  steps = [_step('before the filters', watches)]
+  steps = [count_left('before the filters', watches)]
   while True:
     before = len(watches.user)
     watches = _drop_rare(watches, 'user', min_videos_per_user)
-    steps.append(_step(f'users with >= {min_videos_per_user} videos', watches))
+    steps.append(
+      count_left(f'users with >= {min_videos_per_user} videos', watches)
+    )
     watches = _drop_rare(watches, 'video', min_users_per_video)
-    steps.append(_step(f'videos with >= {min_users_per_video} users', watches))
+    steps.append(
+      count_left(f'videos with >= {min_users_per_video} users', watches)
+    )
     if mode == 'single_pass' or len(watches.user) == before:
       break
   watches = _drop_rare(watches, 'user', 2)
-  steps.append(_step('users with >= 2 watches left', watches))
+  steps.append(count_left('users with >= 2 watches left', watches))
   if not len(watches.user):
     raise ValueError(
       'the filters left no watch; what each rule left: '
@@ -97,7 +101,7 @@ def filter_users_by_tweets(
   """The watches of users with enough tweets (Sec 4.1: more than 100)."""
   count = np.bincount(records.tweets.user, minlength=len(records.user_ids))
   watches = _take(records.watches, count[records.watches.user] >= min_tweets)
-  return watches, _step(f'users with >= {min_tweets} tweets', watches)
+  return watches, count_left(f'users with >= {min_tweets} tweets', watches)
 
 
 def complete_videos(
@@ -106,7 +110,7 @@ def complete_videos(
   """The watches of videos that have a visual feature and a text."""
   complete = records.videos.has_visual & has_text
   watches = _take(records.watches, complete[records.watches.video])
-  return watches, _step('videos with a visual feature and a text', watches)
+  return watches, count_left('videos with a visual feature and a text', watches)
 
 
 def compact(records: Records, watches: Watches) -> Records:
@@ -150,8 +154,8 @@ def removed(steps: Sequence[FilterStep]) -> list[str]:
   return lines
 
 
-def _step(rule: str, watches: Watches) -> FilterStep:
-  """Counts what is there."""
+def count_left(rule: str, watches: Watches) -> FilterStep:
+  """How many users, videos and watches are there once a rule has been used."""
   return FilterStep(
     rule,
     len(np.unique(watches.user)),
