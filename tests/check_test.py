@@ -304,6 +304,7 @@ def mix(run):
   }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('run', range(RUNS))
 def test_each_choice_runs(run, tiny_settings, tmp_path, quick_compile):
   settings = tiny_settings | BASE | mix(run) | {'workdir': str(tmp_path)}

@@ -110,6 +110,7 @@ class StreamTest(parameterized.TestCase):
       topic, whole.topic[np.argsort(corpus.day, kind='stable')]
     )
 
+  @pytest.mark.slow
   def test_a_day_is_added_without_its_past(self):
     corpus = small_corpus()
     earlier = select_tweets(corpus, np.flatnonzero(corpus.day < 6))

@@ -135,6 +135,7 @@ def finish(processes):
   return [p.returncode for p in processes], said, outputs
 
 
+@pytest.mark.slow
 def test_a_preemption_notice_stops_all_processes_at_one_step(tmp_path):
   count = 2
   processes = start_processes(tmp_path, count)
