@@ -67,16 +67,20 @@ def _add_content(c: ml_collections.ConfigDict) -> None:
   c.text = ml_collections.ConfigDict()
   # A33: some of title, description, tags, categories
   c.text.fields = ('title', 'description', 'tags')
-  c.text.encoder = 'tfidf_svd'  # tfidf_svd | kim_cnn
+  c.text.encoder = 'tfidf_svd'  # tfidf_svd | kim_cnn | given
+  c.text.features = ''  # of given: .npz of id [n] and feature [n, D]
   c.text.size = 300  # numbers per video; of kim_cnn a multiple of 3
   # kim_cnn learns to name these, and does not read them: categories | tags
   c.text.label = 'categories'
   # kim_cnn's word vectors: word2vec (.bin, .txt) or GloVe (.txt), also .gz;
-  # '' trains word2vec on the source's own texts
+  # '' trains word2vec on the source's own texts; googlenews is
+  # GoogleNews-vectors-negative300*.bin of data.manual_dir or of word_vectors in
+  # data.data_dir, and '' where there is none
   c.text.word_vectors = ''
   c.text.word_size = 300  # numbers per word trained here
 
-  # v: given (the source's) | vgg19_c3d (the paper's) | efficientnet_lite0
+  # v: given (the source's) | none | vgg19_c3d (the paper's) |
+  # efficientnet_lite0
   c.visual = ml_collections.ConfigDict()
   c.visual.encoder = 'given'
   c.visual.folder = ''  # of video or image files, each named by its video's id

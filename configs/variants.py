@@ -59,3 +59,6 @@ def _set_source(c: ml_collections.ConfigDict, source: str) -> None:
   c.data.name = source
   # MovieTweetings' download has titles and genres alone, logs may have less.
   c.text.fields = ('title', 'description', 'tags', 'categories')
+  if source == 'movietweetings':
+    c.text.encoder, c.text.word_vectors = 'kim_cnn', 'googlenews'
+    c.topics.yt = 'mm_lda'

@@ -141,6 +141,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_counts(config.topics.counts)
   _check_visual(config.visual)
   _check_kim_cnn(config)
+  _check_text_features(config.text)
   _check_scenario(config)
   for key, tried in TRIED.items():
     _check_tried(key, _get(config, key), RANGES[tried])
@@ -159,7 +160,7 @@ def _check_counts(counts: Sequence[int]) -> None:
 
 def _check_visual(visual: ml_collections.ConfigDict) -> None:
   """What an encoder of video files asks for."""
-  if visual.encoder == 'given':
+  if visual.encoder in content.OF_SOURCE:
     return
   if not os.path.isdir(visual.folder):
     raise ValueError(
@@ -191,10 +192,19 @@ def _check_kim_cnn(config: ml_collections.ConfigDict) -> None:
       f'text.size is {config.text.size}; of kim_cnn it must be a multiple of 3'
     )
   path = config.text.word_vectors
-  if path and not os.path.isfile(path):
+  if path not in ('', content.GOOGLE_NEWS) and not os.path.isfile(path):
     raise ValueError(
-      f"text.word_vectors is {path!r}, no such file; right: '' or a file of "
-      'word2vec or GloVe vectors'
+      f"text.word_vectors is {path!r}, no such file; right: '', "
+      f'{content.GOOGLE_NEWS} or a file of word2vec or GloVe vectors'
+    )
+
+
+def _check_text_features(text: ml_collections.ConfigDict) -> None:
+  """What text features from a file ask for."""
+  if text.encoder == 'given' and not os.path.isfile(text.features):
+    raise ValueError(
+      f'text.features is {text.features!r}, no such file; text.encoder=given '
+      'reads one with the arrays id [n] and feature [n, D] (numpy.savez)'
     )
 
 

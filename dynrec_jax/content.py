@@ -11,7 +11,7 @@ from absl import logging
 from scipy.sparse import csr_matrix
 
 from dynrec_jax import cache
-from dynrec_jax.data import sources, tables
+from dynrec_jax.data import feature_files, sources, tables
 from dynrec_jax.data.records import Records
 from dynrec_jax.features import (
   blocks,
@@ -28,10 +28,14 @@ from dynrec_jax.topics.variational_topics import FORMS
 from dynrec_jax.topics.visual_words import slice_words
 from dynrec_jax.topics.word_counts import VideoTopics
 
-ENCODERS = ('tfidf_svd', 'kim_cnn')
+ENCODERS = ('tfidf_svd', 'kim_cnn', 'given')
 LABELS = ('categories', 'tags')
+# text.word_vectors: this file where it is, in full or a cut of it.
+GOOGLE_NEWS = 'googlenews'
+_GOOGLE_NEWS_FILES = 'GoogleNews-vectors-negative300*.bin*'
 TOPIC_MODELS = ('text_lda', *FORMS)
-VISUAL_ENCODERS = ('given', *visual_encoder.ENCODERS)
+OF_SOURCE = ('given', 'none')  # values of visual.encoder that read no file
+VISUAL_ENCODERS = (*OF_SOURCE, *visual_encoder.ENCODERS)
 
 
 def video_features(
@@ -43,15 +47,16 @@ def video_features(
   """Visual and text features with the masks of what is there."""
   found = _text_features(records, texts, config)
   visual, text = records.videos.visual, found['text']
-  if not visual.shape[1]:  # a source without any visual feature
+  has_visual = records.videos.has_visual
+  if config.visual.encoder == 'none':
+    has_visual = np.zeros_like(has_visual)
+  if not has_visual.any():
     visual = np.zeros((len(visual), 1), np.float32)
   elif config.features.l2:
     visual = blocks.unit_blocks(visual, visual_blocks)
   if config.features.l2:
     text = blocks.unit_blocks(text, ())
-  features = Features(
-    visual, text, records.videos.has_visual, found['has_text']
-  )
+  features = Features(visual, text, has_visual, found['has_text'])
   logging.info(
     'of %d videos %d have a visual feature, %d a text, %d both',
     len(visual),
@@ -66,8 +71,9 @@ def _text_features(
   records: Records, texts: list[str], config: ml_collections.ConfigDict
 ) -> dict[str, np.ndarray]:
   """'text' [V, D] and 'has_text' [V] by the encoder that the config names."""
+  if config.text.encoder == 'given':
+    return _given_text(records, config)
   settings = {'size': config.text.size, 'seed': config.seed}
-  directory = cache_dir(config)
   if config.text.encoder == 'kim_cnn':
     return _kim_cnn(records, settings, config)
 
@@ -75,7 +81,25 @@ def _text_features(
     text, has_text = tfidf_svd(texts, **settings)
     return {'text': text, 'has_text': has_text}
 
-  return cache.cached(directory, 'tfidf_svd', [texts], settings, compute)
+  return cache.cached(
+    cache_dir(config), 'tfidf_svd', [texts], settings, compute
+  )
+
+
+def _given_text(
+  records: Records, config: ml_collections.ConfigDict
+) -> dict[str, np.ndarray]:
+  """The same from a file, which may know more videos than the study."""
+  path = pathlib.Path(config.text.features)
+  row_of = {str(video): row for row, video in enumerate(records.videos.id)}
+  found = feature_files.features_from_npz(path, 'id', row_of, all_listed=False)
+  logging.info(
+    "%s: features of %d of the study's %d videos",
+    path,
+    found.present.sum(),
+    len(row_of),
+  )
+  return {'text': found.rows, 'has_text': found.present}
 
 
 def _kim_cnn(
@@ -86,7 +110,7 @@ def _kim_cnn(
   fields = [field for field in config.text.fields if field != label]
   texts = documents.video_documents(records.videos, fields)
   labels = list(getattr(records.videos, label))
-  path = config.text.word_vectors
+  path = word_vectors_file(config)
   digest = tables.file_sha256(pathlib.Path(path)) if path else ''
 
   def compute():
@@ -105,6 +129,30 @@ def _kim_cnn(
   return cache.cached(
     cache_dir(config), 'kim_cnn', inputs, settings | own, compute
   )
+
+
+def word_vectors_file(config: ml_collections.ConfigDict) -> str:
+  """The file that `text.word_vectors` means; '' for vectors of the texts."""
+  named = config.text.word_vectors
+  if named != GOOGLE_NEWS:
+    return named
+  folders = [word_vectors_folder(config)]
+  if config.data.manual_dir:
+    folders.insert(0, pathlib.Path(config.data.manual_dir))
+  for folder in folders:
+    for path in sorted(folder.glob(_GOOGLE_NEWS_FILES)):
+      return str(path)
+  logging.info(
+    'no %s in %s: word vectors are trained on the texts',
+    _GOOGLE_NEWS_FILES,
+    ' or '.join(map(str, folders)),
+  )
+  return ''
+
+
+def word_vectors_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
+  """Where word vectors are looked for, beside the source's own folder."""
+  return sources.data_root(config.data.data_dir or None) / 'word_vectors'
 
 
 def video_topics(
@@ -150,13 +198,15 @@ def encode_videos(
 ) -> tuple[Records, tuple[int, ...]]:
   """The source with visual features of its video files, and their blocks.
 
-  With `visual.encoder=given` the features stay the source's own.
+  With `visual.encoder=given` the features stay the source's own; with `none`
+  too, so that `data.require_visual` keeps the same videos, but `video_features`
+  leaves them out.
 
   Raises:
     ValueError: no such folder, or weights that are missing or not right.
   """
   v = config.visual
-  if v.encoder == 'given':
+  if v.encoder in OF_SOURCE:
     return records, config.features.visual_blocks
   encoder = visual_encoder.load_encoder(
     v.encoder,

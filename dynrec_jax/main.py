@@ -17,6 +17,7 @@ from ml_collections import config_flags
 from dynrec_jax import (
   check,
   checkpoint,
+  content,
   cross_validate,
   experiment,
   host_memory,
@@ -71,6 +72,8 @@ def run(config) -> None:
     'jax_compilation_cache_dir',
     str(sources.data_root(config.data.data_dir or None) / 'xla'),
   )
+  if config.text.encoder == 'kim_cnn':  # results keep what was found
+    config.text.word_vectors = content.word_vectors_file(config)
   if config.mode == 'choose_topics':
     print(topic_study.choose_topics(config))
     return

@@ -22,6 +22,7 @@ FREE = {
   'workdir',
   'data.world',
   'text.word_vectors',
+  'text.features',
   'visual.folder',
   'visual.vgg19_weights',
   'visual.c3d_weights',
@@ -48,6 +49,7 @@ def get(config, key):
 def test_each_choice_is_accepted(key, value):
   config = parse(f'--config.{key}={value}', '--config.visual.folder=/')
   config.visual.vgg19_weights = config.visual.c3d_weights = __file__
+  config.text.features = __file__
   assert get(config, key) == value
   check.check_config(config)
 
@@ -159,6 +161,17 @@ def test_what_the_text_cnn_cannot_use_is_refused(changes, message):
     check.check_config(config)
   config.text.encoder = 'tfidf_svd'  # which reads none of it
   check.check_config(config)
+
+
+def test_text_features_lie_in_a_file():
+  config = parse('--config.text.encoder=given', '--config.text.features=/no/t')
+  with pytest.raises(ValueError, match=r"^text\.features is '/no/t', no such"):
+    check.check_config(config)
+
+
+def test_google_news_vectors_need_not_be_there():
+  flags = ['--config.text.word_vectors=googlenews']
+  check.check_config(parse('--config.text.encoder=kim_cnn', *flags))
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,9 @@ def test_each_config_has_the_default_s_keys(path):
     ('simulated_paper', 'data.world', 'paper'),
     ('simulated_no_drift', 'data.world', 'small:no_drift'),
     ('movietweetings', 'data.name', 'movietweetings'),
+    ('movietweetings', 'text.encoder', 'kim_cnn'),
+    ('movietweetings', 'text.word_vectors', 'googlenews'),
+    ('movietweetings', 'topics.yt', 'mm_lda'),
   ],
 )
 def test_what_a_variant_changes(variant, key, value):

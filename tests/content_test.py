@@ -7,7 +7,12 @@ import pytest
 import worlds
 
 from dynrec_jax import content, prepare
-from dynrec_jax.features import text_cnn, visual_encoder, word_vectors
+from dynrec_jax.features import (
+  documents,
+  text_cnn,
+  visual_encoder,
+  word_vectors,
+)
 
 
 class Calls:
@@ -163,3 +168,68 @@ def test_word_vectors_of_a_file_are_not_trained(
   prepare.prepare(make_config(text__word_vectors=vectors_file(tmp_path)))
   ((_, _, vectors, _),) = calls.seen
   assert vectors.vectors.shape == (20, 2)
+
+
+@pytest.mark.parametrize('early', [True, False])
+def test_without_visual_features_the_same_videos_are_studied(
+  make_config, early
+):
+  changes = {'text__encoder': 'tfidf_svd', 'data__require_visual': early}
+  given = prepare.prepare(make_config(**changes))
+  blind = prepare.prepare(make_config(visual__encoder='none', **changes))
+  assert given.features.has_visual.any()
+  assert list(blind.records.videos.id) == list(given.records.videos.id)
+  assert not blind.features.has_visual.any()
+  assert not blind.features.visual.any()
+  np.testing.assert_array_equal(blind.features.text, given.features.text)
+
+
+def test_without_visual_features_topics_are_of_the_text(make_config):
+  """mm-LDA without visual words is LDA: it learns nothing of the images."""
+  changes = {'text__encoder': 'tfidf_svd', 'topics__yt': 'mm_lda'}
+  config = make_config(visual__encoder='none', **changes)
+  blind = prepare.prepare(config)
+  assert content.visual_words(blind.features, config).shape[1] == 0
+  given = prepare.prepare(make_config(**changes))
+  assert np.abs(blind.behaviours.topics - given.behaviours.topics).max() > 0.01
+  # Other images change nothing.
+  videos = blind.records.videos
+  other = videos._replace(visual=videos.visual[::-1])
+  records = blind.records._replace(videos=other)
+  texts = documents.video_documents(videos, config.text.fields)
+  features = content.video_features(records, texts, (), config)
+  again = content.video_topics(texts, features, config)
+  np.testing.assert_array_equal(again.topics, blind.behaviours.topics)
+
+
+def test_text_features_of_a_file(make_config, tmp_path):
+  """By id; the file may hold videos that the filters removed."""
+  path = tmp_path / 'text.npz'
+  ids = ['elsewhere', 'v5', 'v0']
+  np.savez(path, id=ids, feature=np.array([[9, 9], [3, 4], [0, 2]], np.float32))
+  config = make_config(text__encoder='given', text__features=str(path))
+  prepared = prepare.prepare(config)
+  names = list(prepared.records.videos.id)
+  features = prepared.features
+  assert np.array(names)[features.has_text].tolist() == ['v0', 'v5']
+  np.testing.assert_allclose(features.text[names.index('v5')], [0.6, 0.8])
+  np.testing.assert_allclose(features.text[names.index('v0')], [0, 1])
+  assert not features.text[names.index('v1')].any()
+
+
+def test_google_news_vectors_are_used_where_they_are(
+  make_config, tmp_path, monkeypatch
+):
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'user'))
+  config = make_config(text__word_vectors='googlenews')
+  assert content.word_vectors_file(config) == ''
+  name = 'GoogleNews-vectors-negative300.bin'
+  in_cache = content.word_vectors_folder(config) / f'{name}.gz'
+  in_cache.parent.mkdir(parents=True)
+  in_cache.write_bytes(b'')
+  assert content.word_vectors_file(config) == str(in_cache)
+  beside = tmp_path / 'folder' / name
+  beside.write_bytes(b'')
+  assert content.word_vectors_file(config) == str(beside)
+  config.text.word_vectors = '/my/vectors.txt'
+  assert content.word_vectors_file(config) == '/my/vectors.txt'

@@ -17,9 +17,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from dynrec_jax.data import columns as columns_lib
+from dynrec_jax.data import feature_files, tables
 from dynrec_jax.data import records as records_lib
-from dynrec_jax.data import tables
-from dynrec_jax.data import visual as visual_lib
 
 _Column = columns_lib.Column
 _SPECS = {
@@ -280,7 +279,7 @@ def tweets_from_file(
   )
   if topics_path is None:
     return tweets
-  vectors = visual_lib.rows_from_npy(topics_path, table.row_count, 'tweet')
+  vectors = feature_files.rows_from_npy(topics_path, table.row_count, 'tweet')
   if (vectors < 0).any():
     row, column = np.argwhere(vectors < 0)[0]
     raise ValueError(
@@ -301,13 +300,13 @@ def _profiles(path, user_of) -> dict[str, str]:
   return dict(zip(users, _values(table, 'profiles', 'text'), strict=True))
 
 
-def _visual(path, row_of) -> visual_lib.Visual:
+def _visual(path, row_of) -> feature_files.FeatureRows:
   """The features, from whichever file there is."""
   if path is None:
-    return visual_lib.no_visual(len(row_of))
+    return feature_files.no_features(len(row_of))
   if path.suffix == '.npy':
-    return visual_lib.visual_from_npy(path, len(row_of))
-  return visual_lib.visual_from_npz(path, 'id', row_of)
+    return feature_files.features_from_npy(path, len(row_of))
+  return feature_files.features_from_npz(path, 'id', row_of)
 
 
 def _table(path: pathlib.Path, name: str) -> columns_lib.Table:

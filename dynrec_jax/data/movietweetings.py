@@ -14,9 +14,8 @@ import numpy as np
 from tensorflow_datasets.core.download import downloader
 
 from dynrec_jax.data import columns as columns_lib
+from dynrec_jax.data import feature_files, tables
 from dynrec_jax.data import records as records_lib
-from dynrec_jax.data import tables
-from dynrec_jax.data import visual as visual_lib
 
 _FOLDER = (
   'https://raw.githubusercontent.com/sidooms/MovieTweetings/'
@@ -96,10 +95,10 @@ def videos_from_folder(
   ids, titles, genres = zip(*_movies(paths['movies.dat']), strict=True)
   row_of = _film_rows(paths['movies.dat'], ids)
   description, tags, upload_time = _content(paths.get('content.jsonl'), row_of)
-  visual = visual_lib.no_visual(len(ids))
+  visual = feature_files.no_features(len(ids))
   if 'visual.npz' in paths:
     rows = {str(film): row for film, row in row_of.items()}
-    visual = visual_lib.visual_from_npz(paths['visual.npz'], 'imdb', rows)
+    visual = feature_files.features_from_npz(paths['visual.npz'], 'imdb', rows)
   return records_lib.Videos(
     id=records_lib.object_array(ids),
     title=records_lib.object_array(titles),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dynrec_jax.data import visual
+from dynrec_jax.data import feature_files
 
 ROW_OF = {'7': 0, 'b': 1, 'z': 2}
 
@@ -32,7 +32,7 @@ def test_wrong_features_are_named(tmp_path, array, message):
   path = tmp_path / 'visual.npy'
   np.save(path, array)
   with pytest.raises(ValueError, match=r'visual\.npy') as error:
-    visual.visual_from_npy(path, 3)
+    feature_files.features_from_npy(path, 3)
   assert message in str(error.value)
 
 
@@ -54,7 +54,7 @@ def test_wrong_keyed_features_are_named(tmp_path, arrays, message):
   path = tmp_path / 'visual.npz'
   np.savez(path, **arrays)
   with pytest.raises(ValueError, match=r'visual\.npz') as error:
-    visual.visual_from_npz(path, 'id', ROW_OF)
+    feature_files.features_from_npz(path, 'id', ROW_OF)
   assert message in str(error.value)
 
 
@@ -62,11 +62,33 @@ def test_wrong_keyed_features_are_named(tmp_path, arrays, message):
 def test_keyed_features_leave_the_others_without(tmp_path, dtype):
   path = tmp_path / 'visual.npz'
   np.savez(path, id=['z', '7'], feature=GOOD[:2].astype(dtype))
-  found = visual.visual_from_npz(path, 'id', ROW_OF)
+  found = feature_files.features_from_npz(path, 'id', ROW_OF)
   assert found.present.tolist() == [True, False, True]
   assert found.rows.tolist() == [[2, 3], [0, 0], [0, 1]]
   wanted = np.float16 if dtype is np.float16 else np.float32
   assert found.rows.dtype == wanted
+
+
+def test_videos_that_filters_removed_may_be_left_out(tmp_path):
+  path = tmp_path / 'text.npz'
+  np.savez(path, id=['q', 'z', 'r'], feature=GOOD)
+  found = feature_files.features_from_npz(path, 'id', ROW_OF, all_listed=False)
+  assert found.present.tolist() == [False, False, True]
+  assert found.rows.tolist() == [[0, 0], [0, 0], [2, 3]]
+
+
+@pytest.mark.parametrize(
+  ('ids', 'message'),
+  [
+    (['q', 'r', 's'], "found 'q' and so on, no id .* right: such as '7'"),
+    (['q', 'z', 'q'], "row 3: found 'q' again \\(first in row 1"),
+  ],
+)
+def test_ids_that_are_left_out_are_still_checked(tmp_path, ids, message):
+  path = tmp_path / 'text.npz'
+  np.savez(path, id=ids, feature=GOOD)
+  with pytest.raises(ValueError, match=rf'text\.npz.*{message}'):
+    feature_files.features_from_npz(path, 'id', ROW_OF, all_listed=False)
 
 
 def test_a_bad_number_is_found_beyond_the_first_rows(tmp_path):
@@ -74,11 +96,11 @@ def test_a_bad_number_is_found_beyond_the_first_rows(tmp_path):
   array[2500, 1] = np.inf
   np.save(tmp_path / 'visual.npy', array)
   with pytest.raises(ValueError, match='row 2501, column 2: found inf'):
-    visual.visual_from_npy(tmp_path / 'visual.npy', 3000)
+    feature_files.features_from_npy(tmp_path / 'visual.npy', 3000)
 
 
 def test_one_array_under_the_name_of_several(tmp_path):
   np.save(tmp_path / 'visual.npy', GOOD)
   path = (tmp_path / 'visual.npy').rename(tmp_path / 'visual.npz')
   with pytest.raises(ValueError, match='found one array; right: id and feat'):
-    visual.visual_from_npz(path, 'id', ROW_OF)
+    feature_files.features_from_npz(path, 'id', ROW_OF)

@@ -1,4 +1,4 @@
-"""Visual features from .npy or .npz, every number checked."""
+"""Features of videos from .npy or .npz, every number checked."""
 
 import pathlib
 import zipfile
@@ -10,8 +10,8 @@ import numpy as np
 _ROWS_AT_ONCE = 1024
 
 
-class Visual(NamedTuple):
-  """The two columns of `Videos` that hold features.
+class FeatureRows(NamedTuple):
+  """Features of a catalogue, and of which videos there are any.
 
   Attributes:
     rows: [V, D] float16 or float32, zeros where there is none.
@@ -22,16 +22,16 @@ class Visual(NamedTuple):
   present: np.ndarray
 
 
-def no_visual(video_count: int) -> Visual:
+def no_features(video_count: int) -> FeatureRows:
   """What a source without any feature has: D = 0."""
   rows = np.zeros((video_count, 0), np.float32)
-  return Visual(rows, np.zeros(video_count, bool))
+  return FeatureRows(rows, np.zeros(video_count, bool))
 
 
-def visual_from_npy(path: pathlib.Path, video_count: int) -> Visual:
+def features_from_npy(path: pathlib.Path, video_count: int) -> FeatureRows:
   """Features in the order of the videos; see `rows_from_npy`."""
   rows = rows_from_npy(path, video_count, 'video')
-  return Visual(rows, np.ones(video_count, bool))
+  return FeatureRows(rows, np.ones(video_count, bool))
 
 
 def rows_from_npy(
@@ -58,15 +58,21 @@ def rows_from_npy(
   return rows
 
 
-def visual_from_npz(
-  path: pathlib.Path, key: str, row_of: Mapping[str, int]
-) -> Visual:
+def features_from_npz(
+  path: pathlib.Path,
+  key: str,
+  row_of: Mapping[str, int],
+  *,
+  all_listed: bool = True,
+) -> FeatureRows:
   """Features of the videos that the file names.
 
   Args:
     path: .npz file with the arrays `key` [n] and 'feature' [n, D].
     key: name of the array of ids, strings or integers.
     row_of: the row of each id in the catalogue; integer ids as str too.
+    all_listed: whether an id that `row_of` lacks is an error; else it is left
+      out, as of a video that filters removed, unless all are.
 
   Returns:
     A feature where the file has one, zeros elsewhere.
@@ -88,31 +94,39 @@ def visual_from_npz(
       f'{path}, array {key!r}: found {ids.dtype} {list(ids.shape)}; right: '
       f'{len(feature)} strings or integers, one per row of the feature'
     )
-  targets = _targets(path, key, ids.tolist(), row_of)
+  targets = _targets(path, key, ids.tolist(), row_of, all_listed)
+  listed = targets >= 0
   rows = np.zeros((len(row_of), feature.shape[1]), feature.dtype)
   present = np.zeros(len(row_of), bool)
-  rows[targets] = feature
-  present[targets] = True
-  return Visual(rows, present)
+  rows[targets[listed]] = feature[listed]
+  present[targets[listed]] = True
+  return FeatureRows(rows, present)
 
 
-def _targets(path, key, ids, row_of) -> list[int]:
-  """The catalogue's row of each id of the file."""
-  targets: dict[int, int] = {}
+def _targets(path, key, ids, row_of, all_listed) -> np.ndarray:
+  """The catalogue's row of each id of the file, -1 of one that is left out."""
+  first: dict[str, int] = {}
+  targets = np.full(len(ids), -1)
   for row, video in enumerate(ids, 1):
-    target = row_of.get(str(video))
-    if target is None:
+    name = str(video)
+    if name in first:
+      raise ValueError(
+        f'{path}, array {key!r}, row {row}: found {video!r} again (first in '
+        f'row {first[name]}); right: every id once'
+      )
+    if name not in row_of and all_listed:
       raise ValueError(
         f'{path}, array {key!r}, row {row}: found {video!r}; right: the id of '
         'a listed video'
       )
-    if target in targets:
-      raise ValueError(
-        f'{path}, array {key!r}, row {row}: found {video!r} again (first in '
-        f'row {targets[target]}); right: every id once'
-      )
-    targets[target] = row
-  return list(targets)
+    first[name] = row
+    targets[row - 1] = row_of.get(name, -1)
+  if (targets < 0).all():
+    raise ValueError(
+      f'{path}, array {key!r}: found {ids[0]!r} and so on, no id of a video '
+      f'of the study; right: such as {next(iter(row_of))!r}'
+    )
+  return targets
 
 
 def _loaded(path: pathlib.Path):
