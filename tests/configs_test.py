@@ -77,6 +77,8 @@ def test_each_config_has_the_default_s_keys(path):
     ('movietweetings', 'text.encoder', 'kim_cnn'),
     ('movietweetings', 'text.word_vectors', 'googlenews'),
     ('movietweetings', 'topics.yt', 'mm_lda'),
+    ('movietweetings', 'opt.learning_rate', 4e-3),
+    ('movietweetings,paper', 'opt.learning_rate', 1e-3),
   ],
 )
 def test_what_a_variant_changes(variant, key, value):
