@@ -85,7 +85,7 @@ def test_what_a_variant_changes(variant, key, value):
   section, name = key.split('.')
   config = parse(path=f'configs/single.py:{variant}')
   assert config[section][name] == value
-  assert config.workdir == f'runs/single_{variant}'
+  assert config.workdir == f'runs/single_{variant.replace(",", "_")}'
 
 
 @pytest.mark.parametrize('scenario', ['single', 'cross'])
