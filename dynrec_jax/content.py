@@ -32,7 +32,10 @@ ENCODERS = ('tfidf_svd', 'kim_cnn', 'given')
 LABELS = ('categories', 'tags')
 # text.word_vectors: this file where it is, in full or a cut of it.
 GOOGLE_NEWS = 'googlenews'
-_GOOGLE_NEWS_FILES = 'GoogleNews-vectors-negative300*.bin*'
+_GOOGLE_NEWS_FILES = (
+  'GoogleNews-vectors-negative300*.bin',
+  'GoogleNews-vectors-negative300*.bin.gz',
+)
 TOPIC_MODELS = ('text_lda', *FORMS)
 OF_SOURCE = ('given', 'none')  # values of visual.encoder that read no file
 VISUAL_ENCODERS = (*OF_SOURCE, *visual_encoder.ENCODERS)
@@ -140,11 +143,12 @@ def word_vectors_file(config: ml_collections.ConfigDict) -> str:
   if config.data.manual_dir:
     folders.insert(0, pathlib.Path(config.data.manual_dir))
   for folder in folders:
-    for path in sorted(folder.glob(_GOOGLE_NEWS_FILES)):
-      return str(path)
+    for pattern in _GOOGLE_NEWS_FILES:
+      for path in sorted(folder.glob(pattern)):
+        return str(path)
   logging.info(
     'no %s in %s: word vectors are trained on the texts',
-    _GOOGLE_NEWS_FILES,
+    ' or '.join(_GOOGLE_NEWS_FILES),
     ' or '.join(map(str, folders)),
   )
   return ''
@@ -175,7 +179,7 @@ def video_topics(
       return multimodal_lda(texts, words, form=form, **settings)._asdict()
 
   found = cache.cached(
-    cache_dir(config), form, inputs, settings | slices, compute
+    cache_dir(config), form, inputs, settings | slices, compute, version='2'
   )
   return VideoTopics(**found)
 

@@ -86,7 +86,8 @@ def multimodal_lda(
   gamma = document_topics(model, counts).gamma
   topics = np.zeros((len(documents), topic_count), np.float32)
   topics[has_topics] = gamma / gamma.sum(axis=1, keepdims=True)
-  return VideoTopics(topics, has_topics, top_words(model.text_weights.T, words))
+  said = model.text_weights.T - word_prior
+  return VideoTopics(topics, has_topics, top_words(said, words))
 
 
 def checked_visual_words(

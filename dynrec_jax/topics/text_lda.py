@@ -59,4 +59,5 @@ def text_lda(
   )
   topics = np.zeros((len(documents), topic_count), np.float32)
   topics[has_topics] = lda.fit_transform(counts[has_topics])
-  return VideoTopics(topics, has_topics, top_words(lda.components_, words))
+  said = lda.components_ - word_prior
+  return VideoTopics(topics, has_topics, top_words(said, words))

@@ -18,8 +18,8 @@ class VideoTopics(NamedTuple):
     topics: [V, K] float32, the shares of the topics; a row's sum is 1, or 0
       where `has_topics` is False.
     has_topics: [V] bool, which videos have anything that the model reads.
-    top_words: [K, 10] str, each topic's most probable words, best first; ''
-      behind the last word of a vocabulary that is smaller.
+    top_words: [K, 10] str, each topic's most frequent words, best first; ''
+      behind the last word of a topic that has fewer.
   """
 
   topics: np.ndarray
@@ -74,17 +74,19 @@ def count_words(
   return counts, vectorizer.get_feature_names_out().astype(str)
 
 
-def top_words(weights: np.ndarray, words: np.ndarray) -> np.ndarray:
-  """Each topic's words of the largest weights, [K, 10] of str.
+def top_words(counts: np.ndarray, words: np.ndarray) -> np.ndarray:
+  """Each topic's most frequent words, [K, 10] of str.
 
   Args:
-    weights: [K, W], such as the parameters of the topics' Dirichlet laws.
+    counts: [K, W], how often each topic is expected to have said each word,
+      without its prior; below half a time a word is not one of the topic's.
     words: [W].
 
   Returns:
-    Best first, ties in the order of the vocabulary, '' behind its end.
+    Best first, ties in the order of the vocabulary, '' behind the last.
   """
-  best = np.argsort(-weights, axis=1, kind='stable')
-  top = words[best[:, :TOP_WORD_COUNT]]  # [K, <= 10]
+  best = np.argsort(-counts, axis=1, kind='stable')[:, :TOP_WORD_COUNT]
+  said = np.take_along_axis(counts, best, axis=1) >= 0.5
+  top = np.where(said, words[best], '') if len(words) else words[best]
   missing = TOP_WORD_COUNT - top.shape[1]
   return np.pad(top, ((0, 0), (0, missing)), constant_values='')
