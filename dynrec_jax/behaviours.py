@@ -42,12 +42,13 @@ class Behaviours(NamedTuple):
 
 
 def from_tweets(
-  records: Records, border: int, config: ml_collections.ConfigDict
+  records: Records, start: int, border: int, config: ml_collections.ConfigDict
 ) -> Behaviours:
   """The tweets, with their own vectors or with topics to be found.
 
   Args:
     records: the filtered source.
+    start: of the first session, seconds.
     border: n_f, seconds.
     config: of the run.
 
@@ -64,7 +65,7 @@ def from_tweets(
     own = histories.tweet_histories(tweets, rows, user_count)
     return Behaviours(tweets.topics, own, None)
   known = study_topics.fit_known(
-    tweets, border, fit_settings(config), user_count=user_count
+    tweets, start, border, fit_settings(config), user_count=user_count
   )
   logging.info(
     'TwitterLDA: %d words, %d tweets with topics up to n_f',
@@ -117,8 +118,9 @@ def for_serving(
 ) -> Histories:
   """Everything that is known of everyone, for recommendations from now on.
 
-  Later tweets of held-out users get their most probable topics; the topics
-  themselves stay those that the split was trained with.
+  Later tweets of held-out users get their most probable topics, given what the
+  same users wrote before; the topics' words stay those that the split was
+  trained with.
   """
   if behaviours.known is None:
     return behaviours.histories
@@ -129,6 +131,7 @@ def for_serving(
     select_tweets(later.corpus, rows),
     later.state.counts,
     later.settings.hyper,
+    user_topic=later.state.counts.user_topic,
   )
   return _histories(behaviours, records.tweets, topic)
 

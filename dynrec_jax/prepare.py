@@ -63,7 +63,8 @@ def prepare(config: ml_collections.ConfigDict) -> Prepared:
     made_of = Behaviours(topics.topics, watches, None)
     topic_words = topics.top_words
   else:
-    made_of = behaviours.from_tweets(records, known_until(clock), config)
+    start, border = int(clock.borders[0]), known_until(clock)
+    made_of = behaviours.from_tweets(records, start, border, config)
     topic_words = behaviours.topic_words(made_of)
   return Prepared(
     records,

@@ -7,7 +7,9 @@ import jax
 import numpy as np
 import pytest
 from absl.testing import parameterized
+from scipy.optimize import linear_sum_assignment
 
+from dynrec_jax.topics import incremental
 from dynrec_jax.topics.incremental import (
   DAILY,
   Schedule,
@@ -16,7 +18,7 @@ from dynrec_jax.topics.incremental import (
   initial_state,
 )
 from dynrec_jax.topics.planted_tweets import planted_tweets
-from dynrec_jax.topics.topic_state import restore_state
+from dynrec_jax.topics.topic_state import restore_state, save_state
 from dynrec_jax.topics.tweet_blocks import (
   NO_TOPIC,
   TweetCorpus,
@@ -224,3 +226,87 @@ class StreamTest(parameterized.TestCase):
     self.assertLess(daily, 1.05 * batch)
     self.assertGreater(daily, 0.95 * batch)
     self.assertLess(batch, 0.9 * 60)  # and better than uniform words
+
+  @pytest.mark.slow
+  def test_a_topic_stays_the_same_from_day_to_day(self):
+    """Five first days of forty: most topics are found on what came before."""
+    corpus, phi = planted_tweets(
+      3,
+      tweet_count=3000,
+      word_count=60,
+      user_count=30,
+      topic_count=4,
+      day_count=40,
+      mean_length=8,
+    )
+    schedule = DAILY._replace(first_days=5)
+    sizes = {'word_count': 60, 'user_count': 30}
+    found = fit_stream(corpus, HYPER, schedule, seed=0, **sizes).topic
+    # What the planted law says of each tweet; its background is Zipf's law.
+    plain = 0.3 * np.sort(phi[0])[::-1]
+    owner = np.repeat(np.arange(3000), np.diff(corpus.offsets))
+    told = np.zeros((3000, 4))
+    np.add.at(
+      told, owner, np.log(0.7 * phi.T[corpus.words] + plain[corpus.words, None])
+    )
+    true = told.argmax(1)
+    gap = np.diff(np.sort(told, axis=1)[:, -2:])[:, 0]
+    clear = gap > 2
+    self.assertGreater(clear.sum(), 1500)
+    for first, end in ((0, 5), (5, 15), (15, 40)):
+      rows = clear & (corpus.day >= first) & (corpus.day < end)
+      table = np.zeros((4, 4))
+      np.add.at(table, (true[rows], found[rows]), 1)
+      if first == 0:  # this matching has to hold for all days
+        match = linear_sum_assignment(-table)
+      self.assertGreater(table[match].sum() / rows.sum(), 0.85)
+
+  def test_killed_between_two_writes_it_ends_the_same(self):
+    corpus = small_corpus()
+    whole = stream(corpus)
+    add, days = incremental.add_days, []
+
+    def add_or_die(state, *args, **settings):
+      if state.next_day == 7:
+        raise KeyboardInterrupt
+      days.append(state.next_day)
+      return add(state, *args, **settings)
+
+    incremental.add_days = add_or_die
+    self.addCleanup(setattr, incremental, 'add_days', add)
+    with self.assertRaises(KeyboardInterrupt):
+      stream(corpus, checkpoint=self.path, save_every_days=2)
+    self.assertEqual(days, [0, 3, 4, 5, 6])
+    # The first three days were written, then 3 with 4; 5 with 6.
+    self.assertEqual(restore_state(self.path)[0].next_day, 7)
+    incremental.add_days = add
+    resumed = stream(corpus, checkpoint=self.path, save_every_days=2)
+    np.testing.assert_array_equal(resumed.topic, whole.topic)
+    assert_equal_states(resumed.state, whole.state)
+
+  def test_two_that_write_one_file_leave_it_whole(self):
+    """Each writes its own part until it is complete."""
+    state = initial_state(HYPER, **SIZES)
+    topic = np.zeros(4, np.int16)
+    replace = os.replace
+
+    def meanwhile(part, path):
+      os.replace = replace
+      save_state(path, state, topic, 'the other')
+      replace(part, path)
+
+    os.replace = meanwhile
+    self.addCleanup(setattr, os, 'replace', replace)
+    save_state(self.path, state, topic, 'one')
+    self.assertEqual(restore_state(self.path)[2], 'one')
+    self.assertEqual(os.listdir(os.path.dirname(self.path)), ['topics.npz'])
+
+  def test_what_cannot_be_written_costs_only_that(self):
+    corpus = small_corpus()
+    with open(self.path, 'w'):
+      pass
+    inside = os.path.join(self.path, 'no folder', 'topics.npz')
+    with self.assertLogs('absl', 'WARNING') as logs:
+      result = stream(corpus, checkpoint=inside)
+    self.assertIn('could not store the topics', logs.output[0])
+    np.testing.assert_array_equal(result.topic, stream(corpus).topic)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dynrec_jax.data.records import Tweets, object_array, text_tweets
-from dynrec_jax.topics import study_topics
+from dynrec_jax.topics import incremental, study_topics
 from dynrec_jax.topics.incremental import Schedule, fit_stream
 from dynrec_jax.topics.study_topics import FitSettings
 from dynrec_jax.topics.tweet_blocks import NO_TOPIC
@@ -40,8 +40,12 @@ BORDER = START + 8 * DAY
 TRAIN = np.array([0, 2, 5])
 
 
-def fit(tweets=TWEETS, border=BORDER, users=TRAIN, settings=SETTINGS):
-  known = study_topics.fit_known(tweets, border, settings, user_count=USERS)
+def fit(
+  tweets=TWEETS, border=BORDER, users=TRAIN, settings=SETTINGS, start=START
+):
+  known = study_topics.fit_known(
+    tweets, start, border, settings, user_count=USERS
+  )
   return known, study_topics.fit_later(known, users)
 
 
@@ -123,6 +127,64 @@ def test_states_are_read_back_from_the_disk(tmp_path):
     assert_same_state(a.state, b.state)
   study_topics.fit_later(one, np.array([1]))  # other users, another state
   assert len(list((tmp_path / 'new').iterdir())) == 3
+
+
+def days_fitted(monkeypatch):
+  """The first day of every step from now on."""
+  days, add = [], incremental.add_days
+
+  def noted(state, *args, **settings):
+    days.append(state.next_day)
+    return add(state, *args, **settings)
+
+  monkeypatch.setattr(incremental, 'add_days', noted)
+  return days
+
+
+def test_only_a_new_day_is_fitted(tmp_path, monkeypatch):
+  settings = SETTINGS._replace(directory=str(tmp_path))
+  keep = TWEETS.time < START + 11 * DAY
+  part = TWEETS._replace(
+    user=TWEETS.user[keep],
+    time=TWEETS.time[keep],
+    text=TWEETS.text[keep],
+    topics=TWEETS.topics[keep],
+  )
+  _, shorter = fit(tweets=part, settings=settings)
+  days = days_fitted(monkeypatch)
+  _, grown = fit(settings=settings)
+  assert days == [11]
+  monkeypatch.undo()
+  _, fresh = fit()
+  np.testing.assert_array_equal(grown.topic, fresh.topic)
+  np.testing.assert_array_equal(grown.topic[keep], shorter.topic)
+  assert_same_state(grown.state, fresh.state)
+
+
+def test_other_tweets_or_damage_are_fitted_anew(tmp_path, caplog):
+  settings = SETTINGS._replace(directory=str(tmp_path))
+  fit(settings=settings)
+  rows = np.flatnonzero((TWEETS.time >= BORDER) & np.isin(TWEETS.user, TRAIN))
+  _, other = fit(tweets=edited(rows), settings=settings)
+  assert 'was made from other tweets' in caplog.text
+  np.testing.assert_array_equal(other.topic, fit(tweets=edited(rows))[1].topic)
+  for path in tmp_path.iterdir():
+    path.write_bytes(b'damaged')
+  _, again = fit(settings=settings)
+  assert caplog.text.count('is no whole topic checkpoint') == 2
+  np.testing.assert_array_equal(again.topic, fit()[1].topic)
+
+
+def test_tweets_before_the_first_session_are_of_day_0(caplog):
+  """A date of 1970 must not leave the first days with one tweet."""
+  caplog.set_level('INFO')
+  time = TWEETS.time.copy()
+  time[0] = 0
+  known, later = fit(tweets=TWEETS._replace(time=time))
+  assert '1 tweets are from before the first session' in caplog.text
+  assert TWEETS.time[0] == START
+  np.testing.assert_array_equal(known.topic, fit()[0].topic)
+  np.testing.assert_array_equal(later.topic, fit()[1].topic)
 
 
 def test_no_word_is_an_error():

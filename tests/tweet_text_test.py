@@ -58,6 +58,11 @@ class TokenizeTest(parameterized.TestCase):
     ('lone_han', '我 love', ['我', 'love']),
     ('mixed', 'hello日本 #日本', ['hello', '日本', '日本']),
     ('thai', 'สวัส ๑๒', ['สวั', 'วัส']),
+    ('text_joined_to_a_mention', '@bobさん東京', ['さん', 'ん東', '東京']),
+    ('mention_joined_to_a_text', '東京@bob', ['東京']),
+    ('text_around_a_url', '日本http://t.co/x1日本語', ['日本', '日本', '本語']),
+    ('text_around_a_bare_url', '東京bit.ly/x1日本', ['東京', '日本']),
+    ('text_around_a_mail', '東京a.b@x.org日本', ['東京', '日本']),
   )
   def test_other_scripts(self, text, expected):
     self.assertEqual(tokenize(text), expected)

@@ -57,6 +57,26 @@ class InferTest(parameterized.TestCase):
     np.testing.assert_array_equal(found, want)
     self.assertGreater(len(set(want.tolist())), 2)
 
+  def test_what_a_user_said_before_decides_an_open_tweet(self):
+    hyper = Hyperparameters(2, 0.5, 0.01, 20.0)
+    counts = TopicCounts(
+      np.array([[9, 0], [0, 9], [4, 4]], np.float32),
+      np.zeros(3, np.float32),
+      np.zeros((3, 2), np.float32),
+    )
+    corpus = TweetCorpus(  # word 2 says nothing of the topic
+      np.array([0, 1, 2, 2], np.int32),
+      np.zeros(4, np.int32),
+      np.arange(5, dtype=np.int64),
+      np.array([2, 2, 2, 1], np.int32),
+    )
+    known = np.array([[7, 0], [0, 7], [0, 0]], np.float32)
+    found = infer_topics(corpus, counts, hyper, user_topic=known)
+    np.testing.assert_array_equal(found, [0, 1, 1, 1])
+    # Of users of whom nothing is known the first two are alike.
+    found = infer_topics(corpus, counts, hyper)
+    self.assertEqual(found[0], found[1])
+
   def test_no_word_at_all(self):
     counts = TopicCounts(np.ones((2, 3)), np.ones(2), np.ones((1, 3)))
     corpus = TweetCorpus(

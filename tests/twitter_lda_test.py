@@ -179,6 +179,26 @@ class SweepTest(parameterized.TestCase):
     self.assertGreater(clear.sum(), 55)
     np.testing.assert_array_equal(np.asarray(z)[clear], expected[clear])
 
+  @pytest.mark.slow
+  def test_long_tweets_find_their_topics(self):
+    """Products of 200 words leave float32; before the first counts, upwards."""
+    rng = np.random.default_rng(5)
+    kind = np.arange(40) % 2
+    tweets = [(20 * k + rng.integers(0, 20, 200)).tolist() for k in kind]
+    corpus = corpus_of(tweets, list(range(40)))
+    hyper = Hyperparameters(4, 0.5, 0.01, 20.0)
+    fit = fit_tweets(
+      corpus,
+      empty_counts(hyper, word_count=40, user_count=40),
+      hyper,
+      key=key(0),
+      sweep_count=30,
+      block_size=64,
+    )
+    table = np.zeros((2, 4))
+    np.add.at(table, (kind, fit.topic), 1)
+    self.assertFalse((table.min(0) > 0).any(), table)  # no topic holds both
+
   def test_tables_are_scaled_probabilities(self):
     rng = np.random.default_rng(2)
     like = blocked_gibbs.Concentration(
@@ -198,6 +218,8 @@ class SweepTest(parameterized.TestCase):
     share = np.asarray(tables.background)[:3] / np.asarray(tables.word)[:3, 0]
     # Dirichlet draws of concentration 50 scatter by 14 %.
     np.testing.assert_allclose(share, plain / (topic[:, 0] + plain), rtol=0.5)
+    # Above 1 a product over a long tweet would overflow.
+    np.testing.assert_allclose(np.asarray(tables.word).max(1), 1, rtol=1e-6)
     np.testing.assert_array_equal(tables.word[3], [1, 1])
     np.testing.assert_array_equal(tables.user[1], [1, 1])
     np.testing.assert_allclose(tables.user[0], [0.5, 1], rtol=0.01)

@@ -59,7 +59,7 @@ class Tables(NamedTuple):
   """Parameters in the form that the draws read; a padding row is all ones.
 
   Attributes:
-    word: [W, K], pi phi_kw + (1 - pi) phi_Bw over the row's largest summand.
+    word: [W, K], pi phi_kw + (1 - pi) phi_Bw over the row's maximum.
     background: [W], (1 - pi) phi_Bw over the same number.
     user: [U, K], theta_uk over the row's maximum.
   """
@@ -132,7 +132,8 @@ def draw_tables(key: jax.Array, concentration: Concentration) -> Tables:
   topic = g.topic_word + (log_switch[0] - topic_total)
   background = g.background + (log_switch[1] - total)
   # Rows are scaled while they are logarithms, so nothing real underflows.
-  largest = jnp.maximum(topic.max(-1), background)
+  # Entries are 1 at most: a product over a long tweet must not overflow.
+  largest = jnp.logaddexp(topic.max(-1), background)
   real = largest > -jnp.inf
   largest = jnp.where(real, largest, 0.0)
   share = jnp.exp(background - largest)  # [W]
@@ -199,7 +200,7 @@ def _draw_block(tables, tokens, user, uniform):
     p = jnp.exp(log_p - log_p.max(-1, keepdims=True))
     return below(p, triangle)
 
-  low = (cumulative[:, -1] < _UNDERFLOW).any()
+  low = ~(cumulative[:, -1] >= _UNDERFLOW).all()
   cumulative = lax.cond(low, by_logarithms, lambda c: c, cumulative)
   threshold = uniform[:, None] * cumulative[:, -1:]
   # A product with ones adds small whole numbers exactly, on all cores; XLA

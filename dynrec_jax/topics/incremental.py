@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from absl import logging
 
 from dynrec_jax.topics.topic_state import (
+  TopicCheckpointError,
   TopicState,
   restore_state,
   save_state,
@@ -33,6 +35,8 @@ from dynrec_jax.topics.twitter_lda import (
   fit_tweets,
 )
 
+# Of the draws; a new one makes stored states unused.
+_VERSION = 2
 _FIRST_BLOCK = 2048  # tweets a block
 # A day fills few blocks, so small ones waste less: (most tweets of such a day,
 # tweets a block, widths of blocks).
@@ -186,7 +190,9 @@ def fit_stream(
 
   Raises:
     ValueError: the corpus breaks its format or has a day that `start` has
-      left behind, or the checkpoint belongs to other tweets or settings.
+      left behind.
+    TopicCheckpointError: the checkpoint is damaged, or belongs to other tweets
+      or settings.
   """
   check_corpus(corpus, word_count=word_count, user_count=user_count)
   if start is None:
@@ -217,7 +223,7 @@ def fit_stream(
       unsaved >= save_every_days or state.next_day > last
     ):
       digest = source_digest(settings, select_tweets(corpus, order[:high]))
-      save_state(checkpoint, state, topic[:high], digest)
+      _save(checkpoint, state, topic[:high], digest)
       unsaved = 0
   out = np.full_like(topic, NO_TOPIC)
   out[order] = topic
@@ -229,7 +235,7 @@ def stream_settings(
 ) -> str:
   """All that a stream's topics depend on beside its tweets."""
   sizes = (len(start.counts.background), len(start.counts.user_topic))
-  text = repr((tuple(hyper), tuple(schedule), *sizes, seed))
+  text = repr((_VERSION, tuple(hyper), tuple(schedule), *sizes, seed))
   return f'{text} from {state_digest(start)}' if start.next_day else text
 
 
@@ -238,12 +244,25 @@ def _next_end(state, schedule):
   return state.next_day + 1 if state.next_day else schedule.first_days
 
 
+def _save(path, state, topic, digest):
+  """Writes a checkpoint; a full disk costs only that."""
+  try:
+    save_state(path, state, topic, digest)
+  except OSError as error:
+    logging.warning(
+      '%s: could not store the topics up to day %d (%s); going on without',
+      path,
+      state.next_day,
+      error,
+    )
+
+
 def _resume(path, settings, corpus, order):
   """The state and topics of a checkpoint, if it is of these tweets."""
   state, topic, source = restore_state(path)
   done = int((corpus.day < state.next_day).sum())
   if source != source_digest(settings, select_tweets(corpus, order[:done])):
-    raise ValueError(
+    raise TopicCheckpointError(
       f'{path} was made from other tweets before day {state.next_day} or with '
       f'other settings than {settings}; delete it to start anew'
     )

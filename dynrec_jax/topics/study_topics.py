@@ -5,11 +5,14 @@ all splits. After it only train users' are: each split goes on alone from the
 state at the border. The paper gives no rule; ours is A40.
 """
 
+import contextlib
+import hashlib
 import os
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
 from dynrec_jax.data.records import Tweets
 from dynrec_jax.data.sessions import DAY_SECS
@@ -20,7 +23,7 @@ from dynrec_jax.topics.incremental import (
   initial_state,
   stream_settings,
 )
-from dynrec_jax.topics.topic_state import TopicState, source_digest
+from dynrec_jax.topics.topic_state import TopicCheckpointError, TopicState
 from dynrec_jax.topics.tweet_blocks import (
   NO_TOPIC,
   TweetCorpus,
@@ -71,12 +74,18 @@ class KnownTopics(NamedTuple):
 
 
 def fit_known(
-  tweets: Tweets, border: int, settings: FitSettings, *, user_count: int
+  tweets: Tweets,
+  start: int,
+  border: int,
+  settings: FitSettings,
+  *,
+  user_count: int,
 ) -> KnownTopics:
   """Fits the tweets of all users before the border, day by day.
 
   Args:
     tweets: of the study.
+    start: when day 0 begins, seconds; earlier tweets count as of day 0.
     border: n_f, seconds; a tweet at this second is a later one.
     settings: see `FitSettings`.
     user_count: U.
@@ -93,9 +102,18 @@ def fit_known(
       f'no word stands in {settings.least_tweets} of the {len(before)} tweets '
       'before n_f; lower topics.least_tweets or bring more tweets'
     )
-  start = int(tweets.time.min())
+  early = int((tweets.time < start).sum())
+  if early:
+    logging.info(
+      '%d tweets are from before the first session: fitted with its first days',
+      early,
+    )
   corpus = encode_tweets(
-    tweets.user, tweets.time, tweets.text, vocabulary, start=start
+    tweets.user,
+    np.maximum(tweets.time, start),
+    tweets.text,
+    vocabulary,
+    start=start,
   )
   known = KnownTopics(
     border,
@@ -133,31 +151,60 @@ def _extend(
 ) -> KnownTopics:
   """Fits the tweets at the rows, which are of these days."""
   corpus = select_tweets(known.corpus, rows)._replace(day=day.astype(np.int32))
-  fit = _fit(corpus, known.state, known.settings)
+  fit = _fit(corpus, known.vocabulary, known.state, known.settings)
   topic = known.topic.copy()
   topic[rows] = fit.topic
   return known._replace(topic=topic, state=fit.state)
 
 
 def _fit(
-  corpus: TweetCorpus, start: TopicState, settings: FitSettings
+  corpus: TweetCorpus,
+  vocabulary: list[str],
+  start: TopicState,
+  settings: FitSettings,
 ) -> StreamResult:
   """The stream, from the disk as far as it was fitted before."""
-  path = None
-  if settings.directory is not None:
-    os.makedirs(settings.directory, exist_ok=True)
-    digest = source_digest(
-      stream_settings(settings.hyper, settings.schedule, start, settings.seed),
+
+  def fit(checkpoint: str | None) -> StreamResult:
+    return fit_stream(
       corpus,
+      settings.hyper,
+      settings.schedule,
+      word_count=len(start.counts.background),
+      user_count=len(start.counts.user_topic),
+      seed=settings.seed,
+      start=start,
+      checkpoint=checkpoint,
     )
-    path = pathlib.Path(settings.directory) / f'twitter_lda-{digest[:32]}.npz'
-  return fit_stream(
-    corpus,
-    settings.hyper,
-    settings.schedule,
-    word_count=len(start.counts.background),
-    user_count=len(start.counts.user_topic),
-    seed=settings.seed,
-    start=start,
-    checkpoint=None if path is None else str(path),
+
+  if settings.directory is None:
+    return fit(None)
+  path = _state_path(corpus, vocabulary, start, settings)
+  try:
+    return fit(path)
+  except TopicCheckpointError as error:
+    logging.warning('%s; fitted anew', error)
+  with contextlib.suppress(OSError):
+    os.remove(path)
+  return fit(path)
+
+
+def _state_path(
+  corpus: TweetCorpus,
+  vocabulary: list[str],
+  start: TopicState,
+  settings: FitSettings,
+) -> str:
+  """Where this stream's state lies.
+
+  Its name says what the stream is of, not which tweets there are so far: one
+  that has grown by a day is gone on with.
+  """
+  about = stream_settings(
+    settings.hyper, settings.schedule, start, settings.seed
   )
+  digest = hashlib.sha256(about.encode())
+  digest.update('\0'.join(vocabulary).encode())
+  digest.update(np.unique(corpus.user))
+  name = f'twitter_lda-{digest.hexdigest()[:32]}.npz'
+  return str(pathlib.Path(settings.directory) / name)

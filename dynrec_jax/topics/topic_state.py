@@ -2,12 +2,18 @@
 
 import hashlib
 import os
+import pathlib
+import tempfile
 from typing import NamedTuple
 
 import numpy as np
 
 from dynrec_jax.topics.tweet_blocks import TweetCorpus
 from dynrec_jax.topics.twitter_lda import TopicCounts
+
+
+class TopicCheckpointError(ValueError):
+  """A file that is no whole checkpoint, or one of other tweets."""
 
 
 class TopicState(NamedTuple):
@@ -27,32 +33,40 @@ def save_state(
 ) -> None:
   """Writes a checkpoint; a crash leaves the old file or the new one, whole.
 
+  So do two processes that write the same one. Missing folders are made.
+
   Args:
     path: an .npz file.
     state: after the last day fitted.
     topic: [n] frozen topics of all tweets before `state.next_day`.
     digest: of the tweets and settings they come from.
   """
-  part = f'{path}.part'
+  folder = pathlib.Path(path).absolute().parent
+  folder.mkdir(parents=True, exist_ok=True)
   arrays = {**state.counts._asdict(), 'topic': topic}
-  with open(part, 'wb') as f:
-    np.savez(
-      f,
-      **arrays,
-      next_day=np.int64(state.next_day),
-      source=np.array(digest),
-      content=np.array(_content_digest(state.next_day, arrays)),
-    )
-    f.flush()
-    os.fsync(f.fileno())
-  os.replace(part, path)
+  handle, part = tempfile.mkstemp(dir=folder, suffix='.part')
+  try:
+    with os.fdopen(handle, 'wb') as f:
+      np.savez(
+        f,
+        **arrays,
+        next_day=np.int64(state.next_day),
+        source=np.array(digest),
+        content=np.array(_content_digest(state.next_day, arrays)),
+      )
+      f.flush()
+      os.fsync(f.fileno())
+    os.replace(part, path)
+  except BaseException:
+    os.unlink(part)
+    raise
 
 
 def restore_state(path: str) -> tuple[TopicState, np.ndarray, str]:
   """Reads a checkpoint back: the state, the frozen topics, the digest.
 
   Raises:
-    ValueError: the file is not a whole checkpoint.
+    TopicCheckpointError: the file is not a whole checkpoint.
   """
   try:
     with np.load(path, allow_pickle=False) as f:
@@ -60,11 +74,11 @@ def restore_state(path: str) -> tuple[TopicState, np.ndarray, str]:
       next_day, source = int(f['next_day']), str(f['source'])
       content = str(f['content'])
   except Exception as e:  # zipfile, zlib and NumPy raise many kinds
-    raise ValueError(
+    raise TopicCheckpointError(
       f'{path} is no whole topic checkpoint ({e}); delete it to start anew'
     ) from e
   if content != _content_digest(next_day, arrays):
-    raise ValueError(
+    raise TopicCheckpointError(
       f'{path} does not match its digest: its bytes changed after it was '
       'written; delete it to start anew'
     )

@@ -2,7 +2,8 @@
 
 Rules, in order:
 1. HTML entities are resolved, the text is brought to NFKC and case-folded.
-2. URLs, mentions (@name), e-mail addresses and the retweet mark go.
+2. URLs, mentions (@name), e-mail addresses and the retweet mark go; they are
+   ASCII, so that what another script joins to them stays.
 3. A hashtag counts as its word: '#Obama' and 'Obama' are one.
 4. Letters, digits and marks of any alphabet make words; an apostrophe inside
    a word stays ("don't"), a possessive 's goes; anything else separates.
@@ -49,10 +50,10 @@ _VARIANT = re.compile('[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\u20e3]')
 _JOINER = '\u200d'
 
 _NOISE = re.compile(
-  r'(?:https?://|www\.)\S+'
-  r'|\b[\w.-]+@[\w-]+\.[\w.]+'
-  r'|(?<!\w)@\w+:?'
-  r'|\b[a-z0-9.-]+\.(?:com|org|net|ly|co|me|gl|tv|be)/\S*'
+  r'(?:https?://|www\.)[!-~]+'
+  r'|(?<![a-z0-9_.+-])[a-z0-9_.+-]+@[a-z0-9-]+\.[a-z0-9.]+'
+  r'|(?<![a-z0-9_])@[a-z0-9_]+:?'
+  r'|(?<![a-z0-9.-])[a-z0-9.-]+\.(?:com|org|net|ly|co|me|gl|tv|be)/[!-~]*'
 )
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
 _LONG_RUN = re.compile(r'([^\W\d_])\1{2,}')

@@ -179,23 +179,30 @@ def infer_topics(
   counts: TopicCounts,
   hyper: Hyperparameters,
   *,
+  user_topic: np.ndarray | None = None,
   fold_in_steps: int = 50,
 ) -> np.ndarray:
-  """The most probable topic of each tweet of users new to the statistics.
+  """The most probable topic of each tweet, of tweets outside the statistics.
 
-  Each user's theta is folded in on all of their tweets, with the posterior
+  Each user's theta is folded in on all of these tweets, with the posterior
   means of pi and phi; the statistics stay as they are.
 
   Args:
-    tweets: user ids need only agree among themselves.
+    tweets: user ids are rows of `user_topic`; without it they need only agree
+      among themselves.
     counts: training statistics.
     hyper: sizes and prior strengths.
+    user_topic: [U, K], what is known of the users, as in `counts`; None of
+      users of whom nothing is.
     fold_in_steps: iterations of theta.
 
   Returns:
     [n] int16; NO_TOPIC for a tweet without a word of the vocabulary.
   """
   users = int(tweets.user.max(initial=-1)) + 1
+  alpha = np.float32(hyper.alpha)
+  if user_topic is not None:
+    users, alpha = len(user_topic), alpha + np.asarray(user_topic, np.float32)
   check_corpus(tweets, word_count=len(counts.background), user_count=users)
   topic = np.full(len(tweets.user), NO_TOPIC, np.int16)
   rows = np.flatnonzero(np.diff(tweets.offsets) > 0)
@@ -206,7 +213,7 @@ def infer_topics(
   theta = _fold_in(
     likelihood,
     told.user,
-    jnp.float32(hyper.alpha),
+    jnp.asarray(alpha),
     user_count=users,
     steps=fold_in_steps,
   )
@@ -269,7 +276,10 @@ def _sum_rows(table, words):
 
 @functools.partial(jax.jit, static_argnames=('user_count', 'steps'))
 def _fold_in(likelihood, user, alpha, *, user_count, steps):
-  """[users, K] theta whose tweets' expected topics, plus alpha, are itself."""
+  """[users, K] theta whose tweets' expected topics, plus alpha, are itself.
+
+  alpha is one number, or [users, K] with what is known of each user.
+  """
   k = likelihood.shape[1]
 
   def step(_, theta):

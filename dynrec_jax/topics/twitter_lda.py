@@ -113,8 +113,9 @@ def fit_tweets(
     sweep_count: Gibbs sweeps.
     mode_count: a tweet's topic is the most frequent of this many last draws,
       the lowest topic of those that tie.
-    block_size: tweets a block; a matter of speed alone.
-    widths: see `pack_tweets`; a matter of speed alone.
+    block_size: tweets a block: speed. Draws are numbered by place, so another
+      size gives another, equally good assignment.
+    widths: see `pack_tweets`; likewise.
 
   Returns:
     Topics and the statistics of these tweets. The words' sides (topic or
