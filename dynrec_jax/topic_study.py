@@ -69,6 +69,7 @@ def _choose_for_videos(config) -> choose_count.CountChoice:
     seed=config.seed,
     form=form,
     topic_counts=config.topics.counts,
+    cache_dir=content.cache_dir(config),
   )
 
 
@@ -98,6 +99,7 @@ def _choose_for_tweets(config) -> choose_count.CountChoice:
     seed=config.seed,
     topic_counts=config.topics.counts,
     priors=behaviours.fit_settings(config).hyper,
+    cache_dir=content.cache_dir(config),
   )
 
 

@@ -1,13 +1,16 @@
 """How many topics: perplexity of what was held out, for several K."""
 
+import os
 import time
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from absl import logging
 from scipy.sparse import csr_matrix
 
+from dynrec_jax import cache
 from dynrec_jax.topics.held_out import video_perplexity
 from dynrec_jax.topics.multimodal_lda import checked_visual_words
 from dynrec_jax.topics.tweet_blocks import TweetCorpus, select_tweets
@@ -105,6 +108,7 @@ def choose_video_topics(
   topic_prior: float = 0.2,
   word_prior: float = 0.02,
   pass_limit: int = 100,
+  cache_dir: str | os.PathLike | None = None,
 ) -> CountChoice:
   """Fits videos at several K and scores videos that were held out.
 
@@ -120,6 +124,8 @@ def choose_video_topics(
     topic_prior: see there; the same at every K.
     word_prior: see there.
     pass_limit: passes, should the bound not settle before.
+    cache_dir: where each fit's score is kept as soon as it is known; None keeps
+      none.
 
   Returns:
     The fits and the choice; `video_perplexity` is what they are scored by.
@@ -155,7 +161,23 @@ def choose_video_topics(
     score = video_perplexity(model, parts[1], seed=seed)
     return Trial(topic_count, score, len(model.bounds), seconds)
 
-  return _choice(map(try_count, topic_counts))
+  inputs = [
+    array
+    for part in parts
+    for kind in part
+    for array in (kind.data, kind.indices, kind.indptr, list(kind.shape))
+  ]
+  settings = {
+    'form': form,
+    'seed': seed,
+    'topic_prior': topic_prior,
+    'word_prior': word_prior,
+    'pass_limit': pass_limit,
+  }
+  return _choice(
+    _kept(cache_dir, 'video', inputs, settings, try_count, topic_count)
+    for topic_count in topic_counts
+  )
 
 
 def choose_tweet_topics(
@@ -167,6 +189,7 @@ def choose_tweet_topics(
   held_out_share: float = 0.1,
   priors: Hyperparameters = REFERENCE,
   sweep_counts: Sequence[int] = (25, 50, 100),
+  cache_dir: str | os.PathLike | None = None,
 ) -> CountChoice:
   """Fits tweets at several K and scores the tweets of held-out users.
 
@@ -184,6 +207,7 @@ def choose_tweet_topics(
     held_out_share: of the users with tweets.
     priors: strengths of the priors; its number of topics is not read.
     sweep_counts: ascending, two or more, 10 or more each.
+    cache_dir: where each trial is kept as soon as it is done; None keeps none.
 
   Returns:
     The fits and the choice; `tweet_topics.perplexity` is what they are scored
@@ -221,7 +245,41 @@ def choose_tweet_topics(
     sweeps = settled_sweeps(sweep_counts, scores)
     return Trial(topic_count, scores[-1], sweeps, seconds)
 
-  return _choice(map(try_count, topic_counts))
+  inputs = [*train, *held, word_count]
+  settings = {
+    'seed': seed,
+    'priors': list(priors[1:]),
+    'sweep_counts': list(sweep_counts),
+  }
+  return _choice(
+    _kept(cache_dir, 'tweet', inputs, settings, try_count, topic_count)
+    for topic_count in topic_counts
+  )
+
+
+def _kept(
+  cache_dir: str | os.PathLike | None,
+  what: str,
+  inputs: Sequence[Any],
+  settings: dict[str, Any],
+  try_count: Callable[[int], Trial],
+  topic_count: int,
+) -> Trial:
+  """A trial, from the disk if it was made before."""
+
+  def compute():
+    trial = try_count(topic_count)
+    logging.info(
+      'K = %d: perplexity %.2f, settled after %d sweeps, %.0f s', *trial
+    )
+    return {'trial': np.array(trial, np.float64)}
+
+  settings = settings | {'topic_count': topic_count}
+  found = cache.cached(
+    cache_dir, f'{what}_topic_count', inputs, settings, compute
+  )
+  kind = (int, float, int, float)
+  return Trial(*(k(x) for k, x in zip(kind, found['trial'], strict=True)))
 
 
 def settled_sweeps(sweep_counts: Sequence[int], scores: Sequence[float]) -> int:
