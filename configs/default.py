@@ -39,7 +39,8 @@ def _add_data(c: ml_collections.ConfigDict) -> None:
   c.data.data_dir = ''  # where prepared data lie; '' is the user's cache
   c.data.cache_dir = ''  # where topics and features lie; '' is the same
   c.data.strict = False  # watches of unlisted videos: an error, not a count
-  c.data.require_visual = False  # keep only videos with image and text
+  # Keep only videos with an image and a word in some of text.fields.
+  c.data.require_visual = False
 
   c.filter = ml_collections.ConfigDict()
   c.filter.mode = 'single_pass'  # A1: single_pass | fixpoint
@@ -97,7 +98,9 @@ def _add_content(c: ml_collections.ConfigDict) -> None:
   c.topics = ml_collections.ConfigDict()
   c.topics.yt = 'text_lda'  # A35: mm_lda | corr_lda | text_lda
   c.topics.count = 70  # K of the videos' topics
-  c.topics.visual_slices = 32  # visual words per video, of mm_lda and corr_lda
+  # mm_lda and corr_lda: visual words per video, where it has one vector; of
+  # video files every sampled frame is one.
+  c.topics.visual_slices = 32
   c.topics.counts = tuple(range(10, 151, 10))  # K to try in choose_topics
   # TwitterLDA in the cross network, day by day.
   c.topics.tweet_count = 100  # K of the tweets' topics

@@ -26,7 +26,7 @@ from dynrec_jax.data import (
   simulation,
 )
 from dynrec_jax.data import sources as sources_lib
-from dynrec_jax.features import c3d, documents, vgg19
+from dynrec_jax.features import c3d, documents, efficientnet_lite0, vgg19
 from dynrec_jax.interest import NORMS
 
 RUN_MODES = (
@@ -118,6 +118,14 @@ TRIED: Mapping[str, str] = {
 }
 
 
+# Whose weights a visual encoder needs, and how the key of them begins.
+_WEIGHTS = (
+  ('vgg19_c3d', 'vgg19', vgg19),
+  ('vgg19_c3d', 'c3d', c3d),
+  ('efficientnet_lite0', 'efficientnet_lite0', efficientnet_lite0),
+)
+
+
 def check_config(config: ml_collections.ConfigDict) -> None:
   """Raises one error for the first value that cannot be used.
 
@@ -167,14 +175,16 @@ def _check_visual(visual: ml_collections.ConfigDict) -> None:
       f'visual.folder is {visual.folder!r}, no such folder; '
       f'visual.encoder={visual.encoder} reads video files named by video id'
     )
-  if visual.encoder != 'vgg19_c3d':
-    return
-  for key, module in (('vgg19_weights', vgg19), ('c3d_weights', c3d)):
+  for encoder, name, module in _WEIGHTS:
+    key = f'{name}_weights'
+    # EfficientNet's come with a package, if no other file is named.
+    unnamed = encoder == 'efficientnet_lite0' and not visual[key]
+    if visual.encoder != encoder or unnamed:
+      continue
     if not os.path.isfile(visual[key]):
-      wanted = module.WEIGHTS
       raise ValueError(
         f'visual.{key} is {visual[key]!r}, no such file; right: '
-        f'{wanted.name} ({wanted.source})'
+        f'{module.WEIGHTS.described()}'
       )
 
 

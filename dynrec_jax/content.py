@@ -4,6 +4,7 @@ Everything is cached on disk under a hash of its inputs and settings.
 """
 
 import pathlib
+from collections.abc import Sequence
 
 import ml_collections
 import numpy as np
@@ -25,7 +26,7 @@ from dynrec_jax.objective import Features
 from dynrec_jax.topics.multimodal_lda import multimodal_lda
 from dynrec_jax.topics.text_lda import text_lda
 from dynrec_jax.topics.variational_topics import FORMS
-from dynrec_jax.topics.visual_words import slice_words
+from dynrec_jax.topics.visual_words import frame_words, slice_words
 from dynrec_jax.topics.word_counts import VideoTopics
 
 ENCODERS = ('tfidf_svd', 'kim_cnn', 'given')
@@ -33,6 +34,9 @@ LABELS = ('categories', 'tags')
 # text.word_vectors: this file where it is, in full or a cut of it.
 GOOGLE_NEWS = 'googlenews'
 _GOOGLE_NEWS_FILES = (
+  # The whole before any cut.
+  'GoogleNews-vectors-negative300.bin',
+  'GoogleNews-vectors-negative300.bin.gz',
   'GoogleNews-vectors-negative300*.bin',
   'GoogleNews-vectors-negative300*.bin.gz',
 )
@@ -145,10 +149,11 @@ def word_vectors_file(config: ml_collections.ConfigDict) -> str:
   for folder in folders:
     for pattern in _GOOGLE_NEWS_FILES:
       for path in sorted(folder.glob(pattern)):
+        logging.info('word vectors: %s', path)
         return str(path)
   logging.info(
     'no %s in %s: word vectors are trained on the texts',
-    ' or '.join(_GOOGLE_NEWS_FILES),
+    _GOOGLE_NEWS_FILES[-2],
     ' or '.join(map(str, folders)),
   )
   return ''
@@ -160,7 +165,10 @@ def word_vectors_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
 
 
 def video_topics(
-  texts: list[str], features: Features, config: ml_collections.ConfigDict
+  records: Records,
+  texts: list[str],
+  features: Features,
+  config: ml_collections.ConfigDict,
 ) -> VideoTopics:
   """Topic vectors of the videos and the topics' words."""
   form, seed = config.topics.yt, config.seed
@@ -172,10 +180,12 @@ def video_topics(
     def compute():
       return text_lda(texts, **settings)._asdict()
   else:
+    # Frames are those of the same files and networks as these means.
     inputs = [texts, features.visual, features.has_visual]
+    slices['of_frames'] = _topics_read_frames(config)
 
     def compute():
-      words = visual_words(features, config)
+      words = visual_words(records.videos.id, features, config)
       return multimodal_lda(texts, words, form=form, **settings)._asdict()
 
   found = cache.cached(
@@ -185,12 +195,32 @@ def video_topics(
 
 
 def visual_words(
-  features: Features, config: ml_collections.ConfigDict
+  video_ids: Sequence[str],
+  features: Features,
+  config: ml_collections.ConfigDict,
 ) -> csr_matrix:
-  """[V, X] counts; no column for a source without any visual feature."""
+  """[V, X] counts; no column for a source without any visual feature.
+
+  Of video files every sampled frame is a word; of one vector a video, and of
+  still images, each slice of it is.
+  """
   visual, has_visual = features.visual, features.has_visual
   if not has_visual.any():
     return csr_matrix((len(visual), 0), dtype=np.int64)
+  if _topics_read_frames(config):
+    frames = visual_encoder.frame_features(
+      visual_encoder.find_videos(config.visual.folder, list(video_ids)),
+      _load_encoder(config.visual),
+      cache_dir=cache_dir(config),
+    )
+    if len(frames.video) > has_visual.sum():
+      rows = frames.features
+      if config.features.l2:
+        rows = blocks.unit_blocks(rows, ())
+      logging.info('visual words of %d frames', len(rows))
+      return frame_words(
+        rows, frames.video, video_count=len(visual), seed=config.seed
+      )
   slice_count = min(config.topics.visual_slices, visual.shape[1])
   return slice_words(
     visual, has_visual, seed=config.seed, slice_count=slice_count
@@ -212,21 +242,37 @@ def encode_videos(
   v = config.visual
   if v.encoder in OF_SOURCE:
     return records, config.features.visual_blocks
-  encoder = visual_encoder.load_encoder(
+  encoder = _load_encoder(v)
+  found = visual_encoder.encode_videos(
+    visual_encoder.find_videos(v.folder, list(records.videos.id)),
+    encoder,
+    cache_dir=cache_dir(config),
+    keep_frames=_topics_read_frames(config),
+  )
+  videos = records.videos._replace(
+    visual=found.features, has_visual=found.has_visual
+  )
+  return records._replace(videos=videos), encoder.widths
+
+
+def _load_encoder(v: ml_collections.ConfigDict) -> visual_encoder.Encoder:
+  """The encoder of `config.visual`."""
+  return visual_encoder.load_encoder(
     v.encoder,
     vgg19_weights=v.vgg19_weights or None,
     c3d_weights=v.c3d_weights or None,
     efficientnet_lite0_weights=v.efficientnet_lite0_weights or None,
     after_relu=v.after_relu,
   )
-  paths = visual_encoder.find_videos(v.folder, list(records.videos.id))
-  found = visual_encoder.encode_videos(
-    paths, encoder, cache_dir=cache_dir(config)
+
+
+def _topics_read_frames(config: ml_collections.ConfigDict) -> bool:
+  """Whether the videos' topics are of visual words of frames."""
+  return (
+    config.visual.encoder not in OF_SOURCE
+    and config.scenario == 'single'
+    and config.topics.yt in FORMS
   )
-  videos = records.videos._replace(
-    visual=found.features, has_visual=found.has_visual
-  )
-  return records._replace(videos=videos), encoder.widths
 
 
 def cache_dir(config: ml_collections.ConfigDict) -> str:

@@ -59,7 +59,7 @@ def prepare(config: ml_collections.ConfigDict) -> Prepared:
   watches = histories.watch_histories(records.watches, len(records.user_ids))
   clock = make_clock(records, config)
   if config.scenario == 'single':
-    topics = content.video_topics(texts, features, config)
+    topics = content.video_topics(records, texts, features, config)
     made_of = Behaviours(topics.topics, watches, None)
     topic_words = topics.top_words
   else:

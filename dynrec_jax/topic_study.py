@@ -8,6 +8,7 @@ import os
 
 import ml_collections
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from dynrec_jax import behaviours, content, prepare, settings
 from dynrec_jax.data.sessions import Sessions
@@ -59,10 +60,12 @@ def choose_topics(config: ml_collections.ConfigDict) -> str:
 
 def _choose_for_videos(config) -> choose_count.CountChoice:
   """By videos whose halves are held out."""
-  _, texts, features = prepare.described(config)
-  form, words = config.topics.yt, content.visual_words(features, config)
+  records, texts, features = prepare.described(config)
+  form = config.topics.yt
   if form == 'text_lda':  # the same model, of no visual words
-    form, words = 'mm_lda', words[:, :0]
+    form, words = 'mm_lda', csr_matrix((len(texts), 0), dtype=np.int64)
+  else:
+    words = content.visual_words(records.videos.id, features, config)
   return choose_count.choose_video_topics(
     texts,
     words,

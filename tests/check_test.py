@@ -69,12 +69,19 @@ def test_missing_weights_are_named_with_where_to_get_them(key):
   )
   config.visual.vgg19_weights = config.visual.c3d_weights = __file__
   config.visual[key] = '/no/file'
-  name = 'vgg19-dcbb9e9d.pth' if key == 'vgg19_weights' else 'c3d.pickle'
-  message = f"^visual.{key} is '/no/file', no such file; right: {name} "
+  name = 'c3d.pickle'
+  if key == 'vgg19_weights':
+    name = r'vgg19-dcbb9e9d\.pth .*; its sha256 begins dcbb9e9d\)'
+  message = f"^visual.{key} is '/no/file', no such file; right: {name}"
   with pytest.raises(ValueError, match=message):
     check.check_config(config)
   config.visual.encoder = 'efficientnet_lite0'
-  check.check_config(config)
+  check.check_config(config)  # its weights come with a package
+  config.visual.efficientnet_lite0_weights = '/no/such'
+  with pytest.raises(
+    ValueError, match=r'^visual\.efficientnet_lite0_weights is'
+  ):
+    check.check_config(config)
 
 
 @pytest.mark.parametrize('value', ['(10,)', '(2, 3)'])

@@ -7,15 +7,25 @@ import sys
 import numpy as np
 import pytest
 
+from dynrec_jax import settings
 from dynrec_jax.report import compare, table
 
+DATA = {
+  'name': 'files',
+  'world': '',
+  'world_seed': 0,
+  'require_visual': False,
+}
 FACTS = {
   'scenario': 'single',
   'seed': 0,
   'decode': {'k': 5},
   'split': {'seeds': 3},
+  'filter': {'mode': 'fixpoint'},
+  'sessions': {'L': 12},
+  'eval': {'mask_history': True},
   'catalogue': {'users': 20, 'videos': 30, 'fingerprint': 'a'},
-  'data': {'name': 'files', 'manual_dir': '/here'},
+  'data': DATA | {'manual_dir': '/here'},
 }
 
 
@@ -43,7 +53,7 @@ def test_changes_are_taken_within_a_split(tmp_path):
     # What a comparison is about may differ.
     text={'encoder': 'kim_cnn'},
     catalogue={'users': 20, 'videos': 30, 'fingerprint': 'b'},
-    data={'name': 'files', 'manual_dir': '/there'},
+    data=DATA | {'manual_dir': '/there'},
   )
   text = compare.comparison([compare.read_run(x) for x in (base, other)])
   assert text.splitlines() == [
@@ -72,7 +82,10 @@ def test_one_split_has_no_spread(tmp_path):
       r'^other has catalogue\.videos = 31; right: 30',
     ),
     ({'split': {'seeds': 5}}, r"^other has split = \{'seeds': 5\}; right: "),
-    ({'data': {'name': 'movietweetings'}}, r'^other has data\.name = movietw'),
+    (
+      {'data': DATA | {'name': 'movietweetings'}},
+      r'^other has data\.name = movietw',
+    ),
   ],
 )
 def test_runs_of_other_users_are_refused(tmp_path, facts, message):
@@ -112,12 +125,22 @@ def test_the_command(tmp_path):
   assert missing.stderr == f'{want}run that ended\n'
 
 
-def test_each_key_is_one_of_the_config():
-  """A renamed key would compare None with None."""
-  from configs import default
-
-  config = default.get_config().to_dict() | {'catalogue': FACTS['catalogue']}
+def test_what_runs_save_is_compared(study, tmp_path):
+  """Every key is there, and one that is missing is refused."""
+  facts = settings.saved_config(study.config, study.prepared)
+  runs = [
+    compare.read_run(write_run(tmp_path / name, [0.1], [0.2], **facts))
+    for name in ('base', 'other')
+  ]
+  compare.comparison(runs)
   for key in compare.SAME:
-    section = config
-    for part in key.split('.'):
-      section = section[part]
+    section, *name = key.split('.')
+    for run_ in runs:
+      whole = run_.facts.pop(section)
+      rest = {k: v for k, v in whole.items() if k not in name} if name else None
+      run_.facts[section] = rest
+      run_.facts['whole'] = whole
+    with pytest.raises(ValueError, match=rf'^other has {key} = None'):
+      compare.comparison(runs)
+    for run_ in runs:
+      run_.facts[section] = run_.facts.pop('whole')

@@ -123,8 +123,8 @@ def test_video_files_are_encoded_and_scaled_by_block(
     parts = [net(net=net(feature_size=size)) for size in (2, 1)]
     return visual_encoder.Encoder(name, tuple(parts))
 
-  def encode(paths, encoder, *, cache_dir):
-    seen.update(paths=paths, cache_dir=cache_dir)
+  def encode(paths, encoder, **settings):
+    seen.update(settings, paths=paths)
     has = np.array([path is not None for path in paths])
     rows = np.outer(has, [3, 4, 5]).astype(np.float32)
     return visual_encoder.Encoded(rows, has, [])
@@ -189,7 +189,12 @@ def test_without_visual_features_topics_are_of_the_text(make_config):
   changes = {'text__encoder': 'tfidf_svd', 'topics__yt': 'mm_lda'}
   config = make_config(visual__encoder='none', **changes)
   blind = prepare.prepare(config)
-  assert content.visual_words(blind.features, config).shape[1] == 0
+  assert (
+    content.visual_words(blind.records.videos.id, blind.features, config).shape[
+      1
+    ]
+    == 0
+  )
   given = prepare.prepare(make_config(**changes))
   assert np.abs(blind.behaviours.topics - given.behaviours.topics).max() > 0.01
   # Other images change nothing.
@@ -198,7 +203,7 @@ def test_without_visual_features_topics_are_of_the_text(make_config):
   records = blind.records._replace(videos=other)
   texts = documents.video_documents(videos, config.text.fields)
   features = content.video_features(records, texts, (), config)
-  again = content.video_topics(texts, features, config)
+  again = content.video_topics(records, texts, features, config)
   np.testing.assert_array_equal(again.topics, blind.behaviours.topics)
 
 
@@ -231,5 +236,63 @@ def test_google_news_vectors_are_used_where_they_are(
   beside = tmp_path / 'folder' / name
   beside.write_bytes(b'')
   assert content.word_vectors_file(config) == str(beside)
+  # Of several the whole is taken, not a cut.
+  (tmp_path / 'folder' / 'GoogleNews-vectors-negative300-SLIM.bin').touch()
+  assert content.word_vectors_file(config) == str(beside)
+  beside.rename(f'{beside}.gz')
+  assert content.word_vectors_file(config) == f'{beside}.gz'
   config.text.word_vectors = '/my/vectors.txt'
   assert content.word_vectors_file(config) == '/my/vectors.txt'
+
+
+@pytest.mark.parametrize('frames_each', [1, 3])
+def test_topics_read_the_frames_of_video_files(
+  make_config, tmp_path, monkeypatch, frames_each
+):
+  """A word per frame; stills have one vector each, which is cut in slices."""
+  seen = {}
+  net = types.SimpleNamespace
+
+  def load_encoder(name, **settings):
+    return visual_encoder.Encoder(name, (net(net=net(feature_size=8)),))
+
+  def rows_of(paths):
+    return np.array([int(path.stem[1:]) for path in paths if path])
+
+  def encode(paths, encoder, *, cache_dir, keep_frames):
+    seen['kept'] = keep_frames
+    rows = np.tile(np.cos(rows_of(paths))[:, None], 8) + np.arange(8)
+    has = np.ones(len(paths), bool)
+    return visual_encoder.Encoded(rows.astype(np.float32), has, [])
+
+  def frame_features(paths, encoder, *, cache_dir):
+    seen['asked'] = seen.get('asked', 0) + 1
+    video = np.repeat(np.arange(len(paths)), frames_each)
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(len(video), 8)).astype(np.float16)
+    return visual_encoder.FrameFeatures(rows, video.astype(np.int32))
+
+  monkeypatch.setattr(visual_encoder, 'load_encoder', load_encoder)
+  monkeypatch.setattr(visual_encoder, 'encode_videos', encode)
+  monkeypatch.setattr(visual_encoder, 'frame_features', frame_features)
+  videos = tmp_path / 'videos'
+  videos.mkdir()
+  for video in range(worlds.VIDEOS):
+    (videos / f'v{video}.mp4').write_bytes(b'film')
+  changes = {
+    'text__encoder': 'tfidf_svd',
+    'visual__encoder': 'efficientnet_lite0',
+    'visual__folder': str(videos),
+    'topics__visual_slices': 2,
+  }
+  config = make_config(topics__yt='mm_lda', **changes)
+  prepared = prepare.prepare(config)
+  assert seen == {'kept': True, 'asked': 1}
+  ids = prepared.records.videos.id
+  words = content.visual_words(ids, prepared.features, config)
+  each = np.asarray(words.sum(axis=1)).ravel()
+  np.testing.assert_array_equal(each, 2 if frames_each == 1 else frames_each)
+  prepare.prepare(config)
+  assert seen['asked'] == 2  # topics are stored
+  prepare.prepare(make_config(topics__yt='text_lda', **changes))
+  assert seen == {'kept': False, 'asked': 2}

@@ -85,7 +85,7 @@ LIBRARIES = {
   'train': ('flax.struct', 'optax'),
   'baselines': ('flax.struct', 'optax', 'implicit', 'sklearn'),
   'content': (*CONFIG_DICT, 'scipy.sparse'),
-  'topic_study': CONFIG_DICT,
+  'topic_study': (*CONFIG_DICT, 'scipy.sparse'),
   'behaviours': CONFIG_DICT,
   'prepare': CONFIG_DICT,
   'settings': (*CONFIG_DICT, 'optax'),

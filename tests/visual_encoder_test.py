@@ -10,8 +10,15 @@ import numpy as np
 import pytest
 import torch_states
 from frames_test import grey, moving, write_audio, write_video
+from safetensors.numpy import save_file
 
-from dynrec_jax.features import efficientnet_lite0, frames, visual_encoder
+from dynrec_jax.features import (
+  c3d,
+  efficientnet_lite0,
+  frames,
+  vgg19,
+  visual_encoder,
+)
 from dynrec_jax.features.frames import FrameShape
 from dynrec_jax.features.visual_encoder import Encoder, Part
 from dynrec_jax.features.weights import State
@@ -99,16 +106,40 @@ def test_failures_are_listed_and_the_run_goes_on(
     assert reason in record.message
 
 
+def test_an_unreadable_file_fails_its_video_alone(
+  folder, part_of_frames, tmp_path, monkeypatch
+):
+  real = visual_encoder.weights.file_sha256
+
+  def digest(path):
+    if path.name == 'short.mp4':
+      raise PermissionError(13, 'Permission denied')
+    return real(path)
+
+  monkeypatch.setattr(visual_encoder.weights, 'file_sha256', digest)
+  out = visual_encoder.encode_videos(
+    [folder / 'short.mp4', folder / 'long.mkv'],
+    Encoder('frames', (part_of_frames,)),
+    cache_dir=tmp_path,
+  )
+  assert out.has_visual.tolist() == [False, True]
+  assert 'short.mp4: found Permission denied; right: ' in out.failures[0][1]
+
+
+def test_nothing_that_can_be_read_is_an_error(folder, part_of_frames):
+  paths = [folder / 'zero.mp4', None, folder / 'broken.mp4']
+  with pytest.raises(ValueError, match=r'none of 2 files could be .*zero'):
+    visual_encoder.encode_videos(paths, Encoder('frames', (part_of_frames,)))
+
+
 def test_a_clip_part_that_fails_fails_the_video(folder, part_of_frames):
   def read(path):
     yield from frames.sampled_frames(path, FRAME)
     raise ValueError(f'{path}: found a broken end')
 
   encoder = Encoder('x', (part_of_frames, part_of_frames._replace(read=read)))
-  out = visual_encoder.encode_videos([folder / 'long.mkv'], encoder)
-  assert not out.has_visual.any()
-  assert not out.features.any()
-  assert out.failures[0][1].endswith('found a broken end')
+  with pytest.raises(ValueError, match=r'1 files .* found a broken end$'):
+    visual_encoder.encode_videos([folder / 'long.mkv'], encoder)
 
 
 def test_repeated_and_reordered_runs_give_the_same_bits(folder, part_of_frames):
@@ -117,6 +148,41 @@ def test_repeated_and_reordered_runs_give_the_same_bits(folder, part_of_frames):
   first = visual_encoder.encode_videos(paths, encoder).features
   again = visual_encoder.encode_videos(paths[::-1], encoder).features
   np.testing.assert_array_equal(again[::-1], first)
+
+
+def test_frames_are_kept_in_order_beside_their_mean(
+  folder, part_of_frames, part_of_clips, tmp_path
+):
+  """The frame network's alone; the means stay the same bits."""
+  encoder = Encoder('both', (part_of_frames, part_of_clips))
+  names = ['short.mp4', 'broken.mp4', None, 'long.mkv']
+  paths = [name and folder / name for name in names]
+  plain = visual_encoder.encode_videos(paths, encoder)
+  kept = visual_encoder.encode_videos(
+    paths, encoder, cache_dir=tmp_path, keep_frames=True
+  )
+  np.testing.assert_array_equal(kept.features, plain.features)
+
+  def cannot(path):
+    raise ValueError(f'{path}: only broken.mp4 is asked for again')
+
+  blind = Encoder('both', (part_of_frames._replace(read=cannot), part_of_clips))
+  found = visual_encoder.frame_features(paths, blind, cache_dir=tmp_path)
+  assert found.video.tolist() == [0] + [3] * 5
+  assert found.features.dtype == np.float16
+  assert found.features.shape == (6, 12)
+  np.testing.assert_allclose(
+    found.features[1:].mean(axis=0, dtype=float),
+    plain.features[3, :12],
+    atol=1e-2,
+  )
+  run = jax.jit(part_of_frames.net.apply)
+  last = list(part_of_frames.read(folder / 'long.mkv'))[4]
+  wanted = np.asarray(run(part_of_frames.params, jnp.asarray(last[None])))[0]
+  np.testing.assert_allclose(found.features[5], wanted, rtol=1e-2, atol=1e-2)
+  # Nothing is there of files that cannot be read.
+  none = visual_encoder.frame_features([None, folder / 'zero.mp4'], encoder)
+  assert none.features.shape == (0, 12)
 
 
 def test_batches_of_any_size_give_the_same_feature(folder, part_of_frames):
@@ -181,10 +247,8 @@ def test_half_precision_holds_what_fits_only(folder, part_of_frames):
     name: x * 1e6 for name, x in params['params']['fc6'].items()
   }
   big = Encoder('frames', (part_of_frames._replace(params=params),))
-  out = visual_encoder.encode_videos(paths, big, dtype='float16')
-  assert not out.has_visual.any()
-  assert not out.features.any()
-  assert 'right: finite numbers that fit float16' in out.failures[0][1]
+  with pytest.raises(ValueError, match='right: finite numbers that fit float1'):
+    visual_encoder.encode_videos(paths, big, dtype='float16')
   with pytest.raises(ValueError, match="dtype is 'int8'"):
     visual_encoder.encode_videos(paths, encoder, dtype='int8')
 
@@ -208,6 +272,10 @@ def test_files_are_found_by_id(tmp_path):
   (tmp_path / 'b.mkv').write_bytes(b'x')
   with pytest.raises(ValueError, match=r"second file of video 'b' beside b\."):
     visual_encoder.find_videos(tmp_path, ['b'])
+  with pytest.raises(
+    ValueError, match=r'no file of any video, but a\.x\.webm; right: .* v1\.mp4'
+  ):
+    visual_encoder.find_videos(tmp_path, ['v1', 'v2'])
   with pytest.raises(ValueError, match='found no folder'):
     visual_encoder.find_videos(tmp_path / 'none', ['b'])
 
@@ -219,6 +287,45 @@ def test_encoders_name_what_is_wrong():
     visual_encoder.load_encoder('vgg19_c3d')
   with pytest.raises(ValueError, match='frame_batch and clip_batch are 0 and'):
     visual_encoder.load_encoder('efficientnet_lite0', frame_batch=0)
+
+
+@pytest.mark.parametrize('after_relu', [True, False])
+def test_the_paper_s_encoder_of_its_two_files(
+  folder, tmp_path, monkeypatch, after_relu
+):
+  """Small networks: who reads what, with whose weights, in which order."""
+  paths = {}
+  for name in ('vgg19', 'c3d'):
+    state = getattr(torch_states, f'{name}_state')()
+    paths[name] = tmp_path / f'{name}.safetensors'
+    save_file(state, paths[name])
+  nets = {'vgg19': torch_states.VGG19, 'c3d': torch_states.C3D}
+  for name, module, kind in (('vgg19', vgg19, 'Vgg19'), ('c3d', c3d, 'C3d')):
+    monkeypatch.setattr(module, kind, nets[name]._replace)
+  monkeypatch.setattr(vgg19, 'FRAME', FRAME)  # the small one's side
+  encoder = visual_encoder.load_encoder(
+    'vgg19_c3d',
+    vgg19_weights=paths['vgg19'],
+    c3d_weights=paths['c3d'],
+    after_relu=after_relu,
+  )
+  assert encoder.widths == (12, 10)
+  out = visual_encoder.encode_videos([folder / 'long.mkv'], encoder)
+  read = {
+    'vgg19': frames.sampled_frames(folder / 'long.mkv', FRAME),
+    'c3d': frames.clips(folder / 'long.mkv', c3d.FRAME, clip_len=16),
+  }
+  wanted = []
+  for name, net in nets.items():
+    net = net._replace(after_relu=after_relu)
+    state = State(name, getattr(torch_states, f'{name}_state')())
+    items = jnp.asarray(np.stack(list(read[name])))
+    outputs = jax.jit(net.apply)(net.convert(state), items)
+    wanted.append(np.asarray(outputs).mean(axis=0))
+  np.testing.assert_allclose(
+    out.features[0], np.concatenate(wanted), rtol=1e-3, atol=1e-4
+  )
+  assert (out.features < 0).any() != after_relu
 
 
 def test_without_the_package_its_name_is_given(monkeypatch):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dynrec_jax.topics import visual_words
 from dynrec_jax.topics.visual_words import frame_words, slice_words
 
 
@@ -143,3 +144,17 @@ def test_what_is_refused():
     frame_words(rows[:3], np.array([0, 1, 9]), video_count=9, seed=0)
   with pytest.raises(ValueError, match='60 frames need as many videos'):
     frame_words(rows, np.zeros(59, int), video_count=9, seed=0)
+
+
+def test_many_frames_share_the_centres_of_a_sample(monkeypatch):
+  """Centres from 40 of 300 frames; every frame still gets its word."""
+  rows, _ = clustered(videos=300, clusters=3)
+  video = np.arange(300) // 3
+  monkeypatch.setattr(visual_words, '_MOST_FITTED', 40)
+  monkeypatch.setattr(visual_words, '_AT_ONCE', 70)
+  words = frame_words(rows, video, video_count=101, seed=0, centre_count=3)
+  assert words.shape == (101, 3)
+  assert words.sum() == 300
+  assert words[100].nnz == 0
+  # Each video has one frame of each cluster.
+  np.testing.assert_array_equal(words[:100].toarray(), 1)

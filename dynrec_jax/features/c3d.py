@@ -133,9 +133,11 @@ class _Layers(nn.Module):
         x = _pool(x, frames=1 if block == 0 else 2)
         block = own_block
       x = nn.relu(_TimeConv(self.sizes.widths[block], name=name)(x))
-    # 7 x 7 to 4 x 4 as Caffe rounds: one row and column before the others.
+    # 7 x 7 to 4 x 4 as Caffe rounds, which the weights were trained in: the
+    # last row and column stand alone. The ports to PyTorch pad on both sides,
+    # which leaves the first alone and moves what fc6 reads by one.
     odd = x.shape[2] % 2
-    x = jnp.pad(x, ((0, 0), (0, 0), (odd, 0), (odd, 0), (0, 0)))
+    x = jnp.pad(x, ((0, 0), (0, 0), (0, odd), (0, odd), (0, 0)))
     x = _pool(x, frames=2).reshape(len(x), -1)
     x = nn.Dense(self.sizes.fc_size, name='fc6')(x)
     return nn.relu(x) if self.sizes.after_relu else x

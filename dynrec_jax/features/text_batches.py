@@ -98,7 +98,8 @@ def encode_documents(
   used, ids = np.unique(np.array(rows, np.int64), return_inverse=True)
   table = np.zeros((1 + len(used), vectors.vectors.shape[1]), np.float32)
   table[1:] = vectors.vectors[used]
-  scale = np.sqrt(np.mean(np.square(table[1:]))) if len(used) else 0
+  square = np.mean(np.square(table[1:], dtype=np.float64)) if len(used) else 0
+  scale = np.sqrt(square)
   table /= scale or 1
   starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
   return EncodedDocuments(1 + ids.astype(np.int32), starts, table)

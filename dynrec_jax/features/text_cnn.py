@@ -245,6 +245,9 @@ def train_cnn(
 
   Returns:
     The weights and how every epoch did.
+
+  Raises:
+    ValueError: the held-out loss is no number any more.
   """
   table = jnp.asarray(documents.table)
   key = jax.random.key(seed)
@@ -272,6 +275,11 @@ def train_cnn(
     history.append(
       held_out_scores(model, state[0], documents, shares, held_out)
     )
+    if not np.isfinite(history[-1].loss):
+      raise ValueError(
+        f'text CNN: the held-out loss is {history[-1].loss} after epoch '
+        f'{epoch}; are there word vectors with huge numbers?'
+      )
     best_epoch = 1 + int(np.argmin([scores.loss for scores in history]))
     if best_epoch == epoch:
       best = state[0]

@@ -25,7 +25,7 @@ from dynrec_jax.features import c3d, efficientnet_lite0, frames, vgg19, weights
 ENCODERS = ('vgg19_c3d', 'efficientnet_lite0')
 
 # Of what is computed; a new one makes cached features unused.
-_VERSION = '1'
+_VERSION = '2'
 _LOG_EVERY = 100
 
 
@@ -62,6 +62,18 @@ class Encoder(NamedTuple):
   def widths(self) -> tuple[int, ...]:
     """Numbers of each part, for `blocks.unit_blocks`."""
     return tuple(part.net.feature_size for part in self.parts)
+
+
+class FrameFeatures(NamedTuple):
+  """What the frame network says of every sampled frame, before the mean.
+
+  Attributes:
+    features: [F, D] float16, videos in order, frames in order of time.
+    video: [F] int32, the place of each frame's video among the paths.
+  """
+
+  features: np.ndarray
+  video: np.ndarray
 
 
 class Encoded(NamedTuple):
@@ -147,7 +159,7 @@ def find_videos(
     A path or None for every id.
 
   Raises:
-    ValueError: no such folder, or two files for one id.
+    ValueError: no such folder, two files for one id, or none for any.
   """
   if not os.path.isdir(folder):
     raise ValueError(f'{folder}: found no folder; right: a folder of videos')
@@ -162,6 +174,12 @@ def find_videos(
       )
     else:
       files[path.stem] = path
+  if wanted and not files:
+    found = next((p.name for p in sorted(pathlib.Path(folder).iterdir())), None)
+    raise ValueError(
+      f'{folder}: found no file of any video, but {found or "nothing"}; right:'
+      f' files named by video id, such as {ids[0]}.mp4'
+    )
   logging.info(
     '%s: files of %d of %d videos, and %d others',
     folder,
@@ -186,6 +204,7 @@ def encode_videos(
   *,
   cache_dir: str | os.PathLike | None = None,
   dtype: str = 'float32',
+  keep_frames: bool = False,
 ) -> Encoded:
   """The feature of every video; files that cannot be read are listed.
 
@@ -195,12 +214,13 @@ def encode_videos(
     cache_dir: where each video's feature is kept, under a hash of the file's
       and the weights' content; None keeps none.
     dtype: 'float32' or 'float16', of the features.
+    keep_frames: keeps each frame's feature too, for `frame_features`.
 
   Returns:
     The features. All failures are also logged, once, at the end.
 
   Raises:
-    ValueError: another dtype.
+    ValueError: another dtype, or not one of all files could be read.
   """
   if dtype not in ('float32', 'float16'):
     raise ValueError(f'dtype is {dtype!r}; valid are float32, float16')
@@ -212,16 +232,48 @@ def encode_videos(
     if path is None:
       continue
     try:
-      out.features[row] = _narrowed(
-        path, _stored_feature(path, encoder, cache_dir), dtype
-      )
+      found = _stored(path, encoder, cache_dir, keep_frames)
+      out.features[row] = _narrowed(path, found['feature'], dtype)
       out.has_visual[row] = True
     except ValueError as error:
       out.failures.append((str(path), str(error)))
     if (row + 1) % _LOG_EVERY == 0:
       logging.info('%s: %d of %d videos', encoder.name, row + 1, len(paths))
   _log_failures(encoder, out)
+  if out.failures and not out.has_visual.any():
+    raise ValueError(
+      f'none of {len(out.failures)} files could be read: {out.failures[0][1]}'
+    )
   return out
+
+
+def frame_features(
+  paths: Sequence[str | os.PathLike | None],
+  encoder: Encoder,
+  *,
+  cache_dir: str | os.PathLike | None = None,
+) -> FrameFeatures:
+  """The sampled frames of all videos, by the encoder's frame network.
+
+  Args:
+    paths: as in `encode_videos`; files that cannot be read have no frames.
+    encoder: from `load_encoder`.
+    cache_dir: where `encode_videos` kept them (`keep_frames`).
+  """
+  rows, video = [], []
+  for place, path in enumerate(paths):
+    if path is None:
+      continue
+    try:
+      found = _stored(path, encoder, cache_dir, True)['frames']
+    except ValueError:
+      continue  # `encode_videos` has listed it
+    rows.append(found)
+    video.append(np.full(len(found), place, np.int32))
+  if not rows:
+    size = encoder.parts[0].net.feature_size
+    return FrameFeatures(np.zeros((0, size), np.float16), np.zeros(0, np.int32))
+  return FrameFeatures(np.concatenate(rows), np.concatenate(video))
 
 
 def _part(module, net, path, read, batch_size) -> Part:
@@ -231,43 +283,80 @@ def _part(module, net, path, read, batch_size) -> Part:
   return Part(net, params, read, batch_size, weights.file_sha256(path))
 
 
-def _stored_feature(path, encoder: Encoder, cache_dir) -> np.ndarray:
-  """A video's [D] float32, from the cache if it is there."""
+def _stored(
+  path, encoder: Encoder, cache_dir, keep_frames: bool
+) -> dict[str, np.ndarray]:
+  """A video's 'feature' [D] float32, from the cache if it is there.
+
+  With `keep_frames` also 'frames' [F, D] float16, of the first part.
+
+  Raises:
+    ValueError: the file cannot be read; names it.
+  """
 
   def compute():
-    parts = [_mean_output(path, part) for part in encoder.parts]
-    return {'feature': np.concatenate(parts)}
+    frames: list[np.ndarray] = []
+    kept = [frames if keep_frames else None, *[None] * len(encoder.parts[1:])]
+    means = [
+      _mean_output(path, part, keep)
+      for part, keep in zip(encoder.parts, kept, strict=True)
+    ]
+    found = {'feature': np.concatenate(means)}
+    if keep_frames:
+      found['frames'] = _narrowed(path, np.concatenate(frames), 'float16')
+    return found
 
   if cache_dir is None or not os.path.isfile(path):
-    return compute()['feature']
-  inputs = [weights.file_sha256(path), *(p.digest for p in encoder.parts)]
+    return compute()
+  try:
+    digest = weights.file_sha256(path)
+  except OSError as error:
+    raise ValueError(
+      f'{path}: found {error.strerror or error}; right: a file that can be read'
+    ) from error
+  inputs = [digest, *(p.digest for p in encoder.parts)]
   settings = {'nets': [repr(part.net) for part in encoder.parts]}
-  name = f'visual-{encoder.name}'
+  name = f'visual-{encoder.name}' + ('-frames' if keep_frames else '')
   return cache.cached(
     cache_dir, name, inputs, settings, compute, version=_VERSION
-  )['feature']
+  )
 
 
-def _mean_output(path, part: Part) -> np.ndarray:
-  """The mean of a network's outputs over a video: [D] float32."""
-  total, count, batch = 0.0, 0, []
-  for item in part.read(path):
-    batch.append(item)
-    if len(batch) == part.batch_size:
-      total, count = total + _sum_output(part, batch), count + len(batch)
-      batch = []
-  if batch:
-    total, count = total + _sum_output(part, batch), count + len(batch)
+def _mean_output(path, part: Part, kept: list | None) -> np.ndarray:
+  """The mean of a network's outputs over a video: [D] float32.
+
+  The outputs themselves go into `kept`, if it is a list.
+  """
+  total, count = 0.0, 0
+  for items in _batches(part.read(path), part.batch_size):
+    output = _output(part, items)
+    total, count = (
+      total + output.sum(axis=0, dtype=np.float64),
+      count + len(items),
+    )
+    if kept is not None:
+      kept.append(output)
   return (total / count).astype(np.float32)
 
 
-def _sum_output(part: Part, items: list[np.ndarray]) -> np.ndarray:
-  """The sum of the outputs, float64; shapes are powers of two, to be few."""
+def _batches(items: Iterator[np.ndarray], size: int):
+  """Lists of `size` items, the last one of what is left."""
+  batch = []
+  for item in items:
+    batch.append(item)
+    if len(batch) == size:
+      yield batch
+      batch = []
+  if batch:
+    yield batch
+
+
+def _output(part: Part, items: list[np.ndarray]) -> np.ndarray:
+  """[n, D] of the items; shapes are powers of two, to be few."""
   room = min(part.batch_size, 1 << (len(items) - 1).bit_length())
   batch = np.zeros((room, *items[0].shape), np.uint8)
   batch[: len(items)] = items
-  output = np.asarray(_run(part.net, part.params, batch))[: len(items)]
-  return output.sum(axis=0, dtype=np.float64)
+  return np.asarray(_run(part.net, part.params, batch))[: len(items)]
 
 
 @partial(jax.jit, static_argnums=0)

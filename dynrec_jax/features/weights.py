@@ -30,6 +30,11 @@ class WeightFile(NamedTuple):
   source: str
   sha256: str
 
+  def described(self) -> str:
+    """The file, where to get it and its checksum, for messages."""
+    checksum = f'; its sha256 begins {self.sha256}' if self.sha256 else ''
+    return f'{self.name} ({self.source}{checksum})'
+
 
 class State(NamedTuple):
   """A state dict and the file that it came from, for messages.
@@ -66,9 +71,7 @@ def read_state(path: str | os.PathLike | None, wanted: WeightFile) -> State:
   Raises:
     ValueError: no such file, not the published one, or not readable.
   """
-  described = f'{wanted.name} ({wanted.source}' + (
-    f'; its sha256 begins {wanted.sha256})' if wanted.sha256 else ')'
-  )
+  described = wanted.described()
   if path is None or not pathlib.Path(path).is_file():
     found = 'no path' if path is None else f'no file {path}'
     raise ValueError(f'weights: found {found}; right: {described}')

@@ -116,7 +116,7 @@ def _check_same(first: Run, run: Run) -> None:
   """Raises unless the two tested the same users on the same truth."""
   for key in SAME:
     found, wanted = _get(run.facts, key), _get(first.facts, key)
-    if found != wanted:
+    if found != wanted or found is None:
       raise ValueError(
         f'{run.name} has {key} = {found}; right: {wanted}, as {first.name}'
       )

@@ -9,6 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 _BATCH = 1024  # rows a k-means step
+_MOST_FITTED = 50_000  # rows that centres are found on; all get a word
+_AT_ONCE = 8192  # rows in float32 when words are given
 
 
 def frame_words(
@@ -136,8 +138,24 @@ def _nearest_centres(rows, centre_count, seed):
   with warnings.catch_warnings(), threadpool_limits(1):
     # Equal rows leave centres without any: those words just do not occur.
     warnings.simplefilter('ignore', ConvergenceWarning)
-    word = means.fit_predict(np.ascontiguousarray(rows, dtype=np.float32))
-  return word.astype(np.int64), size
+    means.fit(_as_float32(rows[_sample(len(rows), seed)]))
+    words = [
+      means.predict(_as_float32(rows[start : start + _AT_ONCE]))
+      for start in range(0, len(rows), _AT_ONCE)
+    ]
+  return np.concatenate(words).astype(np.int64), size
+
+
+def _as_float32(rows):
+  return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def _sample(count, seed):
+  """Which of the rows the centres are found on: all, or so many at random."""
+  if count <= _MOST_FITTED:
+    return slice(None)
+  rng = np.random.default_rng(seed)
+  return np.sort(rng.choice(count, _MOST_FITTED, replace=False))
 
 
 def _counted(row, column, shape):
