@@ -96,7 +96,7 @@ def _add_content(c: ml_collections.ConfigDict) -> None:
   c.features.visual_blocks = ()
 
   c.topics = ml_collections.ConfigDict()
-  c.topics.yt = 'text_lda'  # A35: mm_lda | corr_lda | text_lda
+  c.topics.yt = 'mm_lda'  # A35: mm_lda | corr_lda | text_lda
   c.topics.count = 70  # K of the videos' topics
   # mm_lda and corr_lda: visual words per video, where it has one vector; of
   # video files every sampled frame is one.

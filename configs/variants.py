@@ -65,4 +65,3 @@ def _set_source(c: ml_collections.ConfigDict, source: str) -> None:
   c.text.fields = ('title', 'description', 'tags', 'categories')
   if source == 'movietweetings':
     c.text.encoder, c.text.word_vectors = 'kim_cnn', 'googlenews'
-    c.topics.yt = 'mm_lda'

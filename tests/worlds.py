@@ -125,6 +125,7 @@ def tiny_settings(folder: pathlib.Path, root: pathlib.Path) -> dict:
     'seq.max_target_len': 6,
     'text.size': 9,
     'text.word_size': 6,
+    'topics.yt': 'text_lda',  # the others compile for seconds
     'topics.count': 4,
     'model.embed_size': 8,
     'model.D_h': 8,
