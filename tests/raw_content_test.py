@@ -77,6 +77,11 @@ def run(place, scenario, mode, **changes):
   return done.stdout, done.stderr
 
 
+def features_of(place):
+  """Files with what the network says of each video."""
+  return sorted((place / 'cache').glob('visual-*.npz'))
+
+
 def gain_in_own_taste(place, scenario, changes) -> float:
   """Share of the own taste in all lists, over that among unwatched videos.
 
@@ -106,9 +111,12 @@ def test_raw_content_of_one_network(place):
   assert 'efficientnet_lite0: features of 38 of 40 videos' in log
   assert f'v{BROKEN}.mkv' in log
   assert ' apple' in out  # a word of a topic
+  stored = {path: path.stat().st_mtime_ns for path in features_of(place)}
+  assert len(stored) == 38
   out, log = run(place, 'single', 'train_and_evaluate', **LONG)
   # All content is what the first command stored.
-  for name in ('efficientnet_lite0', 'kim_cnn', 'mm_lda'):
+  assert {p: p.stat().st_mtime_ns for p in features_of(place)} == stored
+  for name in ('kim_cnn', 'mm_lda'):
     assert f'{name}: read from ' in log, name
   assert '| dynrec (practical) |' in out
   assert gain_in_own_taste(place, 'single', LONG) > 2

@@ -318,7 +318,13 @@ def _stored(
   settings = {'nets': [repr(part.net) for part in encoder.parts]}
   name = f'visual-{encoder.name}' + ('-frames' if keep_frames else '')
   return cache.cached(
-    cache_dir, name, inputs, settings, compute, version=_VERSION
+    cache_dir,
+    name,
+    inputs,
+    settings,
+    compute,
+    version=_VERSION,
+    log_level=logging.DEBUG,  # one for each video
   )
 
 
