@@ -15,6 +15,7 @@ from dynrec_jax import (
   behaviours,
   checkpoint,
   evaluate,
+  host_memory,
   metric_log,
   settings,
   train,
@@ -153,6 +154,7 @@ def train_split(
     ValueError: for a checkpoint of another config or catalogue.
     train.NonFiniteLossError: see `train.fit`.
   """
+  host_memory.drop_programs()  # of the preparation and of earlier splits
   data = make_training_set(config, prepared, this)
   optimizer = settings.make_optimizer(config)
   step_fn = train.make_train_step(

@@ -1,6 +1,9 @@
-"""How the C library hands out the host's memory."""
+"""What a long process must know of the host's memory."""
 
 import ctypes
+import gc
+
+import jax
 
 
 def keep_freed_memory() -> bool:
@@ -23,3 +26,14 @@ def keep_freed_memory() -> bool:
     (top_pad, 1 << 28),
   )
   return all([mallopt(*setting) for setting in settings])
+
+
+def drop_programs() -> None:
+  """Lets go of all compiled programs; what is still needed is loaded again.
+
+  Each holds some dozen memory mappings, of which Linux gives a process 65,530
+  (vm.max_map_count): the programs of five splits together used them up, which
+  ends the process however much memory is free.
+  """
+  jax.clear_caches()
+  gc.collect()

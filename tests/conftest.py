@@ -4,7 +4,21 @@ import jax
 import pytest
 import worlds
 
-from dynrec_jax import packed_gru
+from dynrec_jax import host_memory, packed_gru
+
+
+@pytest.fixture(scope='module', autouse=True)
+def own_programs():
+  """Programs live as long as the file that compiled them.
+
+  All files together would use up the process's memory mappings, see
+  `host_memory.drop_programs`; dropped more often, they would be compiled again.
+  """
+  drop = host_memory.drop_programs
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(host_memory, 'drop_programs', lambda: None)
+    yield
+  drop()
 
 
 @pytest.fixture(scope='module')

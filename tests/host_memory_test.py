@@ -1,4 +1,4 @@
-"""The allocator's settings take effect, where there are any."""
+"""The allocator's settings take effect; programs give back their memory."""
 
 import subprocess
 import sys
@@ -31,3 +31,44 @@ def page_faults(keep):
 @pytest.mark.skipif(sys.platform != 'linux', reason='glibc only')
 def test_freed_memory_is_not_faulted_in_again():
   assert page_faults(True) < page_faults(False) / 4
+
+
+_PROGRAMS = """
+import jax, jax.numpy as jnp
+from dynrec_jax import host_memory
+
+def mappings():
+  return sum(1 for _ in open('/proc/self/maps'))
+
+programs = [jax.jit(lambda x, n=n: jnp.sin(x) @ x + n) for n in range(20)]
+
+def compile_some(size):
+  for program in programs:
+    program(jnp.ones((size, size)))
+
+compile_some(2)
+host_memory.drop_programs()
+start = mappings()
+for size in range(3, 8):
+  compile_some(size)
+  if {drop}:
+    host_memory.drop_programs()
+print(mappings() - start)
+"""
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
+def test_dropped_programs_give_back_their_mappings():
+  def grown(drop):
+    program = _PROGRAMS.format(drop=drop)
+    done = subprocess.run(
+      [sys.executable, '-c', program],
+      capture_output=True,
+      text=True,
+      check=True,
+    )
+    return int(done.stdout)
+
+  kept = grown(False)
+  assert kept > 500  # each of a hundred programs has some
+  assert grown(True) < kept / 10

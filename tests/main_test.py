@@ -240,6 +240,13 @@ def test_another_model_is_refused_by_the_differing_keys(place, whole, run_here):
     run_here('whole', model__D_h=4, model__embed_norm='loss_only')
 
 
+def test_programs_of_a_split_end_with_it(place, whole, run_here, monkeypatch):
+  dropped = []
+  monkeypatch.setattr(host_memory, 'drop_programs', lambda: dropped.append(1))
+  run_here('whole')
+  assert len(dropped) == SETTINGS['split.seeds']
+
+
 def test_evaluate_gives_the_same_rows(place, whole, run_here):
   count = len(metrics(place, 'whole', 0))
   assert run_here('whole', mode='evaluate') == whole
