@@ -7,7 +7,7 @@ import pathlib
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -170,14 +170,29 @@ def _digest(arrays):
 
 
 def _write(path, arrays):
-  """Stores all or nothing: readers never see half a file."""
+  """Stores the arrays with their digest."""
+  write_arrays(path, arrays | {_DIGEST: np.array(_digest(arrays))})
+
+
+def write_arrays(
+  path: str | os.PathLike, arrays: Mapping[str, np.ndarray]
+) -> None:
+  """An .npz file, all or nothing: readers never see half of it.
+
+  Processes that write the same file do not meet: each has a part of its own
+  until it is whole. Missing folders are made.
+
+  Raises:
+    OSError: the file cannot be written; the old one stays.
+  """
+  path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
   handle, part = tempfile.mkstemp(
     prefix=f'.{path.stem}.', suffix='.part', dir=path.parent
   )
   try:
     with os.fdopen(handle, 'wb') as file:
-      np.savez(file, **arrays, **{_DIGEST: np.array(_digest(arrays))})
+      np.savez(file, **arrays)
       file.flush()
       os.fsync(file.fileno())
     os.replace(part, path)

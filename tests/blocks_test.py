@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from dynrec_jax.features import blocks
 from dynrec_jax.features.blocks import unit_blocks
 
 
@@ -20,8 +21,10 @@ def unit_loop(features, widths):
   return out
 
 
+@pytest.mark.parametrize('at_once', [2, 5, 100])
 @pytest.mark.parametrize('widths', [(7,), (4, 3), (1, 2, 4)])
-def test_against_a_loop(widths):
+def test_against_a_loop(widths, at_once, monkeypatch):
+  monkeypatch.setattr(blocks, '_ROWS_AT_ONCE', at_once)
   rng = np.random.default_rng(0)
   features = (rng.normal(size=(5, 7)) * 80).astype(np.float32)
   features[2, :4] = 0

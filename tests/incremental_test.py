@@ -45,6 +45,18 @@ def small_corpus(seed=0, days=9):
   )
 
 
+def planted(**settings):
+  """3,000 tweets of 30 users about four topics, and the topics."""
+  return planted_tweets(
+    3,
+    tweet_count=3000,
+    word_count=60,
+    user_count=30,
+    topic_count=4,
+    **settings,
+  )
+
+
 def stream(corpus, **changes):
   settings = {'seed': 1, **SIZES, **changes}
   schedule = settings.pop('schedule', SHORT)
@@ -197,15 +209,7 @@ class StreamTest(parameterized.TestCase):
 
   @pytest.mark.slow
   def test_stationary_corpus_fits_as_well_daily_as_at_once(self):
-    corpus, _ = planted_tweets(
-      3,
-      tweet_count=3000,
-      word_count=60,
-      user_count=30,
-      topic_count=4,
-      day_count=38,
-      mean_length=6,
-    )
+    corpus, _ = planted(day_count=38, mean_length=6)
     rows = np.arange(3000)
     train = select_tweets(corpus, rows[rows % 4 > 0])
     test = select_tweets(corpus, rows[rows % 4 == 0])
@@ -230,15 +234,7 @@ class StreamTest(parameterized.TestCase):
   @pytest.mark.slow
   def test_a_topic_stays_the_same_from_day_to_day(self):
     """Five first days of forty: most topics are found on what came before."""
-    corpus, phi = planted_tweets(
-      3,
-      tweet_count=3000,
-      word_count=60,
-      user_count=30,
-      topic_count=4,
-      day_count=40,
-      mean_length=8,
-    )
+    corpus, phi = planted(day_count=40, mean_length=8)
     schedule = DAILY._replace(first_days=5)
     sizes = {'word_count': 60, 'user_count': 30}
     found = fit_stream(corpus, HYPER, schedule, seed=0, **sizes).topic

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+_ROWS_AT_ONCE = 8192  # in float32; frames of many videos are gigabytes
+
 
 def unit_blocks(features: np.ndarray, widths: Sequence[int]) -> np.ndarray:
   """Every block of every row at unit length.
@@ -30,8 +32,10 @@ def unit_blocks(features: np.ndarray, widths: Sequence[int]) -> np.ndarray:
   out = np.empty_like(features)
   start = 0
   for width in widths:
-    block = features[:, start : start + width].astype(np.float32)
-    norm = np.linalg.norm(block, axis=1, keepdims=True)
-    out[:, start : start + width] = block / np.where(norm > 0, norm, 1)
+    for row in range(0, len(features), _ROWS_AT_ONCE):
+      place = slice(row, row + _ROWS_AT_ONCE), slice(start, start + width)
+      block = features[place].astype(np.float32)
+      norm = np.linalg.norm(block, axis=1, keepdims=True)
+      out[place] = block / np.where(norm > 0, norm, 1)
     start += width
   return out

@@ -1,13 +1,11 @@
 """What daily TwitterLDA carries from day to day, and its file."""
 
 import hashlib
-import os
-import pathlib
-import tempfile
 from typing import NamedTuple
 
 import numpy as np
 
+from dynrec_jax import cache
 from dynrec_jax.topics.tweet_blocks import TweetCorpus
 from dynrec_jax.topics.twitter_lda import TopicCounts
 
@@ -41,25 +39,13 @@ def save_state(
     topic: [n] frozen topics of all tweets before `state.next_day`.
     digest: of the tweets and settings they come from.
   """
-  folder = pathlib.Path(path).absolute().parent
-  folder.mkdir(parents=True, exist_ok=True)
   arrays = {**state.counts._asdict(), 'topic': topic}
-  handle, part = tempfile.mkstemp(dir=folder, suffix='.part')
-  try:
-    with os.fdopen(handle, 'wb') as f:
-      np.savez(
-        f,
-        **arrays,
-        next_day=np.int64(state.next_day),
-        source=np.array(digest),
-        content=np.array(_content_digest(state.next_day, arrays)),
-      )
-      f.flush()
-      os.fsync(f.fileno())
-    os.replace(part, path)
-  except BaseException:
-    os.unlink(part)
-    raise
+  about = {
+    'next_day': np.int64(state.next_day),
+    'source': np.array(digest),
+    'content': np.array(_content_digest(state.next_day, arrays)),
+  }
+  cache.write_arrays(path, arrays | about)
 
 
 def restore_state(path: str) -> tuple[TopicState, np.ndarray, str]:
