@@ -295,15 +295,14 @@ def _stored(
   """
 
   def compute():
-    frames: list[np.ndarray] = []
-    kept = [frames if keep_frames else None, *[None] * len(encoder.parts[1:])]
+    kept: list[np.ndarray] = []
     means = [
-      _mean_output(path, part, keep)
-      for part, keep in zip(encoder.parts, kept, strict=True)
+      _mean_output(path, part, kept if keep_frames and not place else None)
+      for place, part in enumerate(encoder.parts)
     ]
     found = {'feature': np.concatenate(means)}
     if keep_frames:
-      found['frames'] = _narrowed(path, np.concatenate(frames), 'float16')
+      found['frames'] = _narrowed(path, np.concatenate(kept), 'float16')
     return found
 
   if cache_dir is None or not os.path.isfile(path):
@@ -336,10 +335,8 @@ def _mean_output(path, part: Part, kept: list | None) -> np.ndarray:
   total, count = 0.0, 0
   for items in _batches(part.read(path), part.batch_size):
     output = _output(part, items)
-    total, count = (
-      total + output.sum(axis=0, dtype=np.float64),
-      count + len(items),
-    )
+    total = total + output.sum(axis=0, dtype=np.float64)
+    count += len(items)
     if kept is not None:
       kept.append(output)
   return (total / count).astype(np.float32)
