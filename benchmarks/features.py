@@ -22,8 +22,8 @@ from jax import lax
 from jax.extend import core
 
 from benchmarks import machine
-from dynrec_jax import host_memory
 from dynrec_jax.features import c3d, efficientnet_lite0, frames, vgg19
+from dynrec_jax.parallel import host_memory
 
 ROUNDS = 5
 DECODED_FRAMES = 200

@@ -12,7 +12,7 @@ from dynrec_jax.data.records import Watches
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.losses import LossWeights
-from dynrec_jax.model import DynamicRecommender
+from dynrec_jax.models.theta import DynamicRecommender
 from dynrec_jax.objective import Features, ObjectiveSettings
 
 VIDEOS = 6_814

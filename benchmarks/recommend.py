@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import machine
-from dynrec_jax import decode, gru, host_memory
+from dynrec_jax import decode, gru
+from dynrec_jax.parallel import host_memory
 
 HIDDEN = 300
 KNOWN = 50

@@ -84,7 +84,7 @@ class FullModel(nn.Module):
   """theta of the paper and Eq (9) on one batch, with padded rectangles."""
 
   def __init__(self, theta: dict[str, np.ndarray]):
-    """Takes the weights of `dynrec_jax.model`."""
+    """Takes the weights of `dynrec_jax.models.theta`."""
     super().__init__()
     names = ('visual', 'text', 'interest', 'video')
     self.maps = nn.ParameterDict(

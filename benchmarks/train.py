@@ -20,17 +20,9 @@ import numpy as np
 
 from benchmarks import machine, problem
 from benchmarks.problem import HIDDEN, SAMPLES, STEPS, VIDEOS
-from dynrec_jax import (
-  gru,
-  host_memory,
-  losses,
-  objective,
-  packed_gru,
-  parallel,
-  softmax,
-  train,
-)
+from dynrec_jax import gru, losses, objective, packed_gru, softmax, train
 from dynrec_jax.data import batches
+from dynrec_jax.parallel import devices, host_memory
 
 ROUNDS = 9
 
@@ -147,7 +139,7 @@ def own_step(data, features, batch, product_dtype=None):
     reduction='sum',
     populations=train.populations_of(data),
   )
-  state = parallel.replicate(train.init_state(model, optimizer, 0))
+  state = devices.replicate(train.init_state(model, optimizer, 0))
 
   def run():
     nonlocal state
@@ -189,7 +181,7 @@ def measure_step(rounds: int, *, ragged: bool) -> dict[str, float]:
   """The full step against the peak, torch and bfloat16 products."""
   data = problem.training_set(ragged=ragged)
   batch, frozen = problem.first_batch(data), problem.features()
-  features = parallel.replicate(objective.padded(frozen))
+  features = devices.replicate(objective.padded(frozen))
   own, peer = own_step(data, features, batch), torch_step(frozen, batch)
   check_step(own, peer)
   runs = {**machine.peak_products(), 'own': own, 'torch': peer}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import ml_collections
 
-from dynrec_jax.data import simulation
+from dynrec_jax.sources import simulation
 
 WORLDS: Mapping[str, str] = {
   'simulated': 'small',

@@ -14,22 +14,21 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from dynrec_jax import (
+from dynrec_jax import checkpoint, objective
+from dynrec_jax.parallel import devices, host_memory
+from dynrec_jax.report import table
+from dynrec_jax.sources import load
+from dynrec_jax.storage import whole_files
+from dynrec_jax.study import (
   check,
-  checkpoint,
   content,
   cross_validate,
-  experiment,
-  host_memory,
-  objective,
-  parallel,
   recommend,
   settings,
-  topic_study,
+  split_run,
+  topics,
 )
-from dynrec_jax.data import sources
-from dynrec_jax.prepare import Prepared, prepare
-from dynrec_jax.report import table, text_file
+from dynrec_jax.study.prepare import Prepared, prepare
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'The study: a file of configs/.', lock_config=True
@@ -70,16 +69,16 @@ def run(config) -> None:
   host_memory.keep_freed_memory()
   jax.config.update(
     'jax_compilation_cache_dir',
-    str(sources.data_root(config.data.data_dir or None) / 'xla'),
+    str(load.data_root(config.data.data_dir or None) / 'xla'),
   )
   if config.text.encoder == 'kim_cnn':  # results keep what was found
     config.text.word_vectors = content.word_vectors_file(config)
   if config.mode == 'choose_topics':
-    print(topic_study.choose_topics(config))
+    print(topics.choose_topics(config))
     return
   prepared = prepare(config)
   if config.mode == 'prepare':
-    print(topic_study.describe(config, prepared))
+    print(topics.describe(config, prepared))
     return
   if config.mode == 'recommend':
     print(recommend.recommend(config, prepared))
@@ -90,22 +89,22 @@ def run(config) -> None:
     print(text or _exit_to_requeue())
     return
   splits = [
-    experiment.make_split(config, prepared, number)
+    split_run.make_split(config, prepared, number)
     for number in range(config.split.seeds)
   ]
-  model = experiment.make_model(config, prepared)
-  features = parallel.replicate(objective.padded(prepared.features))
-  predictor = experiment.make_predictor(config, prepared, model, features)
+  model = split_run.make_model(config, prepared)
+  features = devices.replicate(objective.padded(prepared.features))
+  predictor = split_run.make_predictor(config, prepared, model, features)
   with checkpoint.StopRequest() as stop:
     for this in splits:
       logging.info('split %d of %d', this.number, len(splits))
       if config.mode == 'train_and_evaluate':
-        done = experiment.train_split(
+        done = split_run.train_split(
           config, prepared, model, predictor, features, this, stop.requested
         )
         if not done:
           _exit_to_requeue()
-      experiment.test_split(config, prepared, model, predictor, this)
+      split_run.test_split(config, prepared, model, predictor, this)
   _report(config, prepared, splits)
 
 
@@ -129,7 +128,7 @@ def _report(config, prepared: Prepared, splits) -> None:
   table.write_results(
     os.path.join(config.workdir, 'results.json'), rows, {'config': facts}
   )
-  text_file.write_text(os.path.join(config.workdir, 'results.md'), text)
+  whole_files.write_text(os.path.join(config.workdir, 'results.md'), text)
   print(text)
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Array
 from dynrec_jax import interest, losses, packed_gru, softmax
 from dynrec_jax.data.batches import Batch
 from dynrec_jax.losses import LossTerms, LossWeights
-from dynrec_jax.model import ContentEmbedding, DynamicRecommender
+from dynrec_jax.models.theta import ContentEmbedding, DynamicRecommender
 
 REDUCTIONS = ('sum', 'mean', 'full_sum')
 

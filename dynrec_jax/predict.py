@@ -15,7 +15,7 @@ from dynrec_jax.data import inputs, sequences
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.decode import DecodeTables
 from dynrec_jax.evaluate import Queries, Recommender
-from dynrec_jax.model import DynamicRecommender
+from dynrec_jax.models.theta import DynamicRecommender
 from dynrec_jax.objective import Features
 
 METHODS = ('greedy_seq', 'topk_first')

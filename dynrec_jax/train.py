@@ -16,13 +16,14 @@ import numpy as np
 import optax
 from absl import logging
 
-from dynrec_jax import checkpoint, losses, metric_log, objective, parallel
+from dynrec_jax import checkpoint, losses, metric_log, objective
 from dynrec_jax.data import batches
 from dynrec_jax.data.batches import Batch, BatchSpec
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.losses import LossTerms
-from dynrec_jax.model import DynamicRecommender
+from dynrec_jax.models.theta import DynamicRecommender
 from dynrec_jax.objective import Features, ObjectiveSettings
+from dynrec_jax.parallel import devices
 
 OPTIMIZERS = ('sgd', 'adam')
 
@@ -131,7 +132,7 @@ def make_train_step(
   """
 
   def step(state: TrainState, features: Features, batch: Batch):
-    counts = parallel.sum_over_devices(objective.term_counts(batch))
+    counts = devices.sum_over_devices(objective.term_counts(batch))
     scales = objective.term_scales(counts, populations, reduction)
 
     def local_loss(params):
@@ -146,7 +147,7 @@ def make_train_step(
 
     grad_of = jax.value_and_grad(local_loss, has_aux=True)
     (total, (terms, interest_length)), grads = grad_of(state.params)
-    total, terms, interest_length, grads = parallel.sum_over_devices(
+    total, terms, interest_length, grads = devices.sum_over_devices(
       (total, terms, interest_length, grads)
     )
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
@@ -159,7 +160,7 @@ def make_train_step(
     }
     return TrainState(state.step + 1, params, opt_state), metrics
 
-  return parallel.data_parallel(step, split=(False, False, True), donate=(0,))
+  return devices.data_parallel(step, split=(False, False, True), donate=(0,))
 
 
 def populations_of(data: TrainingSet) -> LossTerms:
@@ -197,7 +198,7 @@ def fit(
     state: a fresh state; the latest checkpoint replaces it if there is one.
     data: what is learned from.
     spec: how batches are made.
-    features: replicated, see `parallel.replicate`.
+    features: replicated, see `devices.replicate`.
     settings: when to stop, save and log.
     validate: parameters -> scores on validation users, 'f_score' among them.
     saver: keeps the latest and the best state.
@@ -211,7 +212,7 @@ def fit(
     NonFiniteLossError: names the steps; earlier checkpoints are kept.
   """
   # From the first step on as the step gives it back: compiled once, not twice.
-  state, position = _resume(saver, parallel.replicate(state))
+  state, position = _resume(saver, devices.replicate(state))
   per_epoch = batches.steps_per_epoch(data, spec)
   done = int(state.step)
   stream = batches.batches(data, spec, done)

@@ -4,7 +4,8 @@ import jax
 import pytest
 import worlds
 
-from dynrec_jax import host_memory, packed_gru
+from dynrec_jax import packed_gru
+from dynrec_jax.parallel import host_memory
 
 
 @pytest.fixture(scope='module', autouse=True)

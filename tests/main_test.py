@@ -15,7 +15,9 @@ import jax
 import pytest
 import worlds
 
-from dynrec_jax import check, checkpoint, host_memory, main
+from dynrec_jax import checkpoint, main
+from dynrec_jax.parallel import host_memory
+from dynrec_jax.study import check
 
 ROOT = pathlib.Path(__file__).parent.parent
 QUICK = {

@@ -7,8 +7,9 @@ import plain_model
 import pytest
 import worlds
 
-from dynrec_jax import evaluate, experiment, objective, predict
+from dynrec_jax import evaluate, objective, predict
 from dynrec_jax.data import sequences
+from dynrec_jax.study import split_run
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 K = 5
@@ -42,7 +43,7 @@ class Case:
 
 
 def make_case(study):
-  predictor = experiment.make_predictor(
+  predictor = split_run.make_predictor(
     study.config, study.prepared, study.model, study.features
   )
   params = worlds.random_params(study.model)

@@ -14,17 +14,11 @@ import optax
 import pytest
 import worlds
 
-from dynrec_jax import (
-  checkpoint,
-  evaluate,
-  experiment,
-  objective,
-  parallel,
-  predict,
-  train,
-)
+from dynrec_jax import checkpoint, evaluate, objective, predict, train
 from dynrec_jax.data import batches
 from dynrec_jax.losses import LossTerms, LossWeights
+from dynrec_jax.parallel import devices
+from dynrec_jax.study import split_run
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 TERMS = [f'loss_{name}' for name in LossTerms._fields]
@@ -62,7 +56,7 @@ def make_step(study, optimizer, **changes):
 
 
 def fresh(study, optimizer):
-  return parallel.replicate(train.init_state(study.model, optimizer, seed=5))
+  return devices.replicate(train.init_state(study.model, optimizer, seed=5))
 
 
 def run_steps(study, optimizer, step_fn, count, first=0):
@@ -198,8 +192,9 @@ import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
 import train_test, worlds
-from dynrec_jax import packed_gru, parallel
-assert parallel.device_count() == 8
+from dynrec_jax import packed_gru
+from dynrec_jax.parallel import devices
+assert devices.device_count() == 8
 packed_gru._TIERS = 2
 jax.config.update('jax_disable_most_optimizations', True)
 train_test.save_run(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
@@ -375,7 +370,7 @@ def test_20_samples_are_learned_by_heart(tiny_settings, study):
   chance = 4 * np.log(worlds.VIDEOS)
   assert abs(costs[0] - chance) < 2
   assert costs[-1] < 0.1
-  predictor = experiment.make_predictor(
+  predictor = split_run.make_predictor(
     config, prepared, few.model, few.features
   )
   queries = evaluate.Queries(
@@ -517,11 +512,11 @@ def test_the_predictor_reads_half_a_run_s_state(study, sgd):
   """Validation takes the step's own output, on the devices it lies on."""
   optimizer, step_fn = sgd
   state, _ = run_steps(study, optimizer, step_fn, 1)
-  predictor = experiment.make_predictor(
+  predictor = split_run.make_predictor(
     study.config, study.prepared, study.model, study.features
   )
   assert isinstance(predictor, predict.Predictor)
-  queries = experiment.make_queries(
+  queries = split_run.make_queries(
     study.config, study.prepared, study.split, study.split.users.valid, 0.75
   )
   scores = evaluate.evaluate(

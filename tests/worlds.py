@@ -15,7 +15,8 @@ import ml_collections
 import numpy as np
 
 from configs import default
-from dynrec_jax import experiment, parallel, prepare, settings
+from dynrec_jax.parallel import devices
+from dynrec_jax.study import prepare, settings, split_run
 
 USERS, VIDEOS, TASTES = 60, 40, 4
 NO_VISUAL = (3, 17, 25)
@@ -153,16 +154,16 @@ class Study:
   def __init__(self, config, prepared=None, users=None):
     self.config = config
     self.prepared = prepared or prepare.prepare(config)
-    self.split = experiment.make_split(config, self.prepared, 0)
+    self.split = split_run.make_split(config, self.prepared, 0)
     if users is not None:
       self.split = self.split._replace(
         users=self.split.users._replace(train=users)
       )
-    self.model = experiment.make_model(config, self.prepared)
-    self.data = experiment.make_training_set(config, self.prepared, self.split)
+    self.model = split_run.make_model(config, self.prepared)
+    self.data = split_run.make_training_set(config, self.prepared, self.split)
     self.spec = settings.batch_spec(config, self.split.seed)
     self.settings = settings.objective_settings(config)
-    self.features = parallel.replicate(self.prepared.features)
+    self.features = devices.replicate(self.prepared.features)
 
 
 def random_params(model, seed: int = 3):

@@ -19,8 +19,8 @@ import jax
 import numpy as np
 from absl import logging
 
-from dynrec_jax import cache
 from dynrec_jax.features import c3d, efficientnet_lite0, frames, vgg19, weights
+from dynrec_jax.storage import cache
 
 ENCODERS = ('vgg19_c3d', 'efficientnet_lite0')
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dynrec_jax import metric_log
-from dynrec_jax.report import text_file
+from dynrec_jax.storage import whole_files
 
 MEASURES = ('precision', 'recall', 'f_score')
 _HEADINGS = {'precision': 'P@{k}', 'recall': 'R@{k}', 'f_score': 'F@{k}'}
@@ -96,7 +96,7 @@ def write_results(path: str, rows: Sequence[Row], facts: Mapping) -> None:
       for row in rows
     ]
   }
-  text_file.write_text(path, json.dumps(content, indent=2))
+  whole_files.write_text(path, json.dumps(content, indent=2))
 
 
 def headings(k: int) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 from scipy.sparse import csr_matrix
 
-from dynrec_jax import cache
+from dynrec_jax.storage import cache
 from dynrec_jax.topics.held_out import video_perplexity
 from dynrec_jax.topics.multimodal_lda import checked_visual_words
 from dynrec_jax.topics.tweet_blocks import TweetCorpus, select_tweets

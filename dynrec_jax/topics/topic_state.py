@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dynrec_jax import cache
+from dynrec_jax.storage import cache
 from dynrec_jax.topics.tweet_blocks import TweetCorpus
 from dynrec_jax.topics.twitter_lda import TopicCounts
 

@@ -18,11 +18,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_random_state
 
-from dynrec_jax.topics.count_blocks import (
-  CountBlocks,
-  pack_counts,
-  unpack_rows,
-)
+from dynrec_jax.topics.count_blocks import CountBlocks, pack_counts, unpack_rows
 from dynrec_jax.topics.dirichlet import expected_log_words, minus_divergence
 from dynrec_jax.topics.document_steps import (
   StepResult,

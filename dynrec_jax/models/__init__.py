@@ -1,0 +1,1 @@
+"""A room per network: its parameters and its one forward pass."""

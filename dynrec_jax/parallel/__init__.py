@@ -1,0 +1,1 @@
+"""Devices, hosts and the memory that they share."""

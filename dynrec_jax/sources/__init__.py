@@ -1,0 +1,1 @@
+"""What brings records in: files, downloads and a simulated year."""

@@ -1,0 +1,193 @@
+"""What interests are made of: watches, or tweets, of any split.
+
+Single network: the user's own watches, with the videos' topics. Cross network:
+the tweets, each with the one topic that TwitterLDA gives it, or with the topic
+vector that the source brings.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import ml_collections
+import numpy as np
+from absl import logging
+
+from dynrec_jax.data import histories
+from dynrec_jax.data.histories import Histories
+from dynrec_jax.data.records import Records, Tweets
+from dynrec_jax.study import content
+from dynrec_jax.topics import border_fit, tweet_text, tweet_topics
+from dynrec_jax.topics.border_fit import FitSettings, KnownTopics
+from dynrec_jax.topics.incremental import Schedule
+from dynrec_jax.topics.tweet_blocks import select_tweets
+from dynrec_jax.topics.twitter_lda import REFERENCE
+
+SCENARIOS = ('single', 'cross')
+_TOP_WORDS = 10
+
+
+class Behaviours(NamedTuple):
+  """Of all users, and how a split reads them.
+
+  Attributes:
+    topics: [R, K] topic vectors m of what behaviours are about.
+    histories: whose items are rows of `topics`; None if they depend on the
+      split, see `of_split`.
+    known: tweets fitted up to n_f; None if nothing has to be fitted.
+  """
+
+  topics: np.ndarray
+  histories: Histories | None
+  known: KnownTopics | None
+
+
+def from_tweets(
+  records: Records, start: int, border: int, config: ml_collections.ConfigDict
+) -> Behaviours:
+  """The tweets, with their own vectors or with topics to be found.
+
+  Args:
+    records: the filtered source.
+    start: of the first session, seconds.
+    border: n_f, seconds.
+    config: of the run.
+
+  Raises:
+    ValueError: the source has no tweets, or no words in them.
+  """
+  tweets, user_count = tweets_of(records, config), len(records.user_ids)
+  if tweets.topics.shape[1]:
+    logging.info(
+      'tweets: %d topic vectors of the source, %d numbers each',
+      *tweets.topics.shape,
+    )
+    rows = np.arange(len(tweets.user))
+    own = histories.tweet_histories(tweets, rows, user_count)
+    return Behaviours(tweets.topics, own, None)
+  known = border_fit.fit_known(
+    tweets, start, border, fit_settings(config), user_count=user_count
+  )
+  logging.info(
+    'TwitterLDA: %d words, %d tweets with topics up to n_f',
+    len(known.vocabulary),
+    (known.topic >= 0).sum(),
+  )
+  # One row per topic, and one of zeros for tweets without any.
+  count = config.topics.tweet_count
+  return Behaviours(np.eye(count + 1, count, dtype=np.float32), None, known)
+
+
+def tweets_of(records: Records, config: ml_collections.ConfigDict) -> Tweets:
+  """The source's tweets.
+
+  Raises:
+    ValueError: there are none.
+  """
+  if not len(records.tweets.user):
+    raise ValueError(
+      f'scenario=cross reads tweets, and the source {config.data.name!r} has '
+      'none of the users that the filters left'
+    )
+  return records.tweets
+
+
+def topic_words(made_of: Behaviours) -> Sequence[Sequence[str]]:
+  """Each topic's most frequent words up to n_f; () of the source's topics."""
+  if made_of.known is None:
+    return ()
+  return tweet_topics.top_words(
+    made_of.known.state.counts, made_of.known.vocabulary, _TOP_WORDS
+  )
+
+
+def of_split(
+  behaviours: Behaviours, records: Records, train_users: np.ndarray
+) -> Histories:
+  """What may be read of everyone when these users train.
+
+  Leaks: held-out users' tweets after n_f have no topic and move no one's (A40).
+  """
+  if behaviours.known is None:
+    return behaviours.histories
+  later = border_fit.fit_later(behaviours.known, train_users)
+  return _histories(behaviours, records.tweets, later.topic)
+
+
+def for_serving(
+  behaviours: Behaviours, records: Records, train_users: np.ndarray
+) -> Histories:
+  """Everything that is known of everyone, for recommendations from now on.
+
+  Later tweets of held-out users get their most probable topics, given what the
+  same users wrote before; the topics' words stay those that the split was
+  trained with.
+  """
+  if behaviours.known is None:
+    return behaviours.histories
+  later = border_fit.fit_later(behaviours.known, train_users)
+  rows = np.flatnonzero(later.topic < 0)
+  topic = later.topic.copy()
+  topic[rows] = tweet_topics.infer_topics(
+    select_tweets(later.corpus, rows),
+    later.state.counts,
+    later.settings.hyper,
+    user_topic=later.state.counts.user_topic,
+  )
+  return _histories(behaviours, records.tweets, topic)
+
+
+def of_new_users(
+  behaviours: Behaviours,
+  tweets: Tweets,
+  train_users: np.ndarray,
+  user_count: int,
+) -> Histories:
+  """The tweets of users that the data do not hold, in (user, time) order.
+
+  Raises:
+    ValueError: the source brought topic vectors, so that texts mean nothing.
+  """
+  if behaviours.known is None:
+    raise ValueError(
+      'recommend.history holds texts, and this source brings topic vectors; '
+      'add the new users and their vectors to the source instead'
+    )
+  later = border_fit.fit_later(behaviours.known, train_users)
+  corpus = tweet_text.encode_tweets(
+    tweets.user,
+    tweets.time,
+    tweets.text,
+    later.vocabulary,
+    start=int(tweets.time.min(initial=0)),
+  )
+  topic = tweet_topics.infer_topics(
+    corpus, later.state.counts, later.settings.hyper
+  )
+  return _histories(behaviours, tweets, topic, user_count)
+
+
+def _histories(
+  behaviours: Behaviours,
+  tweets: Tweets,
+  topic: np.ndarray,
+  user_count: int | None = None,
+) -> Histories:
+  """The tweets about rows of the topic table; its last row says nothing."""
+  rows = np.where(topic < 0, len(behaviours.topics) - 1, topic)
+  if user_count is None:
+    user_count = len(behaviours.known.state.counts.user_topic)
+  return histories.tweet_histories(tweets, rows, user_count)
+
+
+def fit_settings(config: ml_collections.ConfigDict) -> FitSettings:
+  """TwitterLDA as the config sets it."""
+  t = config.topics
+  return FitSettings(
+    REFERENCE._replace(topic_count=t.tweet_count),
+    Schedule(
+      t.first_days, t.first_sweeps, t.day_sweeps, t.mode_count, t.retention
+    ),
+    t.least_tweets,
+    config.seed,
+    content.cache_dir(config),
+  )

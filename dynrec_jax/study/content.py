@@ -1,0 +1,282 @@
+"""What is computed from raw content: features of videos, topics of videos.
+
+Everything is cached on disk under a hash of its inputs and settings.
+"""
+
+import pathlib
+from collections.abc import Sequence
+
+import ml_collections
+import numpy as np
+from absl import logging
+from scipy.sparse import csr_matrix
+
+from dynrec_jax.data.records import Records
+from dynrec_jax.features import (
+  catalogue,
+  documents,
+  text_cnn,
+  visual_encoder,
+  word_vectors,
+)
+from dynrec_jax.features.tfidf_svd import tfidf_svd
+from dynrec_jax.objective import Features
+from dynrec_jax.sources import feature_files, load, record_files
+from dynrec_jax.storage import cache
+from dynrec_jax.topics.multimodal_lda import multimodal_lda
+from dynrec_jax.topics.text_lda import text_lda
+from dynrec_jax.topics.variational_topics import FORMS
+from dynrec_jax.topics.visual_words import frame_words, slice_words
+from dynrec_jax.topics.word_counts import VideoTopics
+
+ENCODERS = ('tfidf_svd', 'kim_cnn', 'given')
+LABELS = ('categories', 'tags')
+# text.word_vectors: this file where it is, in full or a cut of it.
+GOOGLE_NEWS = 'googlenews'
+_GOOGLE_NEWS_FILES = (
+  # The whole before any cut.
+  'GoogleNews-vectors-negative300.bin',
+  'GoogleNews-vectors-negative300.bin.gz',
+  'GoogleNews-vectors-negative300*.bin',
+  'GoogleNews-vectors-negative300*.bin.gz',
+)
+TOPIC_MODELS = ('text_lda', *FORMS)
+OF_SOURCE = ('given', 'none')  # values of visual.encoder that read no file
+VISUAL_ENCODERS = (*OF_SOURCE, *visual_encoder.ENCODERS)
+
+
+def video_features(
+  records: Records,
+  texts: list[str],
+  visual_blocks: tuple[int, ...],
+  config: ml_collections.ConfigDict,
+) -> Features:
+  """Visual and text features with the masks of what is there."""
+  found = _text_features(records, texts, config)
+  visual, text = records.videos.visual, found['text']
+  has_visual = records.videos.has_visual
+  if config.visual.encoder == 'none':
+    has_visual = np.zeros_like(has_visual)
+  if not has_visual.any():
+    visual = np.zeros((len(visual), 1), np.float32)
+  elif config.features.l2:
+    visual = catalogue.unit_blocks(visual, visual_blocks)
+  if config.features.l2:
+    text = catalogue.unit_blocks(text, ())
+  features = Features(visual, text, has_visual, found['has_text'])
+  logging.info(
+    'of %d videos %d have a visual feature, %d a text, %d both',
+    len(visual),
+    features.has_visual.sum(),
+    features.has_text.sum(),
+    (features.has_visual & features.has_text).sum(),
+  )
+  return features
+
+
+def _text_features(
+  records: Records, texts: list[str], config: ml_collections.ConfigDict
+) -> dict[str, np.ndarray]:
+  """'text' [V, D] and 'has_text' [V] by the encoder that the config names."""
+  if config.text.encoder == 'given':
+    return _given_text(records, config)
+  settings = {'size': config.text.size, 'seed': config.seed}
+  if config.text.encoder == 'kim_cnn':
+    return _kim_cnn(records, settings, config)
+
+  def compute():
+    text, has_text = tfidf_svd(texts, **settings)
+    return {'text': text, 'has_text': has_text}
+
+  return cache.cached(
+    cache_dir(config), 'tfidf_svd', [texts], settings, compute
+  )
+
+
+def _given_text(
+  records: Records, config: ml_collections.ConfigDict
+) -> dict[str, np.ndarray]:
+  """The same from a file, which may know more videos than the study."""
+  path = pathlib.Path(config.text.features)
+  row_of = {str(video): row for row, video in enumerate(records.videos.id)}
+  found = feature_files.features_from_npz(path, 'id', row_of, all_listed=False)
+  logging.info(
+    "%s: features of %d of the study's %d videos",
+    path,
+    found.present.sum(),
+    len(row_of),
+  )
+  return {'text': found.rows, 'has_text': found.present}
+
+
+def _kim_cnn(
+  records: Records, settings: dict, config: ml_collections.ConfigDict
+) -> dict[str, np.ndarray]:
+  """The same by the text CNN, which must not read what it learns to name."""
+  label = config.text.label
+  fields = [field for field in config.text.fields if field != label]
+  texts = documents.video_documents(records.videos, fields)
+  labels = list(getattr(records.videos, label))
+  path = word_vectors_file(config)
+  digest = record_files.file_sha256(pathlib.Path(path)) if path else ''
+
+  def compute():
+    vectors = (
+      word_vectors.load_word_vectors(path)
+      if path
+      else word_vectors.train_word_vectors(
+        texts, size=config.text.word_size, seed=config.seed
+      )
+    )
+    found = text_cnn.encode_texts(texts, labels, vectors, **settings)
+    return {'text': found.features, 'has_text': found.has_text}
+
+  own = {} if path else {'word_size': config.text.word_size}
+  inputs = [texts, labels, digest]
+  return cache.cached(
+    cache_dir(config), 'kim_cnn', inputs, settings | own, compute
+  )
+
+
+def word_vectors_file(config: ml_collections.ConfigDict) -> str:
+  """The file that `text.word_vectors` means; '' for vectors of the texts."""
+  named = config.text.word_vectors
+  if named != GOOGLE_NEWS:
+    return named
+  folders = [word_vectors_folder(config)]
+  if config.data.manual_dir:
+    folders.insert(0, pathlib.Path(config.data.manual_dir))
+  for folder in folders:
+    for pattern in _GOOGLE_NEWS_FILES:
+      for path in sorted(folder.glob(pattern)):
+        logging.info('word vectors: %s', path)
+        return str(path)
+  logging.info(
+    'no %s in %s: word vectors are trained on the texts',
+    _GOOGLE_NEWS_FILES[-2],
+    ' or '.join(map(str, folders)),
+  )
+  return ''
+
+
+def word_vectors_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
+  """Where word vectors are looked for, beside the source's own folder."""
+  return load.data_root(config.data.data_dir or None) / 'word_vectors'
+
+
+def video_topics(
+  records: Records,
+  texts: list[str],
+  features: Features,
+  config: ml_collections.ConfigDict,
+) -> VideoTopics:
+  """Topic vectors of the videos and the topics' words."""
+  form, seed = config.topics.yt, config.seed
+  settings = {'topic_count': config.topics.count, 'seed': seed}
+  slices = {'visual_slices': config.topics.visual_slices}
+  if form == 'text_lda':
+    inputs, slices = [texts], {}
+
+    def compute():
+      return text_lda(texts, **settings)._asdict()
+  else:
+    # Frames are those of the same files and networks as these means.
+    inputs = [texts, features.visual, features.has_visual]
+    slices['of_frames'] = _topics_read_frames(config)
+
+    def compute():
+      words = visual_words(records.videos.id, features, config)
+      return multimodal_lda(texts, words, form=form, **settings)._asdict()
+
+  found = cache.cached(
+    cache_dir(config), form, inputs, settings | slices, compute, version='2'
+  )
+  return VideoTopics(**found)
+
+
+def visual_words(
+  video_ids: Sequence[str],
+  features: Features,
+  config: ml_collections.ConfigDict,
+) -> csr_matrix:
+  """[V, X] counts; no column for a source without any visual feature.
+
+  Of video files every sampled frame is a word; of one vector a video, and of
+  still images, each slice of it is.
+  """
+  visual, has_visual = features.visual, features.has_visual
+  if not has_visual.any():
+    return csr_matrix((len(visual), 0), dtype=np.int64)
+  if _topics_read_frames(config):
+    frames = visual_encoder.frame_features(
+      visual_encoder.find_videos(config.visual.folder, list(video_ids)),
+      _load_encoder(config.visual),
+      cache_dir=cache_dir(config),
+    )
+    if len(frames.video) > has_visual.sum():
+      rows = frames.features
+      if config.features.l2:
+        rows = catalogue.unit_blocks(rows, ())
+      logging.info('visual words of %d frames', len(rows))
+      return frame_words(
+        rows, frames.video, video_count=len(visual), seed=config.seed
+      )
+  slice_count = min(config.topics.visual_slices, visual.shape[1])
+  return slice_words(
+    visual, has_visual, seed=config.seed, slice_count=slice_count
+  )
+
+
+def encode_videos(
+  records: Records, config: ml_collections.ConfigDict
+) -> tuple[Records, tuple[int, ...]]:
+  """The source with visual features of its video files, and their blocks.
+
+  With `visual.encoder=given` the features stay the source's own; with `none`
+  too, so that `data.require_visual` keeps the same videos, but `video_features`
+  leaves them out.
+
+  Raises:
+    ValueError: no such folder, or weights that are missing or not right.
+  """
+  v = config.visual
+  if v.encoder in OF_SOURCE:
+    return records, config.features.visual_blocks
+  encoder = _load_encoder(v)
+  found = visual_encoder.encode_videos(
+    visual_encoder.find_videos(v.folder, list(records.videos.id)),
+    encoder,
+    cache_dir=cache_dir(config),
+    keep_frames=_topics_read_frames(config),
+  )
+  videos = records.videos._replace(
+    visual=found.features, has_visual=found.has_visual
+  )
+  return records._replace(videos=videos), encoder.widths
+
+
+def _load_encoder(v: ml_collections.ConfigDict) -> visual_encoder.Encoder:
+  """The encoder of `config.visual`."""
+  return visual_encoder.load_encoder(
+    v.encoder,
+    vgg19_weights=v.vgg19_weights or None,
+    c3d_weights=v.c3d_weights or None,
+    efficientnet_lite0_weights=v.efficientnet_lite0_weights or None,
+    after_relu=v.after_relu,
+  )
+
+
+def _topics_read_frames(config: ml_collections.ConfigDict) -> bool:
+  """Whether the videos' topics are of visual words of frames."""
+  return (
+    config.visual.encoder not in OF_SOURCE
+    and config.scenario == 'single'
+    and config.topics.yt in FORMS
+  )
+
+
+def cache_dir(config: ml_collections.ConfigDict) -> str:
+  """Where computed content lies."""
+  return str(
+    load.data_root(config.data.cache_dir or config.data.data_dir or None)
+  )

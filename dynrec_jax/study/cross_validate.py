@@ -1,0 +1,234 @@
+"""lambda_1 to lambda_3 of Eq (9), by 3-fold cross-validation.
+
+Paper: on the users who train, 3 folds. A fold's third of them is scored
+exactly as validation users are; the others train and stop the training, so
+that the scored ones do neither. The tested users of the split enter nowhere.
+"""
+
+import copy
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+from absl import logging
+
+from dynrec_jax import objective, train
+from dynrec_jax.checkpoint import files
+from dynrec_jax.data import folds, sessions
+from dynrec_jax.data.histories import Histories
+from dynrec_jax.data.split import UserSplit
+from dynrec_jax.losses import LossWeights
+from dynrec_jax.models.theta import DynamicRecommender
+from dynrec_jax.objective import Features
+from dynrec_jax.parallel import devices
+from dynrec_jax.predict import Predictor
+from dynrec_jax.report import search_table
+from dynrec_jax.storage import whole_files
+from dynrec_jax.study import behaviours, settings, split_run, weight_search
+from dynrec_jax.study.fold_results import Fit, FoldResults
+from dynrec_jax.study.prepare import Prepared
+from dynrec_jax.study.split_run import Split
+
+FOLD_COUNT = 3
+# What a result depends on beside a checkpoint's own list and the point.
+_MUST_MATCH = (
+  *settings.MUST_MATCH,
+  'train.max_epochs',
+  'train.patience',
+  'decode.method',
+  'decode.k',
+  'eval',
+  'cv.split',
+)
+
+
+class _Parts(NamedTuple):
+  """What all fits share."""
+
+  prepared: Prepared
+  model: DynamicRecommender
+  predictor: Predictor
+  features: Features
+
+
+def cross_validate(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  stop_requested: Callable[[int], bool],
+) -> str | None:
+  """Fits every point of the grid in every fold, but for those done before.
+
+  Args:
+    config: `cv` says what to try; its weights are where 'coarse' starts.
+    prepared: the study.
+    stop_requested: polled at every step; True saves and returns.
+
+  Returns:
+    The table of the points and the chosen weights, also saved in the
+    workdir; None if asked to stop.
+
+  Raises:
+    ValueError: for results of other settings, too few users, or a loss that
+      is not finite.
+  """
+  users = make_folds(config, prepared)
+  readable = [
+    behaviours.of_split(prepared.behaviours, prepared.records, fold.train)
+    for fold in users
+  ]
+  path = os.path.join(config.workdir, 'cross_validation.jsonl')
+  results = FoldResults(path, _settings(config, prepared))
+  parts = _make_parts(config, prepared)
+  values, start = _values(config), _weights(config)
+  means: dict[LossWeights, float] = {}
+  total = weight_search.point_count(config.cv.grid, values, start)
+  points = weight_search.search_points(config.cv.grid, values, start, means)
+  for number, point in enumerate(points, start=1):
+    at_point = _at_point(config, point)
+    fits = [
+      _fold_split(config, point, fold, *its_own)
+      for fold, its_own in enumerate(zip(users, readable, strict=True), start=1)
+    ]
+    for this in fits:
+      key = Fit(point, this.number)
+      label = f'point {number} of {total} ({", ".join(map(str, point))}), '
+      label += f'fold {this.number} of {FOLD_COUNT}'
+      if key not in results.scores:
+        scores = _fit(at_point, parts, this, label, stop_requested)
+        if scores is None:
+          return None
+        results.add(key, scores)
+      shutil.rmtree(this.checkpoints, ignore_errors=True)
+    means[point] = _mean_f(results.scores, point)
+    # Else each fit's compiled step stays, some 30 MB of it.
+    jax.clear_caches()
+  return _report(config, results.scores, means)
+
+
+def make_folds(config: ml_collections.ConfigDict, prepared: Prepared):
+  """The folds of the users whom `cv.split` does not test.
+
+  Returns:
+    Per fold, whom it trains on, who stops its training, and, as `test`, whom
+    it scores.
+  """
+  this = split_run.make_split(config, prepared, config.cv.split)
+  return folds.make_folds(
+    np.concatenate([this.users.train, this.users.valid]),
+    seed=this.seed,
+    fold_count=FOLD_COUNT,
+    valid_frac=config.train.val_frac,
+  )
+
+
+def _make_parts(
+  config: ml_collections.ConfigDict, prepared: Prepared
+) -> _Parts:
+  """The model and what it reads; none depends on the weights."""
+  model = split_run.make_model(config, prepared)
+  features = devices.replicate(objective.padded(prepared.features))
+  predictor = split_run.make_predictor(config, prepared, model, features)
+  return _Parts(prepared, model, predictor, features)
+
+
+def _fold_split(
+  config: ml_collections.ConfigDict,
+  point: LossWeights,
+  fold: int,
+  users: UserSplit,
+  readable: Histories,
+) -> Split:
+  """A fit as a split of its own: the same luck for all points of a fold."""
+  name = '_'.join(map(str, point))
+  directory = os.path.join(
+    config.workdir, 'cv', f'split_{config.cv.split}', f'{name}_fold_{fold}'
+  )
+  seed = config.seed + config.cv.split
+  return Split(fold, seed, users, readable, directory)
+
+
+def _fit(
+  config: ml_collections.ConfigDict,
+  parts: _Parts,
+  this: Split,
+  label: str,
+  stop_requested: Callable[[int], bool],
+) -> dict[str, float] | None:
+  """Scores of the fold's third; None if asked to stop."""
+  logging.info('%s', label)
+  prepared, model, predictor, features = parts
+  try:
+    complete = split_run.train_split(
+      config, prepared, model, predictor, features, this, stop_requested
+    )
+  except train.NonFiniteLossError as error:
+    raise ValueError(
+      f'{label}: {error}, or leave these weights out of cv'
+    ) from error
+  if not complete:
+    return None
+  found = split_run.load_params(config, prepared, model, this)
+  queries = split_run.make_queries(
+    config, prepared, this, this.users.test, sessions.LONG_FRACTION
+  )
+  scores = split_run.score(config, predictor.recommender(found.state), queries)
+  logging.info('%s: F %.4f', label, scores['f_score'])
+  return scores
+
+
+def _weights(config: ml_collections.ConfigDict) -> LossWeights:
+  """The config's own point."""
+  names = (f'{name}_weight' for name in LossWeights._fields)
+  return LossWeights(*(float(config.loss[name]) for name in names))
+
+
+def _values(config: ml_collections.ConfigDict) -> list[tuple[float, ...]]:
+  """For each weight, what to try."""
+  names = (f'{name}_weight' for name in LossWeights._fields)
+  return [tuple(map(float, config.cv[name])) for name in names]
+
+
+def _at_point(
+  config: ml_collections.ConfigDict, point: LossWeights
+) -> ml_collections.ConfigDict:
+  """The config with these weights."""
+  config = copy.deepcopy(config)
+  for name, weight in point._asdict().items():
+    config.loss[f'{name}_weight'] = weight
+  return config
+
+
+def _settings(config: ml_collections.ConfigDict, prepared: Prepared) -> dict:
+  """All that a result depends on, but for the point, by dotted key."""
+  chosen = files.select(settings.saved_config(config, prepared), _MUST_MATCH)
+  for name in LossWeights._fields:
+    del chosen[f'loss.{name}_weight']
+  return chosen
+
+
+def _mean_f(scores: Mapping[Fit, Mapping], point: LossWeights) -> float:
+  """Over the folds of a point."""
+  return float(np.mean([f['f_score'] for f in _of_point(scores, point)]))
+
+
+def _of_point(scores: Mapping[Fit, Mapping], point: LossWeights) -> list:
+  """A point's scores, fold after fold."""
+  return [scores[Fit(point, fold)] for fold in range(1, FOLD_COUNT + 1)]
+
+
+def _report(
+  config: ml_collections.ConfigDict,
+  scores: Mapping[Fit, Mapping],
+  means: Mapping[LossWeights, float],
+) -> str:
+  """The table and the choice, saved as well."""
+  rows = [(p, _of_point(scores, p)) for p in weight_search.ranked(means)]
+  text = search_table.as_markdown(rows, k=config.decode.k)
+  text += settings.origin_note(config)
+  path = os.path.join(config.workdir, 'cross_validation.md')
+  whole_files.write_text(path, text)
+  return text

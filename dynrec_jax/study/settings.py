@@ -1,0 +1,173 @@
+"""The config as the plain arguments of the layers below."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import ml_collections
+import optax
+
+from dynrec_jax import train
+from dynrec_jax.data import sessions
+from dynrec_jax.data.batches import BatchSpec
+from dynrec_jax.losses import LossWeights
+from dynrec_jax.objective import ObjectiveSettings
+from dynrec_jax.parallel import devices
+from dynrec_jax.predict import QuerySettings
+from dynrec_jax.sources import load
+from dynrec_jax.study.prepare import Prepared
+
+PRESETS = {
+  'paper': {'name': 'sgd', 'reduction': 'sum'},
+  'practical': {'name': 'adam', 'reduction': 'mean'},
+}
+PRODUCT_DTYPES = {'float32': None, 'bfloat16': jnp.bfloat16}
+# What a state depends on: a checkpoint made with other values is refused.
+MUST_MATCH = (
+  'catalogue',
+  'seed',
+  'scenario',
+  'data.name',
+  'data.world',
+  'data.world_seed',
+  'data.require_visual',
+  'filter',
+  'sessions',
+  'split.test_frac',
+  'seq',
+  'text.encoder',
+  'text.fields',
+  'text.size',
+  'visual.encoder',
+  'features',
+  'topics.yt',
+  'topics.count',
+  'topics.tweet_count',
+  'interest',
+  'model',
+  'loss',
+  'sem',
+  'rel',
+  'opt',
+  'train.batch_size',
+  'train.val_frac',
+)
+
+
+def make_optimizer(
+  config: ml_collections.ConfigDict,
+) -> optax.GradientTransformation:
+  """The config's optimiser, or its preset's."""
+  return train.make_optimizer(
+    preset_value(config, 'name'),
+    learning_rate=config.opt.learning_rate,
+    weight_decay=config.loss.weight_decay,
+  )
+
+
+def loop_settings(config: ml_collections.ConfigDict) -> train.LoopSettings:
+  """When training validates, saves, logs and stops."""
+  return train.LoopSettings(
+    max_epochs=config.train.max_epochs,
+    patience=config.train.patience,
+    save_every_steps=config.train.save_every_steps,
+    log_every_steps=config.train.log_every_steps,
+  )
+
+
+def query_settings(
+  config: ml_collections.ConfigDict, prepared: Prepared
+) -> QuerySettings:
+  """How queries are read, as in training."""
+  return QuerySettings(
+    history_mode=config.model.history_mode,
+    max_len=config.seq.max_target_len,
+    method=config.decode.method,
+    norm=config.interest.norm,
+    **decay(config, prepared),
+  )
+
+
+def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
+  """How the config's batches are made on this machine's devices.
+
+  Raises:
+    ValueError: if a batch cannot be split over the devices.
+  """
+  device_count = devices.device_count()
+  for key, size in (
+    ('train.batch_size', config.train.batch_size),
+    ('sem.batch_size', config.sem.batch_size),
+  ):
+    if size % device_count:
+      raise ValueError(
+        f'{key} is {size}, not a multiple of the {device_count} devices'
+      )
+  in_batch = config.sem.negative == 'in_batch'
+  return BatchSpec(
+    batch_size=config.train.batch_size,
+    device_count=device_count,
+    semantic_batch_size=config.sem.batch_size,
+    negative_count=0 if in_batch else config.sem.n_neg,
+    negative=config.rel.negative,
+    seed=seed,
+  )
+
+
+def objective_settings(config: ml_collections.ConfigDict) -> ObjectiveSettings:
+  """Eq (9) as the config sets it."""
+  return ObjectiveSettings(
+    weights=LossWeights(
+      semantic=config.loss.semantic_weight,
+      interest=config.loss.interest_weight,
+      relevance=config.loss.relevance_weight,
+    ),
+    semantic_margin=config.loss.semantic_margin,
+    relevance_margin=config.loss.relevance_margin,
+    in_batch_negatives=config.sem.negative == 'in_batch',
+    interest_norm=config.interest.norm,
+    product_dtype=PRODUCT_DTYPES[config.model.product_dtype],
+  )
+
+
+def saved_config(
+  config: ml_collections.ConfigDict, prepared: Prepared
+) -> Mapping[str, Any]:
+  """The config as checkpoints keep it, with the catalogue it is for."""
+  catalogue = {
+    'videos': len(prepared.records.videos.id),
+    'users': len(prepared.records.user_ids),
+    'fingerprint': prepared.fingerprint,
+  }
+  return config.to_dict() | {'catalogue': catalogue}
+
+
+def decay(
+  config: ml_collections.ConfigDict, prepared: Prepared
+) -> dict[str, float]:
+  """lambda and the unit it is told in."""
+  return {
+    'decay': config.interest.decay,
+    'unit_secs': sessions.unit_secs(
+      config.interest.time_unit, prepared.sessions
+    ),
+  }
+
+
+def origin_note(config: ml_collections.ConfigDict) -> str:
+  """What every table of simulated data says below it; '' of real data."""
+  if config.data.name not in load.SIMULATED:
+    return ''
+  return (
+    f'\n\nSimulated data ({config.data.name}, world {config.data.world}, seed '
+    f'{config.data.world_seed}): no real user or video is in them.'
+  )
+
+
+def preset_value(config: ml_collections.ConfigDict, key: str) -> str:
+  """`opt.name` ('name') or `loss.reduction` ('reduction').
+
+  The config's own value, or its preset's.
+  """
+  own = {'name': config.opt.name, 'reduction': config.loss.reduction}[key]
+  return own if own != 'preset' else PRESETS[config.opt.preset][key]

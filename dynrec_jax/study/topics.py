@@ -1,0 +1,140 @@
+"""Topics for a reader: `mode=prepare` shows them, `mode=choose_topics` counts.
+
+Paper: Sec 4.1 chooses the number of topics by perplexity; Fig 4 shows topics
+over time.
+"""
+
+import os
+
+import ml_collections
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from dynrec_jax.data.sessions import Sessions
+from dynrec_jax.report import topic_report
+from dynrec_jax.storage import whole_files
+from dynrec_jax.study import behaviours, content, prepare, settings
+from dynrec_jax.study.prepare import Prepared
+from dynrec_jax.topics import choose_count, tweet_text
+
+
+def describe(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
+  """What was prepared, and its topics: words and shares over time.
+
+  Saved as `topics.md` and `topics.png` in the workdir.
+  """
+  records, features = prepared.records, prepared.features
+  lines = [
+    f'{len(records.user_ids):,} users, {len(records.videos.id):,} videos, '
+    f'{len(records.watches.user):,} watches, {len(records.tweets.user):,} '
+    'tweets after the filters',
+    f'{features.has_visual.sum():,} videos with a visual feature of '
+    f'{features.visual.shape[1]:,} numbers, {features.has_text.sum():,} with a '
+    f'text feature of {features.text.shape[1]:,}',
+  ]
+  if len(prepared.topic_words):
+    shares = _shares(prepared)
+    lines += ['', topic_report.topic_table(prepared.topic_words, shares)]
+    path = _path(config, 'topics.png')
+    topic_report.plot_shares(path, shares, prepared.topic_words)
+  return _saved(config, 'topics.md', '\n'.join(lines))
+
+
+def choose_topics(config: ml_collections.ConfigDict) -> str:
+  """Perplexity against K, and the K that the rule names.
+
+  Of the videos' topics, or in the cross network of the tweets' before n_f.
+  Saved as `topic_count.md` and `topic_count.png` in the workdir.
+
+  Raises:
+    ValueError: the source has nothing to find topics in.
+  """
+  if config.scenario == 'single':
+    choice, key = _choose_for_videos(config), 'topics.count'
+  else:
+    choice, key = _choose_for_tweets(config), 'topics.tweet_count'
+  topic_report.plot_counts(_path(config, 'topic_count.png'), choice)
+  chosen = f'--config.{key}={choice.chosen.topic_count}'
+  text = f'{topic_report.count_table(choice)}\n\n{chosen}'
+  return _saved(config, 'topic_count.md', text)
+
+
+def _choose_for_videos(config) -> choose_count.CountChoice:
+  """By videos whose halves are held out."""
+  records, texts, features = prepare.described(config)
+  form = config.topics.yt
+  if form == 'text_lda':  # the same model, of no visual words
+    form, words = 'mm_lda', csr_matrix((len(texts), 0), dtype=np.int64)
+  else:
+    words = content.visual_words(records.videos.id, features, config)
+  return choose_count.choose_video_topics(
+    texts,
+    words,
+    seed=config.seed,
+    form=form,
+    topic_counts=config.topics.counts,
+    cache_dir=content.cache_dir(config),
+  )
+
+
+def _choose_for_tweets(config) -> choose_count.CountChoice:
+  """By users whose tweets are held out, of those before n_f alone."""
+  records, _ = prepare.study_records(config)
+  tweets = behaviours.tweets_of(records, config)
+  before = tweets.time < prepare.known_until(
+    prepare.make_clock(records, config)
+  )
+  texts = tweets.text[before]
+  vocabulary = tweet_text.fit_vocabulary(
+    texts, least_tweets=config.topics.least_tweets
+  )
+  if not vocabulary:
+    raise ValueError(
+      f'no word stands in {config.topics.least_tweets} of the {len(texts)} '
+      'tweets before n_f; topics need texts'
+    )
+  time = tweets.time[before]
+  corpus = tweet_text.encode_tweets(
+    tweets.user[before], time, texts, vocabulary, start=int(time.min())
+  )
+  return choose_count.choose_tweet_topics(
+    corpus,
+    word_count=len(vocabulary),
+    seed=config.seed,
+    topic_counts=config.topics.counts,
+    priors=behaviours.fit_settings(config).hyper,
+    cache_dir=content.cache_dir(config),
+  )
+
+
+def _shares(prepared: Prepared) -> np.ndarray:
+  """[L, K] how all behaviours divide among the topics in each session."""
+  made_of, clock = prepared.behaviours, prepared.sessions
+  if made_of.known is None:
+    rows, times = made_of.histories.item, made_of.histories.time
+  else:  # topics that are known to all splits; later tweets have none
+    topic = made_of.known.topic
+    rows = np.where(topic < 0, len(made_of.topics) - 1, topic)
+    times = made_of.known.time
+  session = _session(clock, times)
+  return topic_report.session_shares(
+    made_of.topics[rows], session, session_count=clock.count
+  )
+
+
+def _session(clock: Sessions, times: np.ndarray) -> np.ndarray:
+  """The session of each time from 0; what lies outside belongs to the ends."""
+  return np.clip(clock.of(times) - 1, 0, clock.count - 1)
+
+
+def _path(config, name: str) -> str:
+  """A file in the workdir, which is made."""
+  os.makedirs(config.workdir, exist_ok=True)
+  return os.path.join(config.workdir, name)
+
+
+def _saved(config, name: str, text: str) -> str:
+  """The text, also in a file, with a note if the data are simulated."""
+  text += settings.origin_note(config)
+  whole_files.write_text(_path(config, name), text)
+  return text

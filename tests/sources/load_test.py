@@ -1,0 +1,321 @@
+"""The door to the data sources, and the record files behind it."""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from absl import logging
+
+from dynrec_jax.data import records
+from dynrec_jax.sources import load, own_folder, record_files, simulation
+
+WORDS = (
+  '',
+  'a',
+  'naïve',
+  '東京',
+  '🙂\n',
+  ' ',
+  '"',
+  '|',
+  '::',
+  '\x00',
+  'x' * 999,
+)
+
+
+def random_videos(rng, count, size, dtype):
+  """A catalogue with every kind of gap."""
+
+  def texts():
+    return records.object_array(rng.choice(WORDS, count).tolist())
+
+  def lists():
+    rows = (rng.choice(WORDS, rng.integers(0, 4)) for _ in range(count))
+    return records.object_array([tuple(row.tolist()) for row in rows])
+
+  time = rng.integers(-(10**11), 10**11, count)
+  time[rng.random(count) < 0.3] = records.MISSING_TIME
+  views = rng.integers(0, 2**62, count)
+  views[rng.random(count) < 0.3] = records.MISSING_COUNT
+  has_visual = (rng.random(count) < 0.6) & (size > 0)
+  has_visual[-1] = size > 0  # so that the width is known
+  visual = rng.standard_normal((count, size)).astype(dtype)
+  visual[~has_visual] = 0
+  ids = records.object_array(f'v{i}é' for i in range(count))
+  return records.Videos(
+    ids, texts(), texts(), lists(), lists(), time, views, visual, has_visual
+  )
+
+
+def random_users(rng, count, video_count, watches, tweets):
+  """Users some of whom have no watch, no tweet, neither, or a profile."""
+
+  def events(n):
+    user = np.sort(rng.integers(0, count, n)).astype(np.int32)
+    return user, rng.integers(0, 50, n)  # many equal times
+
+  user, time = events(watches)
+  video = rng.integers(0, video_count, watches).astype(np.int32)
+  tweeter, tweet_time = events(tweets)
+  text = records.object_array(rng.choice(WORDS, tweets).tolist())
+  return record_files.Users(
+    records.object_array(f'u{i}' for i in range(count)),
+    records.in_order(records.Watches(user, video, time)),
+    records.in_order(records.text_tweets(tweeter, tweet_time, text)),
+    records.object_array(rng.choice(WORDS, count).tolist()),
+  )
+
+
+def assert_same(found, wanted):
+  """Two nested tuples of arrays are equal in dtype, shape and every value."""
+  assert type(found) is type(wanted)
+  for name, one, other in zip(wanted._fields, found, wanted, strict=True):
+    if isinstance(other, tuple):
+      assert_same(one, other)
+      continue
+    assert (one.dtype, one.shape) == (other.dtype, other.shape), name
+    np.testing.assert_array_equal(one, other, err_msg=name)
+    if other.dtype == object:
+      assert list(map(type, one)) == list(map(type, other)), name
+
+
+class FromMemory(record_files.PartBuilder):
+  """Record files of records that the test holds."""
+
+  name = 'from_memory'
+
+  def _split_generators(self, dl_manager):
+    return {record_files.SPLIT: self._generate_examples()}
+
+  def _generate_examples(self):
+    if self.builder_config.name == 'users':
+      yield from record_files.user_blocks(self.paths['users'])
+    else:
+      yield from record_files.video_blocks(self.paths['videos'])
+
+
+@pytest.mark.parametrize(
+  ('seed', 'user_count', 'video_count', 'size', 'dtype', 'tweet_count'),
+  [
+    (0, 700, 150, 7, np.float16, 900),  # several blocks, gaps at their edges
+    (1, 256, 64, 3, np.float32, 300),  # blocks exactly full
+    (2, 1, 1, 2, np.float32, 0),
+    (3, 300, 65, 0, np.float32, 40),  # no feature at all
+  ],
+)
+def test_records_survive_the_round_trip(
+  tmp_path, seed, user_count, video_count, size, dtype, tweet_count
+):
+  rng = np.random.default_rng(seed)
+  videos = random_videos(rng, video_count, size, dtype)
+  users = random_users(rng, user_count, video_count, user_count, tweet_count)
+  parts = {'users': users, 'videos': videos}
+  blocks = {}
+  for part in record_files.PARTS:
+    builder = FromMemory(data_dir=tmp_path, config=part, paths=parts)
+    builder.download_and_prepare()
+    blocks[part] = builder.as_data_source(record_files.SPLIT)
+  assert_same(record_files.users_from_blocks(blocks['users']), users)
+  assert_same(record_files.videos_from_blocks(blocks['videos']), videos)
+  assert len(blocks['users']) == -(-user_count // record_files.USERS_PER_BLOCK)
+
+
+def write_folder(folder: pathlib.Path) -> pathlib.Path:
+  """A small folder of the source `files`."""
+  folder.mkdir()
+  (folder / 'watches.csv').write_text(
+    'user,video,time\nbea,v2,30\nann,v1,20\nbea,gone,5\nbea,v1,30\nbea,v2,10\n'
+  )
+  (folder / 'videos.csv').write_text('id,title\nv1,One\nv2,Two\n')
+  return folder
+
+
+def loaded(folder, tmp_path, *, strict=False):
+  return load.load_source(
+    'files', data_dir=tmp_path / 'data', manual_dir=folder, strict=strict
+  )
+
+
+def test_equal_times_keep_the_order_of_the_file(tmp_path):
+  found = loaded(write_folder(tmp_path / 'in'), tmp_path)
+  assert found.user_ids.tolist() == ['bea', 'ann']
+  assert found.watches.user.tolist() == [0, 0, 0, 1]
+  assert found.watches.time.tolist() == [10, 30, 30, 20]
+  assert found.watches.video.tolist() == [1, 1, 0, 0]
+
+
+def test_a_changed_file_is_never_served_from_the_old_copy(tmp_path):
+  folder = write_folder(tmp_path / 'in')
+  assert loaded(folder, tmp_path).videos.title.tolist() == ['One', 'Two']
+  (folder / 'videos.csv').write_text('id,title\nv1,One\nv2,Tw0\n')
+  assert loaded(folder, tmp_path).videos.title.tolist() == ['One', 'Tw0']
+  (folder / 'profiles.csv').write_text('user,text\nann,hi\n')
+  assert loaded(folder, tmp_path).profiles.tolist() == ['', 'hi']
+
+
+def test_an_equal_folder_is_not_prepared_again(tmp_path, monkeypatch):
+  first = loaded(write_folder(tmp_path / 'in'), tmp_path)
+
+  def fail(*_):
+    raise AssertionError('prepared again')
+
+  monkeypatch.setattr(own_folder, 'users_from_folder', fail)
+  monkeypatch.setattr(own_folder, 'videos_from_folder', fail)
+  assert_same(loaded(write_folder(tmp_path / 'copy'), tmp_path), first)
+
+
+def test_unlisted_videos_are_counted_and_logged_every_time(tmp_path):
+  folder = write_folder(tmp_path / 'in')
+  for _ in range(2):  # once freshly prepared, once reused
+    lines = []
+    handler = logging.PythonHandler()
+    handler.emit = lambda record, lines=lines: lines.append(record.getMessage())
+    logging.get_absl_logger().addHandler(handler)
+    try:
+      loaded(folder, tmp_path)
+    finally:
+      logging.get_absl_logger().removeHandler(handler)
+    told = [line for line in lines if 'unlisted' in line]
+    assert len(told) == 1
+    assert told[0].startswith('1 watches of unlisted videos')
+    assert "watches.csv, row 3, column 'video': found 'gone'" in told[0]
+
+
+@pytest.mark.parametrize('prepared_before', [False, True])
+def test_strict_refuses_unlisted_videos(tmp_path, prepared_before):
+  folder = write_folder(tmp_path / 'in')
+  if prepared_before:
+    loaded(folder, tmp_path)
+  with pytest.raises(ValueError, match=r"row 3, column 'video': found 'gone'"):
+    loaded(folder, tmp_path, strict=True)
+  (folder / 'watches.csv').write_text('user,video,time\nbea,v2,30\n')
+  assert loaded(folder, tmp_path, strict=True).watches.time.tolist() == [30]
+
+
+class PowerCut(BaseException):
+  """What no `except Exception` can tidy up after."""
+
+
+@pytest.mark.parametrize('part', ['users', 'videos'])
+@pytest.mark.parametrize('error', [PowerCut, OSError('disk full')])
+def test_a_broken_preparation_is_never_taken_for_complete(
+  tmp_path, monkeypatch, part, error
+):
+  folder = write_folder(tmp_path / 'in')
+  name = f'{part[:-1]}_blocks'
+  blocks = getattr(record_files, name)
+
+  def broken(*arguments):
+    yield next(blocks(*arguments))
+    raise error
+
+  with monkeypatch.context() as patch:
+    patch.setattr(record_files, name, broken)
+    with pytest.raises(type(error) if isinstance(error, OSError) else error):
+      loaded(folder, tmp_path)
+  assert len(loaded(folder, tmp_path).watches.user) == 4
+
+
+def test_a_kill_leaves_nothing_that_is_taken_for_complete(tmp_path):
+  folder = write_folder(tmp_path / 'in')
+  script = f"""
+import os, signal
+from dynrec_jax.sources import load, record_files
+blocks = record_files.user_blocks
+def killed(users):
+  yield next(blocks(users))
+  os.kill(os.getpid(), signal.SIGKILL)
+record_files.user_blocks = killed
+load.load_source('files', data_dir={str(tmp_path / 'data')!r},
+                    manual_dir={str(folder)!r})
+"""
+  code = subprocess.run([sys.executable, '-c', script], check=False).returncode
+  assert code == -9
+  assert list(tmp_path.rglob('incomplete*'))  # it did die half way
+  assert len(loaded(folder, tmp_path).watches.user) == 4
+
+
+def test_two_processes_may_prepare_the_same_copy(tmp_path, monkeypatch):
+  folder = write_folder(tmp_path / 'in')
+  blocks = record_files.video_blocks
+  others = []
+
+  def overtaken(videos):
+    if not others:  # another run starts and ends inside this one
+      others.append(None)
+      others[0] = loaded(folder, tmp_path)
+    yield from blocks(videos)
+
+  monkeypatch.setattr(record_files, 'video_blocks', overtaken)
+  assert_same(loaded(folder, tmp_path), others[0])
+
+
+def test_topic_vectors_of_tweets_survive_the_round_trip(tmp_path):
+  rng = np.random.default_rng(4)
+  users = random_users(rng, 600, 20, 90, 40)  # blocks without a tweet, too
+  topics = rng.random((40, 3)).astype(np.float16)
+  users = users._replace(tweets=users.tweets._replace(topics=topics))
+  builder = FromMemory(
+    data_dir=tmp_path, config='users', paths={'users': users}
+  )
+  builder.download_and_prepare()
+  blocks = builder.as_data_source(record_files.SPLIT)
+  assert_same(record_files.users_from_blocks(blocks), users)
+
+
+def test_a_simulated_year_is_what_its_generator_makes(tmp_path):
+  found = load.load_source(
+    'simulated_year',
+    data_dir=tmp_path,
+    manual_dir=None,
+    world='tiny:no_drift',
+    world_seed=3,
+  )
+  world = simulation.world_from_name('tiny:no_drift')
+  assert_same(found, simulation.simulate_year(world, 3).records)
+
+
+def test_two_streams_need_a_folder(tmp_path):
+  message = r'^data\.manual_dir: found nothing; right: .* visual\.npz'
+  with pytest.raises(ValueError, match=message):
+    load.load_source(
+      'movietweetings_streams', data_dir=tmp_path, manual_dir=None
+    )
+  assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_source_is_named(tmp_path):
+  with pytest.raises(
+    ValueError, match="'netflix'; right: simulated_year, movi"
+  ):
+    load.load_source('netflix', data_dir=tmp_path, manual_dir=None)
+
+
+@pytest.mark.parametrize('cache', ['set', 'unset'])
+def test_copies_go_to_the_users_cache_by_default(tmp_path, monkeypatch, cache):
+  monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+  monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
+  wanted = tmp_path / 'home' / '.cache' / 'dynrec_jax'
+  if cache == 'set':
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
+    wanted = tmp_path / 'xdg' / 'dynrec_jax'
+  folder = write_folder(tmp_path / 'in')
+  load.load_source('files', data_dir=None, manual_dir=folder)
+  assert list(wanted.rglob('*.array_record*'))
+
+
+def test_nothing_imports_tensorflow(tmp_path):
+  folder = write_folder(tmp_path / 'in')
+  script = f"""
+import sys
+from dynrec_jax.sources import load
+for _ in range(2):
+  load.load_source('files', data_dir={str(tmp_path / 'data')!r},
+                      manual_dir={str(folder)!r})
+assert 'tensorflow' not in sys.modules
+assert 'torch' not in sys.modules
+"""
+  subprocess.run([sys.executable, '-c', script], check=True)

@@ -1,0 +1,243 @@
+"""What interests are made of in the cross network, and what may be read."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import worlds
+
+from dynrec_jax import checkpoint, train
+from dynrec_jax.data import sequences
+from dynrec_jax.report import table
+from dynrec_jax.study import behaviours, prepare, recommend, split_run
+from dynrec_jax.study import settings as settings_lib
+
+pytestmark = pytest.mark.usefixtures('quick_compile')
+
+BORDER = worlds.START + 273 * worlds.DAY  # 1 October
+
+
+def study_of(root, rows=None, tweets=None, topics=None, **changes):
+  """A cross-network study of a folder of its own."""
+  folder = worlds.write_tweets(
+    worlds.write_folder(root / 'folder', rows), tweets
+  )
+  if topics is not None:
+    np.save(folder / 'tweet_topics.npy', topics)
+  settings = worlds.tiny_settings(folder, root) | worlds.CROSS
+  return worlds.Study(worlds.tiny_config(settings, **changes))
+
+
+@pytest.fixture(scope='module')
+def cross(tmp_path_factory, quick_compile):
+  del quick_compile
+  return study_of(tmp_path_factory.mktemp('cross'))
+
+
+def test_a_tweet_is_one_topic_or_none(cross):
+  topics = cross.prepared.behaviours.topics
+  np.testing.assert_array_equal(topics[:4], np.eye(4))
+  np.testing.assert_array_equal(topics[4], np.zeros(4))
+  events = cross.split.behaviours
+  count = len(worlds.tweets())
+  assert len(events.item) == count
+  held_out = np.setdiff1d(np.arange(worlds.USERS), cross.split.users.train)
+  owner = np.repeat(np.arange(worlds.USERS), np.diff(events.offsets))
+  hidden = np.isin(owner, held_out) & (events.time >= BORDER)
+  assert hidden.any()
+  np.testing.assert_array_equal(events.item == 4, hidden)
+
+
+def test_tastes_have_topics_of_their_own(cross):
+  """Words of four tastes are disjoint, so that most topics are pure."""
+  events = cross.split.behaviours
+  owner = np.repeat(np.arange(worlds.USERS), np.diff(events.offsets))
+  told = events.item < 4
+  table = np.zeros((worlds.TASTES, 4))
+  np.add.at(table, (owner[told] % worlds.TASTES, events.item[told]), 1)
+  assert table.max(axis=1).sum() > 0.7 * told.sum()
+
+
+def test_queries_know_tweets_and_no_watch(cross):
+  users = cross.split.users.test
+  queries = split_run.make_queries(
+    cross.config, cross.prepared, cross.split, users, 0.75
+  )
+  assert set(split_run.MODES['cross']) == {'cross'}
+  assert not queries.known_videos()[1].any()
+  row, target = sequences.targets_of(queries.samples, queries.watches)
+  wanted = [
+    (user, f'v{video}')
+    for user, video, time in worlds.watches()
+    if user in users and time >= BORDER
+  ]
+  ids = cross.prepared.records.videos.id[target]
+  assert list(zip(users[row].tolist(), ids, strict=True)) == wanted
+
+
+def training_content(study):
+  data = study.data
+  samples = data.samples._replace(watch_start=np.zeros(0))
+  related = data.relevance
+  return [
+    *samples,
+    *sequences.targets_of(data.samples, data.watches),
+    *data.interest_rows,
+    *(related.users, related.partner, related.rel, related.overlap),
+  ]
+
+
+def lists_of(study, params):
+  predictor = split_run.make_predictor(
+    study.config, study.prepared, study.model, study.features
+  )
+  queries = split_run.make_queries(
+    study.config, study.prepared, study.split, study.split.users.test, 0.75
+  )
+  known, where = queries.known_videos()
+  return predictor.recommender(params)(queries, known, where, 5)
+
+
+def test_nothing_of_a_test_user_but_early_tweets_is_read(cross, tmp_path):
+  """Their watches are dealt out anew and their later tweets rewritten."""
+  test = set(cross.split.users.test.tolist())
+  rng = np.random.default_rng(3)
+  rows = [list(row) for row in worlds.watches()]
+  mine = [row for row in rows if row[0] in test]
+  for user in test:
+    own = [row for row in mine if row[0] == user]
+    times = sorted(rng.choice(360, size=len(own), replace=False).tolist())
+    videos = rng.permutation([row[1] for row in own]).tolist()
+    for row, day, video in zip(own, times, videos, strict=True):
+      row[1:] = video, worlds.START + day * worlds.DAY
+  tweets = [
+    (user, time, 'yacht yacht' if user in test and time >= BORDER else text)
+    for user, time, text in worlds.tweets()
+  ]
+  other = study_of(tmp_path, rows, tweets)
+  assert rows != [list(row) for row in worlds.watches()]
+  for one, two in zip(
+    training_content(cross), training_content(other), strict=True
+  ):
+    np.testing.assert_array_equal(one, two)
+  params = worlds.random_params(cross.model)
+  np.testing.assert_array_equal(
+    lists_of(cross, params), lists_of(other, params)
+  )
+
+
+def test_a_split_trains_and_is_tested(cross, tmp_path):
+  config = cross.config.copy_and_resolve_references()
+  config.workdir = str(tmp_path)
+  split = split_run.make_split(config, cross.prepared, 0)
+  predictor = split_run.make_predictor(
+    config, cross.prepared, cross.model, cross.features
+  )
+  parts = (config, cross.prepared, cross.model, predictor)
+  assert split_run.train_split(
+    *parts, cross.features, split, lambda step: False
+  )
+  split_run.test_split(*parts, split)
+  rows = table.read_rows([split.directory])
+  assert [(row.mode, row.method) for row in rows] == [
+    ('cross', method) for method in ('random', 'popularity', 'model')
+  ]
+  # Users who tweet and have watched nothing yet skip Eq (4) alone.
+  assert (cross.data.samples.history_count == 0).any()
+
+
+def test_topic_vectors_of_the_source_are_read_as_they_are(tmp_path):
+  rows = worlds.tweets()
+  topics = np.random.default_rng(1).dirichlet(np.ones(3), len(rows))
+  topics = topics.astype(np.float16)
+  study = study_of(tmp_path, topics=topics)
+  made_of = study.prepared.behaviours
+  assert made_of.known is None
+  events = study.split.behaviours
+  assert events is behaviours.for_serving(made_of, None, None)
+  order = [
+    i for u in range(worlds.USERS) for i, row in enumerate(rows) if row[0] == u
+  ]
+  np.testing.assert_array_equal(made_of.topics[events.item], topics[order])
+  assert study.model.topic_count == 3
+  lists = lists_of(study, worlds.random_params(study.model))
+  assert lists.shape == (len(study.split.users.test), 5)
+  with pytest.raises(ValueError, match='this source brings topic vectors'):
+    behaviours.of_new_users(made_of, None, None, 1)
+
+
+def test_users_need_their_tweets_and_what_goes_is_told(cross, monkeypatch):
+  count = {user: 0 for user in range(worlds.USERS)}
+  for user, _, _ in worlds.tweets():
+    count[user] += 1
+  kept = [user for user in count if count[user] >= 7]
+  lines = []
+  monkeypatch.setattr(
+    prepare.logging, 'info', lambda text, *values: lines.append(text % values)
+  )
+  config = cross.config.copy_and_resolve_references()
+  config.filter.min_tweets_per_user = 7
+  records, _ = prepare.study_records(config)
+  assert set(records.user_ids) == {f'u{user}' for user in kept}
+  gone = worlds.USERS - len(kept)
+  (line,) = [x for x in lines if x.startswith('users with >= 7 tweets: ')]
+  assert f'{len(kept)} users, ' in line
+  assert f'(removed {gone} users, ' in line
+  config.filter.min_tweets_per_user = 101
+  message = 'lower filter.min_tweets_per_user: the most that a user has is 8$'
+  with pytest.raises(ValueError, match=message):
+    prepare.study_records(config)
+
+
+def test_a_source_without_tweets_is_an_error(tmp_path):
+  folder = worlds.write_folder(tmp_path / 'folder')
+  settings = worlds.tiny_settings(folder, tmp_path) | worlds.CROSS
+  with pytest.raises(ValueError, match='scenario=cross reads tweets, and'):
+    prepare.prepare(worlds.tiny_config(settings))
+
+
+def test_new_authors_get_what_known_ones_with_the_same_past_get(
+  cross, tmp_path
+):
+  """A held-out user and a stranger with the same words and days."""
+  config = cross.config.copy_and_resolve_references()
+  config.workdir = str(tmp_path)
+  split = split_run.make_split(config, cross.prepared, 0)
+  params = worlds.random_params(cross.model)
+  with checkpoint.Checkpointer(
+    split.checkpoints,
+    config=settings_lib.saved_config(config, cross.prepared),
+    must_match=settings_lib.MUST_MATCH,
+  ) as saver:
+    state = train.TrainState(np.int32(7), params, ())
+    saver.save(7, state, {}, score=0.5)
+  config.mode, config.eval.mask_history = 'recommend', False
+  everyone = read_lists(config, cross.prepared)
+  assert list(everyone) == [f'u{i}' for i in range(worlds.USERS)]
+  taste = 2
+  last = worlds.START + 300 * worlds.DAY
+  path = tmp_path / 'new.csv'
+  with open(path, 'w', newline='') as file:
+    table = csv.writer(file)
+    table.writerow(['user', 'time', 'text'])
+    for day in range(4):
+      words = ' '.join(worlds.WORDS[taste][:3])
+      table.writerow(['new', last + day * worlds.DAY, words])
+    table.writerow(['mute', last, 'unheard of'])
+  config.recommend.history = str(path)
+  found = read_lists(config, cross.prepared)
+  assert list(found) == ['new', 'mute']
+  assert all(len(set(videos)) == 5 for videos in found.values())
+  # Nothing is known of `mute`: all first videos are alike.
+  assert found['mute'][0] == 'v0'
+  # `new` speaks of one taste alone, as many of that taste's users do.
+  fans = [everyone[f'u{u}'] for u in range(taste, worlds.USERS, 4)]
+  assert found['new'] in fans
+
+
+def read_lists(config, prepared):
+  path = recommend.recommend(config, prepared)
+  with open(path, encoding='utf-8') as file:
+    rows = [json.loads(line) for line in file]
+  return {row['user']: row['videos'] for row in rows}

@@ -1,0 +1,373 @@
+"""Config values: which are taken, which refused, and that each one runs."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import worlds
+from config_lines import keys, parse
+
+from configs import default
+from dynrec_jax import train
+from dynrec_jax.data import batches, relevance
+from dynrec_jax.report import table
+from dynrec_jax.study import check, prepare, settings, split_run
+
+CHOICES = [
+  (key, value) for key in check.CHOICES for value in check.CHOICES[key]
+]
+# Text and tuples without a list of choices.
+FREE = {
+  'workdir',
+  'data.world',
+  'text.word_vectors',
+  'text.features',
+  'visual.folder',
+  'visual.vgg19_weights',
+  'visual.c3d_weights',
+  'visual.efficientnet_lite0_weights',
+  'sessions.start',
+  'sessions.end',
+  'data.manual_dir',
+  'data.data_dir',
+  'data.cache_dir',
+  'features.visual_blocks',
+  'recommend.users',
+  'recommend.history',
+  'recommend.output',
+}
+
+
+def get(config, key):
+  for part in key.split('.'):
+    config = config[part]
+  return config
+
+
+@pytest.mark.parametrize(('key', 'value'), CHOICES)
+def test_each_choice_is_accepted(key, value):
+  config = parse(f'--config.{key}={value}', '--config.visual.folder=/')
+  config.visual.vgg19_weights = config.visual.c3d_weights = __file__
+  config.text.features = __file__
+  assert get(config, key) == value
+  check.check_config(config)
+
+
+def test_video_files_lie_in_a_folder():
+  config = parse('--config.visual.encoder=vgg19_c3d')
+  with pytest.raises(
+    ValueError, match=r"^visual\.folder is '', no such folder"
+  ):
+    check.check_config(config)
+
+
+@pytest.mark.parametrize('key', ['vgg19_weights', 'c3d_weights'])
+def test_missing_weights_are_named_with_where_to_get_them(key):
+  config = parse(
+    '--config.visual.encoder=vgg19_c3d', '--config.visual.folder=/'
+  )
+  config.visual.vgg19_weights = config.visual.c3d_weights = __file__
+  config.visual[key] = '/no/file'
+  name = 'c3d.pickle'
+  if key == 'vgg19_weights':
+    name = r'vgg19-dcbb9e9d\.pth .*; its sha256 begins dcbb9e9d\)'
+  message = f"^visual.{key} is '/no/file', no such file; right: {name}"
+  with pytest.raises(ValueError, match=message):
+    check.check_config(config)
+  config.visual.encoder = 'efficientnet_lite0'
+  check.check_config(config)  # its weights come with a package
+  config.visual.efficientnet_lite0_weights = '/no/such'
+  with pytest.raises(
+    ValueError, match=r'^visual\.efficientnet_lite0_weights is'
+  ):
+    check.check_config(config)
+
+
+@pytest.mark.parametrize('value', ['(10,)', '(2, 3)'])
+def test_numbers_of_topics_are_accepted(value):
+  check.check_config(parse(f'--config.topics.counts={value}'))
+
+
+@pytest.mark.parametrize('value', ['()', '(1, 5)', '(5.5,)'])
+def test_numbers_of_topics_are_checked(value):
+  with pytest.raises(ValueError, match=r'^topics\.counts is '):
+    check.check_config(parse(f'--config.topics.counts={value}'))
+
+
+@pytest.mark.parametrize('key', check.CHOICES)
+def test_any_other_choice_is_refused(key):
+  config = parse(f'--config.{key}=other')
+  message = f"{key} is 'other'; valid are {', '.join(check.CHOICES[key])}"
+  with pytest.raises(ValueError, match=f'^{re.escape(message)}$'):
+    check.check_config(config)
+
+
+def test_each_key_is_checked():
+  """No number or name can be set to what nobody looks at."""
+  for key, kind in keys(default.get_config()).items():
+    known = [key in check.CHOICES, key in check.RANGES, key in FREE]
+    known += [
+      kind is bool,
+      key in ('text.fields', 'topics.counts'),
+      key in check.TRIED,
+    ]
+    assert sum(known) == 1, key
+
+
+def outside(key):
+  """Values that must be refused, of the type that the key has."""
+  low, high = check.RANGES[key]
+  if isinstance(get(default.get_config(), key), int):
+    return [low - 1] + ([high + 1] if math.isfinite(high) else [])
+  return [low - 1e-6, high * 1.001, math.nan, math.inf, -math.inf]
+
+
+@pytest.mark.parametrize('key', check.RANGES)
+def test_numbers_out_of_range_are_refused(key):
+  for value in outside(key):
+    config = parse(f'--config.{key}={value}')
+    with pytest.raises(ValueError, match=rf'^{key} is .* must lie in \['):
+      check.check_config(config)
+  for value in check.RANGES[key]:
+    if math.isfinite(value):
+      check.check_config(parse(f'--config.{key}={value}'))
+
+
+@pytest.mark.parametrize('value', ['many', '1.5', 'nan'])
+def test_a_count_is_a_whole_number(value):
+  with pytest.raises(Exception, match=r'batch_size'):
+    parse(f'--config.train.batch_size={value}')
+
+
+@pytest.mark.parametrize('fields', ["('title', 'plot')", '()'])
+def test_unknown_text_fields_are_refused(fields):
+  config = parse(f'--config.text.fields={fields}')
+  with pytest.raises(ValueError, match=r'^text.fields is .*valid are some of'):
+    check.check_config(config)
+
+
+def test_text_fields_are_accepted():
+  config = parse("--config.text.fields=('categories', 'title')")
+  check.check_config(config)
+  assert config.text.fields == ('categories', 'title')
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'text.fields': "('tags',)", 'text.label': 'tags'}, 'text.fields is'),
+    ({'text.size': 100}, 'text.size is 100; of kim_cnn it must be a multiple'),
+    ({'text.word_vectors': '/no/file'}, "text.word_vectors is '/no/file', no"),
+  ],
+)
+def test_what_the_text_cnn_cannot_use_is_refused(changes, message):
+  flags = [f'--config.{key}={value}' for key, value in changes.items()]
+  config = parse('--config.text.encoder=kim_cnn', *flags)
+  with pytest.raises(ValueError, match=f'^{message}'):
+    check.check_config(config)
+  config.text.encoder = 'tfidf_svd'  # which reads none of it
+  check.check_config(config)
+
+
+def test_text_features_lie_in_a_file():
+  config = parse('--config.text.encoder=given', '--config.text.features=/no/t')
+  with pytest.raises(ValueError, match=r"^text\.features is '/no/t', no such"):
+    check.check_config(config)
+
+
+def test_google_news_vectors_need_not_be_there():
+  flags = ['--config.text.word_vectors=googlenews']
+  check.check_config(parse('--config.text.encoder=kim_cnn', *flags))
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'data.world': 'huge'}, "data.world: unknown preset 'huge' in 'huge'; on"),
+    ({'data.world': 'tiny:no_rain'}, "data.world: unknown change 'no_rain'"),
+    ({'sessions.start': 'May'}, "sessions.start is 'May'; right: '' or a date"),
+    ({'sessions.end': '2013-13-01'}, "sessions.end is '2013-13-01'; right"),
+    (
+      {'scenario': 'cross', 'model.history_mode': 'topic_then_history'},
+      'model.history_mode is topic_then_history, which reads watches',
+    ),
+    (
+      {'scenario': 'cross', 'topics.mode_count': 30},
+      'topics.mode_count is 30; it must be at most',
+    ),
+  ],
+)
+def test_what_a_scenario_cannot_use_is_refused(changes, message):
+  flags = [f'--config.{key}={value}' for key, value in changes.items()]
+  with pytest.raises(ValueError, match=f'^{message}'):
+    check.check_config(parse(*flags))
+
+
+@pytest.mark.parametrize('key', check.TRIED)
+@pytest.mark.parametrize(
+  'values',
+  ['()', '(0.2, 0.2)', '(0.2, -0.1)', '(1e7,)', "(0.2, 'a')", '(1e999,)'],
+)
+def test_values_to_try_are_different_numbers_in_range(key, values):
+  config = parse(f'--config.{key}={values}')
+  with pytest.raises(ValueError, match=rf'^{key} is .* different numbers in '):
+    check.check_config(config)
+
+
+@pytest.mark.parametrize('key', check.TRIED)
+def test_values_to_try_are_accepted(key):
+  config = parse(f'--config.{key}=(0, 0.25, 1)')
+  check.check_config(config)
+  assert get(config, key) == (0, 0.25, 1)
+
+
+def test_a_run_needs_a_folder():
+  with pytest.raises(ValueError, match='workdir is empty'):
+    check.check_config(parse('--config.workdir='))
+
+
+# What a study does with its choices; `mode` and `data.name` are main's,
+# `cv.grid` is cross_validate's; behaviours_test and content_test have the rest.
+NOT_STUDIED = ('mode', 'data.name', 'cv.grid', 'scenario', 'text.label')
+# These take their time, or files that are not there.
+NOT_STUDIED += ('text.encoder', 'visual.encoder')
+STUDIED = [key for key in check.CHOICES if key not in NOT_STUDIED]
+# Filters that take two rounds, so that a fixpoint is not a single pass.
+BASE = {
+  'filter.min_videos_per_user': 6,
+  'filter.min_users_per_video': 9,
+  'sessions.L': 8,
+  'train.batch_size': 2,
+  'train.max_epochs': 1,
+}
+PREPARING = ('filter', 'text', 'topics', 'sessions', 'data', 'features')
+
+
+def recorded(config, prepared, monkeypatch):
+  """All that the config hands to the layers below, as bytes."""
+  seen, related = {}, relevance.find_relevant
+
+  def remember(name, real=None):
+    def call(*args, **kwargs):
+      seen[name] = args if name == 'fit' else repr((args, kwargs))
+      return True if real is None else real(*args, **kwargs)
+
+    return call
+
+  study = worlds.Study(config, prepared)
+  with monkeypatch.context() as patch:
+    patch.setattr(relevance, 'find_relevant', remember('related', related))
+    for name in ('make_optimizer', 'make_train_step', 'init_state', 'fit'):
+      patch.setattr(train, name, remember(name))
+    predictor = split_run.make_predictor(
+      config, prepared, study.model, study.features
+    )
+    split_run.train_split(
+      config,
+      prepared,
+      study.model,
+      predictor,
+      study.features,
+      study.split,
+      None,
+    )
+  _, _, data, spec, *_ = seen.pop('fit')
+  batch = next(batches.batches(data, spec))
+  order = split_run._popularity(config, prepared, study.split).order
+  return repr(
+    (seen, predictor.settings, [x.tolist() for x in batch], order.tolist())
+  )
+
+
+@pytest.fixture(scope='module')
+def base_prepared(tiny_settings):
+  return prepare.prepare(worlds.tiny_config(tiny_settings | BASE))
+
+
+@pytest.mark.parametrize(
+  'key', [k for k in STUDIED if len(check.CHOICES[k]) > 1]
+)
+def test_each_choice_makes_a_difference(
+  key, tiny_settings, base_prepared, monkeypatch, tmp_path
+):
+  settings = tiny_settings | BASE | {'workdir': str(tmp_path)}
+  found = []
+  for value in check.CHOICES[key]:
+    config = worlds.tiny_config(settings | {key: value})
+    prepared = base_prepared
+    if key.startswith(PREPARING):
+      prepared = prepare.prepare(config)
+    found.append(recorded(config, prepared, monkeypatch))
+  # The preset's value is one of the others.
+  assert len(set(found)) == len(found) - ('preset' in check.CHOICES[key])
+
+
+# Run i takes the i-th value of every key, over and over: all are run.
+RUNS = max(len(check.CHOICES[key]) for key in STUDIED)
+SWITCHES = [
+  'data.require_visual',
+  'features.l2',
+  'model.gru_bias',
+  'model.softmax_bias',
+  'eval.mask_history',
+]
+
+
+def mix(run):
+  chosen = {key: check.CHOICES[key] for key in STUDIED}
+  chosen |= {key: (True, False) for key in SWITCHES}
+  # Not all keys turn over together: half of them go backwards.
+  return {
+    key: values[(run if i % 2 else -run) % len(values)]
+    for i, (key, values) in enumerate(chosen.items())
+  }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('run', range(RUNS))
+def test_each_choice_runs(run, tiny_settings, tmp_path, quick_compile):
+  settings = tiny_settings | BASE | mix(run) | {'workdir': str(tmp_path)}
+  config = worlds.tiny_config(settings, opt__learning_rate=1e-4)
+  check.check_config(config)
+  study = worlds.Study(config)
+  predictor = split_run.make_predictor(
+    config, study.prepared, study.model, study.features
+  )
+  parts = (config, study.prepared, study.model, predictor)
+  assert split_run.train_split(
+    *parts, study.features, study.split, lambda step: False
+  )
+  split_run.test_split(*parts, study.split)
+  lines = (tmp_path / 'split_0' / 'metrics.jsonl').read_text().splitlines()
+  steps = [r for r in map(json.loads, lines) if 'train/loss' in r]
+  assert len(steps) == batches.steps_per_epoch(study.data, study.spec)
+  for name in ('coherence', 'semantic', 'interest', 'relevance'):
+    values = [r[f'train/loss_{name}'] for r in steps]
+    assert np.all(np.isfinite(values))
+    assert np.any(np.array(values) > 0), name
+  rows = table.read_rows([study.split.directory])
+  assert {(row.mode, row.method) for row in rows} == {
+    (mode, method)
+    for mode in ('long', 'short')
+    for method in ('random', 'popularity', 'model')
+  }
+
+
+def test_a_split_without_users_is_an_error(tiny_settings, base_prepared):
+  for key in ('split.test_frac', 'train.val_frac'):
+    config = worlds.tiny_config(tiny_settings | BASE | {key: 0.001})
+    with pytest.raises(ValueError, match=f'^{key} of .* users is nobody'):
+      split_run.make_split(config, base_prepared, 0)
+
+
+@pytest.mark.parametrize('key', ['train.batch_size', 'sem.batch_size'])
+def test_batches_are_shared_evenly_by_devices(
+  key, tiny_settings, base_prepared, monkeypatch
+):
+  monkeypatch.setattr(settings.devices, 'device_count', lambda: 4)
+  config = worlds.tiny_config(tiny_settings | {key: 6})
+  split = split_run.make_split(config, base_prepared, 0)
+  with pytest.raises(ValueError, match=f'^{key} is 6, not a multiple of the 4'):
+    settings.batch_spec(config, split.seed)

@@ -1,0 +1,186 @@
+"""Lists from a checkpoint, against the step-by-step model in NumPy."""
+
+import csv
+import json
+
+import numpy as np
+import plain_model
+import pytest
+import worlds
+
+from dynrec_jax import checkpoint, train
+from dynrec_jax.study import recommend
+from dynrec_jax.study import settings as settings_lib
+
+pytestmark = pytest.mark.usefixtures('quick_compile')
+
+
+class Saved:
+  """A study with a checkpoint of random parameters, as training leaves it."""
+
+  def __init__(self, settings, folder):
+    self.folder = folder
+    self.settings = settings | {'workdir': str(folder / 'run')}
+    self.study = worlds.Study(self.config())
+    self.params = worlds.random_params(self.study.model)
+    self.plain = plain_model.PlainModel(self.study, self.params)
+    state = train.TrainState(np.int32(7), self.params, ())
+    with checkpoint.Checkpointer(
+      self.study.split.checkpoints,
+      config=settings_lib.saved_config(self.config(), self.study.prepared),
+      must_match=settings_lib.MUST_MATCH,
+    ) as saver:
+      saver.save(7, state, {}, score=0.5)
+
+  def config(self, **changes):
+    return worlds.tiny_config(self.settings, mode='recommend', **changes)
+
+  def lists(self, name, **changes):
+    """What a run writes, line by line."""
+    path = self.folder / 'new' / 'folders' / f'{name}.jsonl'
+    config = self.config(recommend__output=str(path), **changes)
+    assert recommend.recommend(config, self.study.prepared) == str(path)
+    assert not path.with_suffix('.jsonl.partial').exists()
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+  def history(self, name, rows):
+    """A file of new users' watches."""
+    path = self.folder / f'{name}.csv'
+    with open(path, 'w', newline='') as file:
+      csv.writer(file).writerows([('user', 'video', 'time'), *rows])
+    return str(path)
+
+
+@pytest.fixture(scope='module')
+def saved(tiny_settings, tmp_path_factory, quick_compile):
+  del quick_compile
+  return Saved(tiny_settings, tmp_path_factory.mktemp('recommend'))
+
+
+def past_of(user):
+  """(video, time) of a user's watches."""
+  return [(f'v{v}', at) for u, v, at in worlds.watches() if u == user]
+
+
+def check_row(saved, row, user, **plain_settings):
+  """A line has the list of the user (by position) at the end of the data."""
+  videos, log_p = saved.plain.generate(user, 12, 5, **plain_settings)
+  assert row['videos'] == [f'v{v}' for v in videos]
+  assert row['scores'] == pytest.approx(log_p, abs=2e-4)
+  assert set(row) == {'user', 'videos', 'scores'}
+
+
+def test_everyone_at_the_end_of_the_data(saved):
+  rows = saved.lists('all')
+  assert [row['user'] for row in rows] == [f'u{i}' for i in range(60)]
+  for user, row in enumerate(rows):
+    check_row(saved, row, user)
+
+
+def test_an_end_of_the_span_hides_nothing_known(tiny_settings, tmp_path):
+  """What was watched after `sessions.end` is read, and not recommended."""
+  settings = tiny_settings | {'sessions.end': '2023-09-01'}
+  saved = Saved(settings, tmp_path)
+  everyone = saved.lists('all')
+  late = worlds.START + 243 * worlds.DAY
+  watched_late = 0
+  for user, row in enumerate(everyone):
+    seen = {video for video, _ in past_of(user)}
+    watched_late += any(time >= late for _, time in past_of(user))
+    assert not seen & set(row['videos'])
+  assert watched_late > 30
+
+
+def test_the_output_lies_in_the_workdir_if_not_named(saved):
+  path = recommend.recommend(saved.config(), saved.study.prepared)
+  assert path == str(saved.folder / 'run' / 'recommendations.jsonl')
+
+
+def test_chosen_users_in_the_order_asked(saved):
+  rows = saved.lists('chosen', recommend__users=('u41', 'u7'))
+  assert [row['user'] for row in rows] == ['u41', 'u7']
+  check_row(saved, rows[0], 41)
+  check_row(saved, rows[1], 7)
+
+
+def test_known_videos_may_come_again(saved):
+  rows = saved.lists('again', eval__mask_history=False)
+  for user, row in enumerate(rows):
+    check_row(saved, row, user, mask_known=False)
+
+
+def test_new_users_get_what_known_ones_with_the_same_past_get(saved):
+  """In any order of rows; a repeated watch and unknown videos count not."""
+  rows = [('x', *w) for w in reversed(past_of(12))]
+  rows += [('y', *w) for w in past_of(3)]
+  rows += [('y', past_of(3)[0][0], past_of(3)[-1][1] + 1)]
+  rows += [('y', 'elsewhere', 5), ('z', 'elsewhere', 6)]
+  path = saved.history('twins', rows)
+  found = saved.lists('twins', recommend__history=path)
+  assert [row['user'] for row in found] == ['x', 'y', 'z']
+  check_row(saved, found[0], 12)
+  check_row(saved, found[1], 3)
+  # Of z nothing is known: h_1 is 0 and all first videos are alike.
+  assert found[2]['videos'][0] == 'v0'
+  assert len(set(found[2]['videos'])) == 5
+
+
+def test_some_of_the_new_users(saved):
+  rows = [(name, *w) for name in ('x', 'u3') for w in past_of(12)]
+  path = saved.history('some', rows)
+  (row,) = saved.lists(
+    'some', recommend__history=path, recommend__users=('u3',)
+  )
+  assert row['user'] == 'u3'  # the file's, not the data's
+  check_row(saved, row, 12)
+
+
+def test_new_users_may_come_after_the_data_s_end(saved):
+  """Then the present is a second after their last watch."""
+  later = worlds.START + 500 * worlds.DAY
+  earlier = later - 400 * worlds.DAY
+  rows = [('x', 'v1', later), ('x', 'v21', earlier)]
+  path = saved.history('later', rows)
+  (row,) = saved.lists('later', recommend__history=path)
+  plain = plain_model.PlainModel(
+    saved.study, saved.params, ([0, 0], [21, 1], [earlier, later])
+  )
+  # The unit of age stays the session that it was in training.
+  unit_secs = (plain.borders[-1] - plain.borders[0]) / 12
+  ages = np.array([400 * worlds.DAY + 1, 1]) / unit_secs
+  weights = np.exp(-0.1 * ages)
+  u = weights @ saved.study.prepared.behaviours.topics[[21, 1]] / weights.sum()
+  plain.borders[-1] = later + 1
+  plain.interest = lambda user, session: u
+  videos, log_p = plain.generate(0, 12, 5)
+  assert row['videos'] == [f'v{v}' for v in videos]
+  assert row['scores'] == pytest.approx(log_p, abs=2e-4)
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'recommend__users': ('u1', 'u99')}, r"users names 'u99', who is not amo"),
+    ({'recommend__history': '/no/file.csv'}, r'/no/file.csv: found no such fi'),
+    ({'recommend__split': 4}, r'split_4.*no checkpoint to load'),
+    ({'seed': 5}, r'another config: seed: saved 0, now 5'),
+  ],
+)
+def test_what_cannot_be_done_is_an_error(changes, message, saved):
+  with pytest.raises(ValueError, match=message):
+    saved.lists('bad', **changes)
+  assert not (saved.folder / 'new' / 'folders' / 'bad.jsonl').exists()
+
+
+def test_a_bad_history_names_its_row(saved):
+  path = saved.history('bad', [('x', 'v1', 5), ('x', 'v2', 'soon')])
+  with pytest.raises(ValueError, match=r"bad.csv, row 2, column 'time'"):
+    saved.lists('bad', recommend__history=path)
+
+
+def test_other_content_of_the_same_shape_is_refused(saved):
+  """A checkpoint's parameters mean nothing beside other topics."""
+  prepared = saved.study.prepared
+  other = prepared._replace(fingerprint='0' * 16)
+  with pytest.raises(ValueError, match=r'catalogue.fingerprint: saved'):
+    recommend.recommend(saved.config(), other)

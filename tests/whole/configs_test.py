@@ -1,0 +1,106 @@
+"""Every config file, as the command line reads it."""
+
+import pytest
+from config_lines import ROOT, keys, parse
+
+from configs import default
+from dynrec_jax.sources import simulation
+from dynrec_jax.study import check
+
+FILES = sorted(
+  path
+  for path in (ROOT / 'configs').glob('*.py')
+  if path.stem not in ('__init__', 'variants')
+)
+
+
+def variants():
+  """Each file alone, and with each variant it offers."""
+  for path in FILES:
+    name = f'configs/{path.name}'
+    yield name
+    module = __import__(f'configs.{path.stem}', fromlist=['x'])
+    yield from (f'{name}:{v}' for v in getattr(module, 'VARIANTS', ()))
+
+
+def test_there_are_variants():
+  assert 'configs/single.py:paper' in set(variants())
+
+
+@pytest.mark.parametrize('path', list(variants()))
+def test_each_config_has_the_default_s_keys(path):
+  config = parse(path=path)
+  assert config.is_locked
+  assert keys(config) == keys(default.get_config())
+  if path != 'configs/default.py':  # which names no source
+    check.check_config(config)
+
+
+@pytest.mark.parametrize(
+  ('variant', 'key', 'value'),
+  [
+    ('paper', 'opt.preset', 'paper'),
+    ('practical', 'opt.preset', 'practical'),
+    ('no_relevance', 'loss.relevance_weight', 0.0),
+    ('files', 'data.name', 'files'),
+    ('simulated', 'data.world', 'small'),
+    ('simulated_paper', 'data.world', 'paper'),
+    ('simulated_no_drift', 'data.world', 'small:no_drift'),
+    ('movietweetings', 'data.name', 'movietweetings'),
+    ('movietweetings', 'text.encoder', 'kim_cnn'),
+    ('movietweetings', 'text.word_vectors', 'googlenews'),
+    ('movietweetings', 'topics.yt', 'mm_lda'),
+    ('movietweetings', 'opt.learning_rate', 4e-3),
+    ('movietweetings,paper', 'opt.learning_rate', 1e-3),
+  ],
+)
+def test_what_a_variant_changes(variant, key, value):
+  section, name = key.split('.')
+  config = parse(path=f'configs/single.py:{variant}')
+  assert config[section][name] == value
+  assert config.workdir == f'runs/single_{variant.replace(",", "_")}'
+
+
+@pytest.mark.parametrize('scenario', ['single', 'cross'])
+def test_the_default_is_simulated(scenario):
+  config = parse(path=f'configs/{scenario}.py')
+  assert config.scenario == scenario
+  assert (config.data.name, config.data.world) == ('simulated_year', 'small')
+  assert config.workdir == f'runs/{scenario}_simulated'
+  assert config == parse(path=f'configs/{scenario}.py:simulated')
+
+
+def test_names_can_be_joined():
+  config = parse(path='configs/cross.py:movietweetings,paper,no_relevance')
+  assert config.data.name == 'movietweetings_streams'
+  assert config.opt.preset == 'paper'
+  assert config.loss.relevance_weight == 0
+  assert config.workdir == 'runs/cross_movietweetings_paper_no_relevance'
+
+
+@pytest.mark.parametrize('names', ['files,simulated', 'paper,practical'])
+def test_two_of_a_kind_are_an_error(names):
+  with pytest.raises(Exception, match=f"variant '{names}' names two of"):
+    parse(path=f'configs/single.py:{names}')
+
+
+@pytest.mark.parametrize('name', simulation.KNOCK_OUTS)
+def test_every_mechanism_can_be_knocked_out(name):
+  config = parse(path=f'configs/cross.py:simulated_{name}')
+  strengths = simulation.world_from_name(config.data.world).strengths()
+  assert strengths[name.removeprefix('no_')] == 0
+  assert sum(strengths.values()) == len(strengths) - 1
+
+
+def test_the_seed_is_the_simulation_s_own():
+  assert default.get_config().data.world_seed == simulation.DEFAULT_SEED
+
+
+def test_unknown_variant_is_an_error():
+  with pytest.raises(Exception, match=r"unknown variant 'best'; valid are sim"):
+    parse(path='configs/single.py:best')
+
+
+def test_no_key_can_be_added():
+  with pytest.raises(AttributeError, match='learning_rat'):
+    parse('--config.opt.learning_rat=1.0')

@@ -1,0 +1,320 @@
+"""Who may import what: the layers of the package, checked on its sources."""
+
+import ast
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2] / 'dynrec_jax'
+
+# Lowest level first. Within a level a group imports only from the groups left
+# of it; within a group nothing imports anything (a package's own files do).
+# A new module needs a place here; a cycle is a fault anywhere.
+LEVELS = (
+  # 0 maths
+  (
+    ('typed',),
+    ('losses',),
+    ('gru', 'softmax', 'interest', 'metrics'),
+    ('packed_gru',),
+  ),
+  # 1 parts
+  (
+    ('storage', 'parallel'),
+    ('checkpoint', 'metric_log', 'data'),
+    ('sources', 'topics', 'features'),
+  ),
+  # 2 networks and loops
+  (
+    ('models',),
+    ('objective', 'decode'),
+    ('evaluate',),
+    ('predict', 'train', 'baselines'),
+  ),
+  # 3 report
+  (('report',),),
+  # 4 doors
+  (('study',), ('main',)),
+)
+# Within a package: files that stand in an order. Others stand beside them, and
+# only must not form a cycle.
+ORDERED_FILES = {'data': ('records', 'filters', 'sessions', 'batches')}
+
+# Libraries beside the standard one, by dotted prefix; `=` for that name alone.
+EVERYWHERE = ('jax', 'numpy', 'jaxtyping')
+ABOVE_LEVEL_0 = ('absl.logging',)
+CONFIG_DICT = (
+  '=ml_collections',
+  'ml_collections.ConfigDict',
+  'ml_collections.config_dict',
+)
+LIBRARIES = {
+  'typed': ('beartype',),
+  'data': ('scipy.sparse',),
+  'sources': ('tensorflow_datasets', 'pyarrow', 'scipy.sparse'),
+  'topics': ('sklearn', 'scipy.sparse', 'scipy.special', 'threadpoolctl'),
+  'features': (
+    'av',
+    'flax',
+    'gensim',
+    'optax',
+    'safetensors',
+    'scipy.special',
+    'sklearn',
+  ),
+  'models': ('flax',),
+  'checkpoint': ('orbax',),
+  'metric_log': ('tensorboardX',),
+  'train': ('flax.struct', 'optax'),
+  'baselines': ('optax', 'implicit', 'scipy', 'sklearn'),
+  'study': (*CONFIG_DICT, 'scipy.sparse', 'optax'),
+  'report': ('matplotlib',),
+  'main': ('absl', 'ml_collections'),
+}
+# Level 0 has no file, clock, global state or logger.
+LEVEL_0_STANDARD = frozenset(
+  ('collections', 'dataclasses', 'functools', 'itertools', 'math', 'typing')
+)
+
+# Only `parallel` names these.
+DEVICE_NAMES = frozenset(
+  (
+    'AbstractMesh',
+    'Mesh',
+    'NamedSharding',
+    'PartitionSpec',
+    'all_gather',
+    'all_to_all',
+    'axis_index',
+    'create_device_mesh',
+    'make_mesh',
+    'pmap',
+    'pmax',
+    'pmean',
+    'pmin',
+    'ppermute',
+    'psum',
+    'psum_scatter',
+    'shard_map',
+  )
+)
+
+PLACES = {
+  part: (level, group)
+  for level, groups in enumerate(LEVELS)
+  for group, parts in enumerate(groups)
+  for part in parts
+}
+
+
+def sources():
+  """Module names (dotted, without the package's) and their texts."""
+  out = {}
+  for path in sorted(ROOT.rglob('*.py')):
+    parts = path.relative_to(ROOT).with_suffix('').parts
+    out['.'.join(p for p in parts if p != '__init__')] = path.read_text()
+  return out
+
+
+def imported(source):
+  """(line, dotted name) of all that a source imports, wherever it does."""
+  for node in ast.walk(ast.parse(source)):
+    if isinstance(node, ast.Import):
+      for alias in node.names:
+        yield node.lineno, alias.name
+    elif isinstance(node, ast.ImportFrom):
+      for alias in node.names:
+        dots = '.' * node.level
+        yield node.lineno, f'{dots}{node.module or ""}.{alias.name}'
+
+
+def starts_with(name, prefixes):
+  return any(
+    name == p.removeprefix('=') or name.startswith(p + '.') for p in prefixes
+  )
+
+
+def may_use_library(module, name):
+  part = module.split('.')[0]
+  if part not in PLACES:
+    return False
+  top = name.split('.')[0]
+  level = PLACES[part][0]
+  if top in sys.stdlib_module_names:
+    return level > 0 or top in LEVEL_0_STANDARD
+  allowed = EVERYWHERE + LIBRARIES.get(part, ())
+  return starts_with(name, allowed + (ABOVE_LEVEL_0 if level > 0 else ()))
+
+
+def may_use_module(module, name):
+  """Whether `module` may import `name`, both without the package's name."""
+  part, other = module.split('.')[0], name.split('.')[0]
+  if part not in PLACES or other not in PLACES:
+    return False
+  if part != other:
+    return PLACES[other] < PLACES[part]
+  order = ORDERED_FILES.get(part, ())
+  here, there = (f'{x}.'.split('.')[1] for x in (module, name))
+  if here not in order or there not in order:
+    return True
+  return order.index(there) < order.index(here)
+
+
+def import_faults(module, source):
+  for line, name in imported(source):
+    if name.split('.')[0] == 'dynrec_jax':
+      inner = name.removeprefix('dynrec_jax').removeprefix('.')
+      allowed = may_use_module(module, inner)
+    else:
+      allowed = may_use_library(module, name)
+    if not allowed:
+      yield f'{module}, line {line}: may not import {name}'
+
+
+def device_faults(module, source):
+  if module == 'parallel.devices':
+    return
+  for node in ast.walk(ast.parse(source)):
+    names = []
+    if isinstance(node, ast.Attribute):
+      names = [node.attr]
+    elif isinstance(node, ast.Name):
+      names = [node.id]
+    elif isinstance(node, ast.ImportFrom | ast.Import):
+      names = [alias.name.split('.')[-1] for alias in node.names]
+    for name in DEVICE_NAMES.intersection(names):
+      yield f'{module}, line {node.lineno}: {name} belongs in parallel.devices'
+
+
+def cycles(texts):
+  """Modules that import themselves by way of others."""
+  edges = {}
+  for module, source in texts.items():
+    names = {
+      name.removeprefix('dynrec_jax.')
+      for _, name in imported(source)
+      if name.startswith('dynrec_jax.')
+    }
+    # `from m import f` and `from package import m` look alike.
+    names = {n if n in texts else n.rpartition('.')[0] for n in names}
+    edges[module] = names & set(texts) - {''}
+
+  def reach(module):
+    seen, todo = set(), [module]
+    while todo:
+      fresh = edges[todo.pop()] - seen
+      seen |= fresh
+      todo += fresh
+    return seen
+
+  return sorted(module for module in texts if module in reach(module))
+
+
+@pytest.mark.parametrize('module', [m for m in sources() if m])
+def test_module_keeps_to_its_layer(module):
+  assert module.split('.')[0] in PLACES, f'give {module} a place in LEVELS'
+  assert list(import_faults(module, sources()[module])) == []
+
+
+@pytest.mark.parametrize('module', [m for m in sources() if m])
+def test_only_parallel_names_devices(module):
+  assert list(device_faults(module, sources()[module])) == []
+
+
+def test_no_cycles():
+  assert cycles(sources()) == []
+
+
+def test_package_itself_imports_nothing():
+  assert list(imported(sources()[''])) == []
+
+
+@pytest.mark.parametrize(
+  ('module', 'source'),
+  [
+    ('losses', 'from dynrec_jax.typed import typed'),
+    ('interest', 'from dynrec_jax.losses import unit'),
+    ('losses', 'import math\nfrom jaxtyping import Float\nimport jax.numpy'),
+    ('topics.text_lda', 'from sklearn.decomposition import PCA'),
+    ('topics.dirichlet', 'from scipy.special import psi'),
+    ('report.topic_report', 'from matplotlib.figure import Figure'),
+    ('features.documents', 'from dynrec_jax.data.records import Videos'),
+    ('data.batches', 'from dynrec_jax.data import filters, records'),
+    ('sources.movietweetings', 'import dynrec_jax.data.batches'),
+    (
+      'sources.simulation.world',
+      'import dynrec_jax.sources.simulation.streams',
+    ),
+    ('sources.load', 'import tensorflow_datasets as tfds\nimport pyarrow.csv'),
+    ('storage.cache', 'from absl import logging\nimport os'),
+    ('train', 'from flax import struct\nimport optax'),
+    ('train', 'from dynrec_jax import evaluate, losses, models'),
+    ('main', 'from absl import app, flags, logging'),
+    ('main', 'from ml_collections import config_flags'),
+    ('study.prepare', 'from ml_collections import config_dict'),
+    ('study.prepare', 'import ml_collections'),
+  ],
+)
+def test_allowed(module, source):
+  assert list(import_faults(module, source)) == []
+
+
+@pytest.mark.parametrize(
+  ('module', 'source'),
+  [
+    ('losses', 'from dynrec_jax.metrics import f_score'),  # right
+    ('typed', 'import dynrec_jax.losses'),  # right
+    ('metrics', 'from dynrec_jax import interest'),  # beside
+    ('interest', 'from dynrec_jax.data import records'),  # up
+    ('models.theta', 'from dynrec_jax.train import step'),  # up
+    ('evaluate', 'from dynrec_jax.baselines.random import R'),  # right
+    ('data.records', 'from dynrec_jax.data.batches import pad'),  # right
+    ('data.split', 'from dynrec_jax.topics import text_lda'),  # right
+    ('train', 'from dynrec_jax.newcomer import x'),  # no place
+    ('newcomer', 'import numpy'),  # no place
+    ('losses', 'import os'),
+    ('losses', 'from absl import logging'),
+    ('losses', 'import numpy as np\nimport sklearn'),
+    ('models.theta', 'def f():\n  import torch'),
+    ('train', 'from flax import linen'),
+    ('train', 'import flax'),
+    ('train', 'from absl import flags'),
+    ('decode', 'from ml_collections import config_dict'),
+    ('study.prepare', 'from ml_collections import config_flags'),
+    ('features.text', 'import tensorflow as tf'),
+    ('models.theta', 'import jaxtyping_more'),
+    ('topics.dirichlet', 'from scipy import optimize'),
+    ('topics.dirichlet', 'import matplotlib'),
+    ('train', 'from . import evaluate'),
+    ('train', 'from .evaluate import run'),
+    ('train', 'import dynrec_jax'),
+  ],
+)
+def test_refused(module, source):
+  assert len(list(import_faults(module, source))) == 1
+
+
+@pytest.mark.parametrize(
+  'source',
+  [
+    'x = jax.pmap(f)',
+    'from jax.lax import psum',
+    'import jax\ny = jax.lax.pmean(x, "i")',
+    'from jax.sharding import Mesh as M',
+    'shard_map(f)',
+  ],
+)
+def test_device_names_are_found(source):
+  assert len(list(device_faults('train', source))) == 1
+  assert list(device_faults('parallel.devices', source)) == []
+
+
+def test_cycles_are_found():
+  texts = {
+    'a': 'import dynrec_jax.p.b',
+    'p.b': 'from dynrec_jax import c',
+    'c': 'from dynrec_jax.a import f',
+    'd': 'from dynrec_jax.c import g',
+  }
+  assert cycles(texts) == ['a', 'c', 'p.b']
