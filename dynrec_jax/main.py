@@ -15,7 +15,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from dynrec_jax import checkpoint, objective
-from dynrec_jax.parallel import devices, host_memory
+from dynrec_jax.parallel import devices, host_memory, hosts
 from dynrec_jax.report import table
 from dynrec_jax.sources import load
 from dynrec_jax.storage import whole_files
@@ -125,10 +125,11 @@ def _report(config, prepared: Prepared, splits) -> None:
   text = table.as_markdown(rows, k=config.decode.k, names=names)
   text += settings.origin_note(config)
   facts = settings.saved_config(config, prepared)
-  table.write_results(
-    os.path.join(config.workdir, 'results.json'), rows, {'config': facts}
-  )
-  whole_files.write_text(os.path.join(config.workdir, 'results.md'), text)
+  if hosts.is_writer():
+    table.write_results(
+      os.path.join(config.workdir, 'results.json'), rows, {'config': facts}
+    )
+    whole_files.write_text(os.path.join(config.workdir, 'results.md'), text)
   print(text)
 
 

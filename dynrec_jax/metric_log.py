@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TextIO
 
-import jax
+from dynrec_jax.parallel import hosts
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ class MetricLog:
     """
     self._clock = clock
     self._file: TextIO | None = None
-    if jax.process_index() != 0:
+    if not hosts.is_writer():
       return
     os.makedirs(directory, exist_ok=True)
     self._path = os.path.join(directory, _FILE)
@@ -203,7 +203,7 @@ class Progress:
     self._on_terminal = self._stream.isatty()
     self._every_secs = _REDRAW_SECS if self._on_terminal else every_secs
     self._clock = clock
-    self._is_silent = jax.process_index() != 0
+    self._is_silent = not hosts.is_writer()
     self._marks: collections.deque[tuple[float, int]] = collections.deque()
     self._shown_at = -math.inf
     self._unshown: tuple[int, Mapping[str, Any]] | None = None

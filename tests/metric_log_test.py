@@ -143,7 +143,7 @@ class TestRecords:
     ]
 
   def test_other_processes_write_nothing(self, tmp_path, monkeypatch):
-    monkeypatch.setattr(metric_log.jax, 'process_index', lambda: 1)
+    monkeypatch.setattr(metric_log.hosts, 'is_writer', lambda: False)
     stream = io.StringIO()
     with open_log(tmp_path / 'run', last_step=-1) as log:
       log.write(1, {'x': 1.0})

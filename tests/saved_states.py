@@ -96,6 +96,7 @@ def run_python(code, directory, *, devices=1, wait=True):
     **os.environ,
     'PYTHONPATH': str(root),
     'JAX_PLATFORMS': 'cpu',
+    'NPROC': '8',  # threads enough for as many devices, whatever the machine
     'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}',
   }
   source = f'DIRECTORY = {str(directory)!r}\n' + textwrap.dedent(code)

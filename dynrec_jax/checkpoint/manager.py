@@ -20,12 +20,12 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
 from dynrec_jax.checkpoint import files
 from dynrec_jax.checkpoint import leaves as leaves_lib
+from dynrec_jax.parallel import hosts
 
 _SPARE_BYTES = 1 << 20  # what a step needs beside its arrays
 _LOG = logging.getLogger(__name__)
@@ -316,14 +316,14 @@ class Checkpointer:
     """Renames damaged steps so that their numbers are free again."""
     if not steps:
       return
-    if jax.process_index() == 0:
+    if hosts.is_writer():
       for step in steps:
         aside = self._manager.directory / f'damaged-{step}'
         if aside.exists():
           aside.rmtree()
         (self._manager.directory / str(step)).rename(aside)
         _LOG.warning('moved damaged step %d to %s', step, aside)
-    ocp.multihost.sync_global_processes('dynrec_checkpoint_set_aside')
+    hosts.wait_for_all('dynrec_checkpoint_set_aside')
     self._manager.reload()
     for step in steps:
       self._scores.pop(step, None)

@@ -20,7 +20,7 @@ import numpy as np
 from absl import logging
 
 from dynrec_jax.features import c3d, efficientnet_lite0, frames, vgg19, weights
-from dynrec_jax.storage import cache
+from dynrec_jax.storage import cache, digests
 
 ENCODERS = ('vgg19_c3d', 'efficientnet_lite0')
 
@@ -193,7 +193,7 @@ def find_videos(
 def input_digests(paths: Iterable[str | os.PathLike | None]) -> list[str]:
   """SHA-256 of every file's content, '' where there is no file."""
   return [
-    weights.file_sha256(path) if path and os.path.isfile(path) else ''
+    digests.file_sha256(path) if path and os.path.isfile(path) else ''
     for path in paths
   ]
 
@@ -280,7 +280,7 @@ def _part(module, net, path, read, batch_size) -> Part:
   """A network with its weights, once they are checked."""
   state = weights.read_state(path, module.WEIGHTS)
   params = jax.device_put(net.convert(state))
-  return Part(net, params, read, batch_size, weights.file_sha256(path))
+  return Part(net, params, read, batch_size, digests.file_sha256(path))
 
 
 def _stored(
@@ -308,7 +308,7 @@ def _stored(
   if cache_dir is None or not os.path.isfile(path):
     return compute()
   try:
-    digest = weights.file_sha256(path)
+    digest = digests.file_sha256(path)
   except OSError as error:
     raise ValueError(
       f'{path}: found {error.strerror or error}; right: a file that can be read'

@@ -4,7 +4,6 @@ The weights cannot be part of this package. `WeightFile` says which public file
 a network takes; the errors say it where the file is missing.
 """
 
-import hashlib
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -13,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dynrec_jax.features.torch_files import read_torch_file
-
-_BLOCK = 1 << 20
+from dynrec_jax.storage import digests
 
 
 class WeightFile(NamedTuple):
@@ -48,15 +46,6 @@ class State(NamedTuple):
   arrays: Mapping[str, np.ndarray]
 
 
-def file_sha256(path: str | os.PathLike) -> str:
-  """SHA-256 of a file's content, 64 hexadecimal digits."""
-  digest = hashlib.sha256()
-  with open(path, 'rb') as file:
-    while block := file.read(_BLOCK):
-      digest.update(block)
-  return digest.hexdigest()
-
-
 def read_state(path: str | os.PathLike | None, wanted: WeightFile) -> State:
   """The arrays of a weight file, .safetensors or a PyTorch file.
 
@@ -76,7 +65,7 @@ def read_state(path: str | os.PathLike | None, wanted: WeightFile) -> State:
     found = 'no path' if path is None else f'no file {path}'
     raise ValueError(f'weights: found {found}; right: {described}')
   if pathlib.Path(path).name == wanted.name:
-    digest = file_sha256(path)
+    digest = digests.file_sha256(path)
     if not digest.startswith(wanted.sha256):
       raise ValueError(
         f'{path}: found sha256 {digest[:16]}...; right: {described}'

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from dynrec_jax.storage import whole_files
 from dynrec_jax.topics.choose_count import CountChoice
 
 _SIZE = (7.0, 4.0)  # inches
@@ -169,4 +170,5 @@ def _cell(text):
 def _save(figure, path):
   """Writes the file; no display, no global state, no date."""
   FigureCanvasAgg(figure)
-  figure.savefig(path, format='png', dpi=_DPI, metadata={'Software': None})
+  with whole_files.whole_file(path, binary=True) as file:
+    figure.savefig(file, format='png', dpi=_DPI, metadata={'Software': None})

@@ -15,6 +15,7 @@ from dynrec_jax.sources import (
   simulation,
   two_streams,
 )
+from dynrec_jax.storage import digests
 
 NAMES = ('simulated_year', 'movietweetings', 'movietweetings_streams', 'files')
 SIMULATED = ('simulated_year',)
@@ -91,13 +92,13 @@ def _of_files(name: str, root: pathlib.Path, manual_dir):
     sha256 = _sha256(paths)
   else:
     raise ValueError(f'data.name: found {name!r}; right: {", ".join(NAMES)}')
-  digest = record_files.content_digest(sha256)
+  digest = digests.files_digest(sha256)
   return builder_class, {'data_dir': root / digest, 'paths': paths}
 
 
 def _sha256(paths) -> dict[str, str]:
   """The digest of each input file by its name."""
-  return {path.name: record_files.file_sha256(path) for path in paths.values()}
+  return {path.name: digests.file_sha256(path) for path in paths.values()}
 
 
 def data_root(data_dir: str | os.PathLike | None) -> pathlib.Path:

@@ -6,11 +6,11 @@ their knock-outs and what they may and may not show are told in
 """
 
 import dataclasses
-import hashlib
 import os
 import pathlib
 
 from dynrec_jax.sources import record_files, simulation
+from dynrec_jax.storage import digests
 
 
 class SimulatedYear(record_files.PartBuilder):
@@ -65,6 +65,4 @@ def world_digest(world: simulation.WorldConfig, seed: int) -> str:
   The spelling does not count: `small` and `small:drift=1` are one world.
   """
   settings = repr(dataclasses.replace(world, name='')) + f' {seed}'
-  return record_files.content_digest(
-    {'world': hashlib.sha256(settings.encode()).hexdigest()}
-  )
+  return digests.files_digest({'world': digests.joined_sha256(settings)})

@@ -1,17 +1,17 @@
 """Results on disk under a hash of everything they were computed from."""
 
-import hashlib
 import json
 import os
 import pathlib
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from absl import logging
+
+from dynrec_jax.storage import digests, whole_files
 
 # The stored file's own entry beside the arrays.
 _DIGEST = 'sha256'
@@ -64,7 +64,7 @@ def cached(
   """
   if directory is None:
     return _checked(name, compute())
-  key = content_hash([version, inputs, _as_json(name, settings)])
+  key = digests.content_hash([version, inputs, _as_json(name, settings)])
   path = pathlib.Path(directory) / f'{name}-{key[:32]}.npz'
   stored = _read(path)
   if stored is not None:
@@ -81,52 +81,6 @@ def cached(
       error,
     )
   return arrays
-
-
-def content_hash(value: Any) -> str:
-  """A SHA-256 of nested sequences of arrays, strings and numbers, in hex.
-
-  It is the same in every process, and differs wherever type, shape, order or
-  content does (lists and tuples are alike).
-
-  Args:
-    value: array, str, bytes, bool, int, float, None, or a list or tuple.
-
-  Returns:
-    64 hexadecimal digits.
-
-  Raises:
-    ValueError: the value, or an item of it, has another type.
-  """
-  digest = hashlib.sha256()
-  _feed(digest, value)
-  return digest.hexdigest()
-
-
-def _feed(digest, value):
-  """Adds type, length and content, so that no two values spell the same."""
-  if isinstance(value, np.generic):
-    value = np.asarray(value)
-  if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-    digest.update(f'array {value.dtype.str} {value.shape} '.encode())
-    digest.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
-  elif isinstance(value, list | tuple) or getattr(value, 'ndim', 0) > 0:
-    digest.update(f'sequence {len(value)} '.encode())
-    for item in value:
-      _feed(digest, item)
-  elif isinstance(value, str | bytes):
-    if isinstance(value, str):
-      digest.update(b'text ')
-      value = value.encode('utf-8', 'surrogatepass')
-    digest.update(f'bytes {len(value)} '.encode())
-    digest.update(value)
-  elif value is None or isinstance(value, bool | int | float):
-    digest.update(f'{type(value).__name__} {value!r} '.encode())
-  else:
-    raise ValueError(
-      f'cannot hash a {type(value).__name__}, expected arrays, strings,'
-      ' numbers, None or sequences of them'
-    )
 
 
 def _as_json(name, settings):
@@ -166,36 +120,9 @@ def _read(path):
 
 def _digest(arrays):
   keys = sorted(arrays.keys() - {_DIGEST})
-  return content_hash([[key, arrays[key]] for key in keys])
+  return digests.content_hash([[key, arrays[key]] for key in keys])
 
 
 def _write(path, arrays):
   """Stores the arrays with their digest."""
-  write_arrays(path, arrays | {_DIGEST: np.array(_digest(arrays))})
-
-
-def write_arrays(
-  path: str | os.PathLike, arrays: Mapping[str, np.ndarray]
-) -> None:
-  """An .npz file, all or nothing: readers never see half of it.
-
-  Processes that write the same file do not meet: each has a part of its own
-  until it is whole. Missing folders are made.
-
-  Raises:
-    OSError: the file cannot be written; the old one stays.
-  """
-  path = pathlib.Path(path)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  handle, part = tempfile.mkstemp(
-    prefix=f'.{path.stem}.', suffix='.part', dir=path.parent
-  )
-  try:
-    with os.fdopen(handle, 'wb') as file:
-      np.savez(file, **arrays)
-      file.flush()
-      os.fsync(file.fileno())
-    os.replace(part, path)
-  except BaseException:
-    pathlib.Path(part).unlink(missing_ok=True)
-    raise
+  whole_files.write_arrays(path, arrays | {_DIGEST: np.array(_digest(arrays))})

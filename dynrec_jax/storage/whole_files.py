@@ -1,12 +1,91 @@
-"""A report's file: whole, or as it was before."""
+"""Files that appear whole or not at all: the one way to write one.
 
+Whatever happens while a file is written, a reader finds the old one or the
+new one. Processes that write the same file do not meet: each has a part of
+its own, beside the file, until it is whole.
+"""
+
+import contextlib
 import os
+import pathlib
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO
+
+import numpy as np
 
 
-def write_text(path: str, text: str) -> None:
-  """Replaces the file at once; the text ends with a line break."""
-  os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-  partial = f'{path}.partial'
-  with open(partial, 'w', encoding='utf-8') as file:
-    file.write(text + '\n')
-  os.replace(partial, path)
+@contextlib.contextmanager
+def whole_file(
+  path: str | os.PathLike[str], *, binary: bool = False
+) -> Iterator[IO]:
+  """An open file that takes its place at the end of the block.
+
+  It is on disk by then. A block that raises leaves what was there before.
+
+  Args:
+    path: of the file; missing folders are made.
+    binary: bytes instead of UTF-8 text.
+
+  Yields:
+    The file to write to.
+
+  Raises:
+    OSError: the file cannot be written, as on a full disk or where a folder
+      has its name; names `path`.
+  """
+  target = pathlib.Path(path)
+  part = target.with_name(f'.{target.name}.{uuid.uuid4().hex[:12]}.part')
+  try:
+    with _naming(target, part):
+      target.parent.mkdir(parents=True, exist_ok=True)
+      with _created(part, binary) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+      os.replace(part, target)
+  except BaseException:
+    with contextlib.suppress(OSError):
+      part.unlink()
+    raise
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+  """A text file, see `whole_file`; the text gets a line break at its end."""
+  write_lines(path, [text])
+
+
+def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
+  """A text file of lines, see `whole_file`.
+
+  Args:
+    path: of the file.
+    lines: each gets a line break at its end.
+  """
+  with whole_file(path) as file:
+    file.writelines(line + '\n' for line in lines)
+
+
+def write_arrays(
+  path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
+) -> None:
+  """An .npz file, see `whole_file`."""
+  with whole_file(path, binary=True) as file:
+    np.savez(file, **arrays)
+
+
+def _created(part: pathlib.Path, binary: bool) -> IO:
+  """A new file with the rights that any new file gets."""
+  return part.open('xb') if binary else part.open('x', encoding='utf-8')
+
+
+@contextlib.contextmanager
+def _naming(target: pathlib.Path, part: pathlib.Path) -> Iterator[None]:
+  """Makes errors of the part, or of no file, name the target alone."""
+  try:
+    yield
+  except OSError as error:
+    if error.filename is not None and str(error.filename) != str(part):
+      raise
+    reason = error.strerror or str(error)
+    raise OSError(error.errno, reason, str(target)) from error

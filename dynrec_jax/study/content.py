@@ -21,8 +21,8 @@ from dynrec_jax.features import (
 )
 from dynrec_jax.features.tfidf_svd import tfidf_svd
 from dynrec_jax.objective import Features
-from dynrec_jax.sources import feature_files, load, record_files
-from dynrec_jax.storage import cache
+from dynrec_jax.sources import feature_files, load
+from dynrec_jax.storage import cache, digests
 from dynrec_jax.topics.multimodal_lda import multimodal_lda
 from dynrec_jax.topics.text_lda import text_lda
 from dynrec_jax.topics.variational_topics import FORMS
@@ -118,7 +118,7 @@ def _kim_cnn(
   texts = documents.video_documents(records.videos, fields)
   labels = list(getattr(records.videos, label))
   path = word_vectors_file(config)
-  digest = record_files.file_sha256(pathlib.Path(path)) if path else ''
+  digest = digests.file_sha256(path) if path else ''
 
   def compute():
     vectors = (

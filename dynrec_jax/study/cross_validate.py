@@ -24,7 +24,7 @@ from dynrec_jax.data.split import UserSplit
 from dynrec_jax.losses import LossWeights
 from dynrec_jax.models.theta import DynamicRecommender
 from dynrec_jax.objective import Features
-from dynrec_jax.parallel import devices
+from dynrec_jax.parallel import devices, hosts
 from dynrec_jax.predict import Predictor
 from dynrec_jax.report import search_table
 from dynrec_jax.storage import whole_files
@@ -230,5 +230,6 @@ def _report(
   text = search_table.as_markdown(rows, k=config.decode.k)
   text += settings.origin_note(config)
   path = os.path.join(config.workdir, 'cross_validation.md')
-  whole_files.write_text(path, text)
+  if hosts.is_writer():
+    whole_files.write_text(path, text)
   return text

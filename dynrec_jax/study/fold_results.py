@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from dynrec_jax import checkpoint
 from dynrec_jax.losses import LossWeights
+from dynrec_jax.parallel import hosts
+from dynrec_jax.storage import whole_files
 
 
 class Fit(NamedTuple):
@@ -86,15 +88,10 @@ class FoldResults:
 
   def _write(self) -> None:
     """The whole file anew; a kill leaves the old one or the new one."""
-    lines = [{'settings': self._settings}]
+    records = [{'settings': self._settings}]
     for fit, scores in self.scores.items():
       weights = fit.weights._asdict()
       point = {f'{name}_weight': value for name, value in weights.items()}
-      lines.append(point | {'fold': fit.fold} | scores)
-    self._path.parent.mkdir(parents=True, exist_ok=True)
-    partial = self._path.with_suffix('.partial')
-    with open(partial, 'w', encoding='utf-8') as file:
-      file.writelines(json.dumps(line) + '\n' for line in lines)
-      file.flush()
-      os.fsync(file.fileno())
-    os.replace(partial, self._path)
+      records.append(point | {'fold': fit.fold} | scores)
+    if hosts.is_writer():
+      whole_files.write_lines(self._path, map(json.dumps, records))

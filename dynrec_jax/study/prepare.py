@@ -5,7 +5,6 @@ Records, filters, sessions; then what is computed from content.
 
 import contextlib
 import datetime
-import hashlib
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.features import documents
 from dynrec_jax.objective import Features
 from dynrec_jax.sources import load
+from dynrec_jax.storage import digests
 from dynrec_jax.study import behaviours, content
 from dynrec_jax.study.behaviours import Behaviours
 
@@ -199,11 +199,7 @@ def _fingerprint(
   records: Records, features: Features, made_of: Behaviours
 ) -> str:
   """A short digest of the catalogue and its content vectors."""
-  digest = hashlib.blake2b(digest_size=8)
-  digest.update('\0'.join(records.videos.id).encode())
   arrays = [*features, made_of.topics]
   if made_of.known is not None:
     arrays.append(made_of.known.topic)
-  for array in arrays:
-    digest.update(np.ascontiguousarray(array).tobytes())
-  return digest.hexdigest()
+  return digests.fingerprint('\0'.join(records.videos.id), *arrays)

@@ -13,7 +13,9 @@ from dynrec_jax.data import filters, histories, records, sequences
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.evaluate import Queries
+from dynrec_jax.parallel import hosts
 from dynrec_jax.sources import own_folder
+from dynrec_jax.storage import whole_files
 from dynrec_jax.study import behaviours, split_run
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.split_run import Split
@@ -70,7 +72,9 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   path = config.recommend.output or os.path.join(
     config.workdir, 'recommendations.jsonl'
   )
-  _write(path, known_of.ids[users], prepared.records.videos.id, videos, scores)
+  if hosts.is_writer():
+    ids = prepared.records.videos.id
+    _write(path, known_of.ids[users], ids, videos, scores)
   logging.info('%d lists of %d videos in %s', len(users), config.decode.k, path)
   return path
 
@@ -149,9 +153,7 @@ def _chosen(wanted, ids: np.ndarray) -> np.ndarray:
 
 def _write(path: str, users, video_ids, videos, scores) -> None:
   """The lists, in a file that appears whole or not at all."""
-  partial = f'{path}.partial'
-  os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-  with open(partial, 'w', encoding='utf-8') as file:
+  with whole_files.whole_file(path) as file:
     for user, row, values in zip(users, videos, scores, strict=True):
       real = row >= 0
       line = {
@@ -160,4 +162,3 @@ def _write(path: str, users, video_ids, videos, scores) -> None:
         'scores': [round(float(v), 5) for v in values[real]],
       }
       file.write(json.dumps(line, ensure_ascii=False) + '\n')
-  os.replace(partial, path)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from dynrec_jax.data.sessions import Sessions
+from dynrec_jax.parallel import hosts
 from dynrec_jax.report import topic_report
 from dynrec_jax.storage import whole_files
 from dynrec_jax.study import behaviours, content, prepare, settings
@@ -35,8 +36,9 @@ def describe(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   if len(prepared.topic_words):
     shares = _shares(prepared)
     lines += ['', topic_report.topic_table(prepared.topic_words, shares)]
-    path = _path(config, 'topics.png')
-    topic_report.plot_shares(path, shares, prepared.topic_words)
+    if hosts.is_writer():
+      path = _path(config, 'topics.png')
+      topic_report.plot_shares(path, shares, prepared.topic_words)
   return _saved(config, 'topics.md', '\n'.join(lines))
 
 
@@ -53,7 +55,8 @@ def choose_topics(config: ml_collections.ConfigDict) -> str:
     choice, key = _choose_for_videos(config), 'topics.count'
   else:
     choice, key = _choose_for_tweets(config), 'topics.tweet_count'
-  topic_report.plot_counts(_path(config, 'topic_count.png'), choice)
+  if hosts.is_writer():
+    topic_report.plot_counts(_path(config, 'topic_count.png'), choice)
   chosen = f'--config.{key}={choice.chosen.topic_count}'
   text = f'{topic_report.count_table(choice)}\n\n{chosen}'
   return _saved(config, 'topic_count.md', text)
@@ -136,5 +139,6 @@ def _path(config, name: str) -> str:
 def _saved(config, name: str, text: str) -> str:
   """The text, also in a file, with a note if the data are simulated."""
   text += settings.origin_note(config)
-  whole_files.write_text(_path(config, name), text)
+  if hosts.is_writer():
+    whole_files.write_text(_path(config, name), text)
   return text

@@ -6,7 +6,6 @@ state at the border. The paper gives no rule; ours is A40.
 """
 
 import contextlib
-import hashlib
 import os
 import pathlib
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from absl import logging
 
 from dynrec_jax.data.records import Tweets
 from dynrec_jax.data.sessions import DAY_SECS
+from dynrec_jax.storage import digests
 from dynrec_jax.topics.incremental import (
   Schedule,
   StreamResult,
@@ -199,8 +199,7 @@ def _state_path(
   about = stream_settings(
     settings.hyper, settings.schedule, start, settings.seed
   )
-  digest = hashlib.sha256(about.encode())
-  digest.update('\0'.join(vocabulary).encode())
-  digest.update(np.unique(corpus.user))
-  name = f'twitter_lda-{digest.hexdigest()[:32]}.npz'
+  words, users = '\0'.join(vocabulary), np.unique(corpus.user)
+  digest = digests.joined_sha256(about, words, users)
+  name = f'twitter_lda-{digest[:32]}.npz'
   return str(pathlib.Path(settings.directory) / name)

@@ -1,11 +1,10 @@
 """What daily TwitterLDA carries from day to day, and its file."""
 
-import hashlib
 from typing import NamedTuple
 
 import numpy as np
 
-from dynrec_jax.storage import cache
+from dynrec_jax.storage import digests, whole_files
 from dynrec_jax.topics.tweet_blocks import TweetCorpus
 from dynrec_jax.topics.twitter_lda import TopicCounts
 
@@ -45,7 +44,7 @@ def save_state(
     'source': np.array(digest),
     'content': np.array(_content_digest(state.next_day, arrays)),
   }
-  cache.write_arrays(path, arrays | about)
+  whole_files.write_arrays(path, arrays | about)
 
 
 def restore_state(path: str) -> tuple[TopicState, np.ndarray, str]:
@@ -74,10 +73,7 @@ def restore_state(path: str) -> tuple[TopicState, np.ndarray, str]:
 
 def source_digest(settings: str, corpus: TweetCorpus) -> str:
   """A fingerprint of tweets, as ids, and of settings."""
-  hasher = hashlib.sha256(settings.encode())
-  for column in corpus:
-    hasher.update(np.ascontiguousarray(column))
-  return hasher.hexdigest()
+  return digests.joined_sha256(settings, *corpus)
 
 
 def state_digest(state: TopicState) -> str:
@@ -87,8 +83,5 @@ def state_digest(state: TopicState) -> str:
 
 def _content_digest(next_day, arrays):
   """A fingerprint of a checkpoint's own content."""
-  hasher = hashlib.sha256(str(next_day).encode())
-  for name in sorted(arrays):
-    hasher.update(name.encode())
-    hasher.update(np.ascontiguousarray(arrays[name]))
-  return hasher.hexdigest()
+  named = [part for name in sorted(arrays) for part in (name, arrays[name])]
+  return digests.joined_sha256(str(next_day), *named)

@@ -109,14 +109,14 @@ def test_failures_are_listed_and_the_run_goes_on(
 def test_an_unreadable_file_fails_its_video_alone(
   folder, part_of_frames, tmp_path, monkeypatch
 ):
-  real = visual_encoder.weights.file_sha256
+  real = visual_encoder.digests.file_sha256
 
   def digest(path):
     if path.name == 'short.mp4':
       raise PermissionError(13, 'Permission denied')
     return real(path)
 
-  monkeypatch.setattr(visual_encoder.weights, 'file_sha256', digest)
+  monkeypatch.setattr(visual_encoder.digests, 'file_sha256', digest)
   out = visual_encoder.encode_videos(
     [folder / 'short.mp4', folder / 'long.mkv'],
     Encoder('frames', (part_of_frames,)),

@@ -8,7 +8,7 @@ import pytest
 _PROGRAM = """
 import resource
 import numpy as np
-from dynrec_jax import host_memory
+from dynrec_jax.parallel import host_memory
 if {keep}:
   assert host_memory.keep_freed_memory()
 for _ in range(4):
@@ -35,7 +35,7 @@ def test_freed_memory_is_not_faulted_in_again():
 
 _PROGRAMS = """
 import jax, jax.numpy as jnp
-from dynrec_jax import host_memory
+from dynrec_jax.parallel import host_memory
 
 def mappings():
   return sum(1 for _ in open('/proc/self/maps'))
