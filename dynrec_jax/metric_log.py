@@ -4,58 +4,51 @@
 from; TensorBoard's events beside it hold the same numbers for the eye.
 """
 
-import collections
 import contextlib
 import json
-import logging
 import math
 import os
-import shutil
-import socket
-import struct
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, TextIO
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TextIO
+
+from absl import logging
+from tqdm import tqdm
+from tqdm.contrib import DummyTqdmFile
 
 from dynrec_jax.parallel import hosts
+from dynrec_jax.storage import whole_files
 
 
 @contextlib.contextmanager
 def _hidden(module: str) -> Iterator[None]:
   """Makes an optional import fail, unless the module is loaded anyway."""
-  if module in sys.modules:
-    yield
-    return
-  sys.modules[module] = None  # Python's own mark for "cannot be imported".
-  try:
-    yield
-  finally:
+  found = sys.modules.setdefault(module, None)  # Python's mark for "cannot"
+  yield
+  if found is None:
     del sys.modules[module]
 
 
 # tensorboardX loads PyTorch where it is installed, for features that are of
 # no use here and at the price of seconds.
 with _hidden('torch'):
-  from tensorboardX.crc32c import crc32c
-  from tensorboardX.proto.event_pb2 import Event, SessionLog
-  from tensorboardX.proto.summary_pb2 import Summary
+  from tensorboardX import SummaryWriter
 
 _FILE = 'metrics.jsonl'
 _NOT_VALUES = ('step', 'time')
-_WINDOW_SECS = 60.0  # over which the rate is measured
 _REDRAW_SECS = 0.2
-_BAR_WIDTH = 16
-_LOG = logging.getLogger(__name__)
+_EVENTS_FLUSH_SECS = 10
 
 
 class MetricLog:
   """Appends records to `metrics.jsonl` and to TensorBoard's events.
 
-  Only process 0 writes. Every record is on its way to the disk when `write`
-  returns, so a killed run loses none. To make a resumed run's file read as
-  that of an uninterrupted one, write what belongs to a step before saving
-  its checkpoint, and call `resume` with the step of the restored one.
+  Only the first host writes. Every record is on its way to the disk when
+  `write` returns, so a killed run loses none, but for the last seconds of the
+  events. To make a resumed run's file read as that of an uninterrupted one,
+  write what belongs to a step before saving its checkpoint, and call `resume`
+  with the step of the restored one.
   """
 
   def __init__(
@@ -74,15 +67,16 @@ class MetricLog:
       ValueError: a line before the last one is not a record.
     """
     self._clock = clock
+    self._directory = os.fspath(directory)
     self._file: TextIO | None = None
+    self._events: SummaryWriter | None = None
+    self._purge_step: int | None = None
     if not hosts.is_writer():
       return
     os.makedirs(directory, exist_ok=True)
     self._path = os.path.join(directory, _FILE)
     _drop_records(self._path, None)
     self._file = open(self._path, 'a', encoding='utf-8')  # noqa: SIM115
-    self._events = _open_events(directory)
-    self._add_event(0, file_version='brain.Event:2')
 
   def __enter__(self) -> 'MetricLog':
     return self
@@ -105,9 +99,9 @@ class MetricLog:
     self._file.close()
     _drop_records(self._path, last_step)
     self._file = open(self._path, 'a', encoding='utf-8')  # noqa: SIM115
-    # Makes TensorBoard forget this step and all later ones.
-    session = SessionLog(status=SessionLog.START)
-    self._add_event(last_step + 1, session_log=session)
+    self._close_events()
+    # TensorBoard is to forget this step and all later ones.
+    self._purge_step = last_step + 1
 
   def write(self, step: int, values: Mapping[str, Any]) -> None:
     """Writes one record.
@@ -124,23 +118,24 @@ class MetricLog:
     if self._file is None:
       return
     numbers = {name: _number(name, value) for name, value in values.items()}
-    record = {'step': int(step), 'time': round(self._clock(), 3)}
-    record |= {name: _json_number(x) for name, x in numbers.items()}
-    self._file.write(json.dumps(record, allow_nan=False) + '\n')
+    now = round(self._clock(), 3)
+    self._file.write(_line({'step': int(step), 'time': now, **numbers}) + '\n')
     self._file.flush()
-    summary = [Summary.Value(tag=n, simple_value=x) for n, x in numbers.items()]
-    self._add_event(int(step), summary=Summary(value=summary))
+    if self._events is None:
+      self._events = _open_events(self._directory, self._purge_step)
+    for name, number in numbers.items():
+      self._events.add_scalar(name, number, int(step), now)
 
   def close(self) -> None:
     """Closes the files; writing is an error from now on."""
-    if self._file is not None and not self._file.closed:
+    if self._file is not None:
       self._file.close()
-      self._events.close()
+    self._close_events()
 
-  def _add_event(self, step: int, **content: Any) -> None:
-    event = Event(step=step, wall_time=self._clock(), **content)
-    self._events.write(_framed(event.SerializeToString()))
-    self._events.flush()
+  def _close_events(self) -> None:
+    if self._events is not None:
+      self._events.close()
+      self._events = None
 
 
 def read_metrics(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -169,122 +164,77 @@ def read_metrics(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
   return records
 
 
-class Progress:
-  """Shows how far a loop has come, its rate and the time that is left.
+@contextlib.contextmanager
+def progress(
+  total: int, label: str, *, start: int = 0, every_secs: float = 10.0
+) -> Iterator[tqdm]:
+  """Shows on the standard error stream how far a loop has come.
 
-  On a terminal it redraws one line; elsewhere, as in a batch job's log, it
-  prints a plain line now and then. The rate is that of the last minute, so it
-  includes pauses for evaluation but not the compilation of the first step.
+  On a terminal it is one bar, with log lines above it; elsewhere, as in a
+  batch job's log, a plain line now and then. Only the first host shows it.
+
+  Args:
+    total: the step at which the loop ends.
+    label: what the loop does, a word or two.
+    start: the step that the loop goes on from.
+    every_secs: shortest time between two plain lines.
+
+  Yields:
+    tqdm's bar: `bar.update()` says that a step is done, and
+    `bar.set_postfix(values, refresh=False)` what to show beside it.
   """
+  on_terminal = sys.stderr.isatty()
+  bar = (tqdm if on_terminal else _Lines)(
+    desc=label,
+    total=total,
+    initial=start,
+    unit='step',
+    file=sys.stderr,
+    mininterval=_REDRAW_SECS if on_terminal else every_secs,
+    miniters=1,  # reads the clock at every step: a slow one shows in time
+    dynamic_ncols=on_terminal,
+    disable=not hosts.is_writer(),
+  )
+  with bar, _log_above_bar() if on_terminal else contextlib.nullcontext():
+    yield bar
 
-  def __init__(
-    self,
-    total_steps: int,
-    label: str,
-    *,
-    start: int = 0,
-    stream: TextIO | None = None,
-    every_secs: float = 10.0,
-    clock: Callable[[], float] = time.monotonic,
-  ):
-    """Shows where the loop starts.
 
-    Args:
-      total_steps: the step at which the loop ends.
-      label: what the loop does, one word.
-      start: the step that the loop goes on from.
-      stream: where to; None is the standard error stream.
-      every_secs: shortest time between two plain lines.
-      clock: seconds from any origin.
-    """
-    self._total_steps = total_steps
-    self._label = label
-    self._stream = sys.stderr if stream is None else stream
-    self._on_terminal = self._stream.isatty()
-    self._every_secs = _REDRAW_SECS if self._on_terminal else every_secs
-    self._clock = clock
-    self._is_silent = not hosts.is_writer()
-    self._marks: collections.deque[tuple[float, int]] = collections.deque()
-    self._shown_at = -math.inf
-    self._unshown: tuple[int, Mapping[str, Any]] | None = None
-    if not self._is_silent:
-      self._write([self._position(start)])
+class _Lines(tqdm):
+  """A bar for where a line cannot be drawn again: each time a new line."""
 
-  def __enter__(self) -> 'Progress':
-    return self
+  _FORMAT = (
+    '{desc} {n:,}/{total:,} {percentage:.0f} %, {rate_fmt}, {remaining} left'
+    '{postfix}'
+  )
 
-  def __exit__(self, *exception: object) -> None:
-    self.close()
+  def __init__(self, **settings: Any):
+    super().__init__(**settings, bar_format=self._FORMAT, leave=False)
 
-  def update(self, step: int, values: Mapping[str, Any]) -> None:
-    """Says that `step` is done; cheap enough for every step.
-
-    Args:
-      step: updates done, counted from the start of training also in a
-        resumed run.
-      values: scalars to show. They are read only when they are shown, so
-        arrays that are still being computed cost no wait at other steps.
-    """
-    if self._is_silent:
-      return
-    now = self._clock()
-    if not self._marks:
-      self._marks.append((now, step))
-    self._unshown = (step, values)
-    if now - self._shown_at >= self._every_secs:
-      self._show(now)
+  def display(self, msg: str | None = None, pos: int | None = None) -> None:
+    """Writes the line; there is nothing to clear, which '' asks for."""
+    del pos
+    if msg is None:
+      self.fp.write(f'{self}\n')
+      self.fp.flush()
 
   def close(self) -> None:
-    """Shows the last update, if it was not, and ends the line."""
-    if self._unshown is not None:
-      self._show(self._clock())
-    if self._on_terminal and not self._is_silent:
-      self._stream.write('\n')
-      self._stream.flush()
-    self._is_silent = True
+    """Shows the last step, if it was not."""
+    if not self.disable and self.n > self.last_print_n:
+      self.refresh()
+    super().close()
 
-  def _show(self, now: float) -> None:
-    step, values = self._unshown
-    self._unshown = None
-    self._shown_at = now
-    rate = self._rate(now, step)
-    parts = [self._position(step), *self._speed(rate, step)]
-    parts += [f'{name} {float(value):.4g}' for name, value in values.items()]
-    self._write(parts)
 
-  def _write(self, parts: Sequence[str]) -> None:
-    text = '  '.join(parts)
-    if self._on_terminal:
-      columns = shutil.get_terminal_size().columns
-      self._stream.write(f'\r{text[: columns - 1]}\x1b[K')
-    else:
-      self._stream.write(f'{text}\n')
-    self._stream.flush()
-
-  def _rate(self, now: float, step: int) -> float | None:
-    """Gives steps per second since the oldest mark of the last minute."""
-    while len(self._marks) > 1 and self._marks[1][0] <= now - _WINDOW_SECS:
-      self._marks.popleft()
-    then, first = self._marks[0]
-    self._marks.append((now, step))
-    return (step - first) / (now - then) if now > then else None
-
-  def _position(self, step: int) -> str:
-    share = min(1.0, step / self._total_steps) if self._total_steps else 1.0
-    text = f'{self._label} {step:,}/{self._total_steps:,}'
-    if self._on_terminal:
-      bar = '#' * int(share * _BAR_WIDTH)
-      text += f' [{bar:-<{_BAR_WIDTH}}]'
-    return f'{text} {100 * share:3.0f} %'
-
-  def _speed(self, rate: float | None, step: int) -> list[str]:
-    if not rate:
-      return []
-    seconds = math.ceil(max(0, self._total_steps - step) / rate)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    left = f'{hours}:{minutes:02}:{seconds:02} left'
-    return [f'{rate:,.4g} steps/s', left]
+@contextlib.contextmanager
+def _log_above_bar() -> Iterator[None]:
+  """Sends what is logged or written to standard error around open bars."""
+  handler = logging.get_absl_handler().python_handler
+  with contextlib.redirect_stderr(DummyTqdmFile(sys.stderr)) as stream:
+    before = handler.stream
+    handler.setStream(stream)
+    try:
+      yield
+    finally:
+      handler.setStream(before)
 
 
 def _drop_records(path: str, last_step: int | None) -> None:
@@ -298,43 +248,28 @@ def _drop_records(path: str, last_step: int | None) -> None:
   records = read_metrics(path)
   kept = [r for r in records if last_step is None or r['step'] <= last_step]
   if len(kept) < len(records):
-    _LOG.info(
+    logging.info(
       '%s: dropping %d records after step %d, which this run repeats',
       path,
       len(records) - len(kept),
       last_step,
     )
-  partial = f'{path}.partial'
-  with open(partial, 'w', encoding='utf-8') as file:
-    for record in kept:
-      values = {name: _json_number(x) for name, x in record.items()}
-      file.write(json.dumps(values, allow_nan=False) + '\n')
-    file.flush()
-    os.fsync(file.fileno())
-  os.replace(partial, path)
+  whole_files.write_lines(path, map(_line, kept))
 
 
-def _open_events(directory: str | os.PathLike[str]) -> BinaryIO:
-  """Makes an event file that sorts after those of earlier runs."""
-  now = time.time_ns()
-  name = f'events.out.tfevents.{now // 10**9}.{socket.gethostname()}.{now}'
-  return open(os.path.join(directory, name), 'xb')
+def _open_events(directory: str, purge_step: int | None) -> SummaryWriter:
+  """Makes an event file that sorts after those of earlier runs.
 
-
-def _framed(payload: bytes) -> bytes:
-  """Gives a record of an event file: length, payload, a checksum of each.
-
-  tensorboardX's own writer waits for the disk at every flush, which costs
-  milliseconds a record and more on a network drive.
+  A thread of its own writes it, behind a queue without an end: a slow or full
+  disk does not hold up who measures.
   """
-  length = struct.pack('<Q', len(payload))
-  return length + _masked_crc(length) + payload + _masked_crc(payload)
-
-
-def _masked_crc(data: bytes) -> bytes:
-  crc = crc32c(data)
-  rotated = (crc >> 15 | crc << 17) & 0xFFFFFFFF
-  return struct.pack('<I', (rotated + 0xA282EAD8) & 0xFFFFFFFF)
+  return SummaryWriter(
+    directory,
+    purge_step=purge_step,
+    max_queue=0,
+    flush_secs=_EVENTS_FLUSH_SECS,
+    filename_suffix=f'.{time.time_ns()}',
+  )
 
 
 def _parse(line: str) -> dict[str, Any] | None:
@@ -347,6 +282,11 @@ def _parse(line: str) -> dict[str, Any] | None:
     return None
   special = ('NaN', 'Infinity', '-Infinity')
   return {n: float(x) if x in special else x for n, x in record.items()}
+
+
+def _line(record: Mapping[str, Any]) -> str:
+  values = {name: _json_number(x) for name, x in record.items()}
+  return json.dumps(values, allow_nan=False)
 
 
 def _number(name: str, value: Any) -> float:

@@ -222,7 +222,7 @@ def fit(
     while not finished(position, settings):
       label = f'epoch {position.epoch + 1}'
       start = done % per_epoch
-      with metric_log.Progress(per_epoch, label, start=start) as progress:
+      with metric_log.progress(per_epoch, label, start=start) as bar:
         for step in range(start + 1, per_epoch + 1):
           if stop_requested(done):
             watch.flush()
@@ -232,7 +232,8 @@ def fit(
           state, metrics = step_fn(state, features, next(stream))
           done += 1
           watch.add(done, metrics)
-          progress.update(step, watch.latest)
+          bar.set_postfix(watch.latest, refresh=False)
+          bar.update()
           if done % settings.save_every_steps == 0 and step < per_epoch:
             watch.flush()  # a state that is no number is not saved
             saver.save(done, state, position._asdict())

@@ -1,13 +1,15 @@
-import io
 import itertools
 import json
 import os
 import pathlib
+import pty
 import signal
 import struct
 import subprocess
 import sys
+import termios
 import textwrap
+import time
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from dynrec_jax import metric_log
-from dynrec_jax.metric_log import MetricLog, Progress, read_metrics
+from dynrec_jax.metric_log import MetricLog, progress, read_metrics
 
 
 def masked_crc(data):
@@ -138,19 +140,38 @@ class TestRecords:
     assert [(r['step'], r['x']) for r in found] == [
       (step, step / 4) for step in range(25)
     ]
-    assert tensorboard_view(tmp_path) == [
-      (step, 'x', step / 4) for step in range(25)
-    ]
 
-  def test_other_processes_write_nothing(self, tmp_path, monkeypatch):
+  def test_events_hold_the_same_numbers(self, tmp_path):
+    with open_log(tmp_path) as log:
+      for step in range(25):
+        log.write(step, {'train/x': step / 4, 'train/y': -step})
+    expected = [
+      value
+      for step in range(25)
+      for value in ((step, 'train/x', step / 4), (step, 'train/y', -step))
+    ]
+    assert tensorboard_view(tmp_path) == expected
+
+  def test_a_record_costs_less_than_a_millisecond(self, tmp_path):
+    values = {f'train/loss_{i}': i / 7 for i in range(8)}
+    with open_log(tmp_path) as log:
+      log.write(0, values)  # opens the events
+      costs = []
+      for step in range(1, 301):
+        started = time.perf_counter()
+        log.write(step, values)
+        costs.append(time.perf_counter() - started)
+    assert np.median(costs) < 1e-3
+
+  def test_other_processes_write_nothing(self, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(metric_log.hosts, 'is_writer', lambda: False)
-    stream = io.StringIO()
     with open_log(tmp_path / 'run', last_step=-1) as log:
       log.write(1, {'x': 1.0})
-    with Progress(5, 'train', stream=stream) as progress:
-      progress.update(1, {})
+    with progress(5, 'train') as bar:
+      bar.set_postfix({'loss': 1.0}, refresh=False)
+      bar.update()
     assert not (tmp_path / 'run').exists()
-    assert stream.getvalue() == ''
+    assert capfd.readouterr() == ('', '')
 
 
 class TestResume:
@@ -240,137 +261,139 @@ class TestResume:
     assert [r['step'] for r in read_metrics(path)] == [1, 3]
 
 
-class Terminal(io.StringIO):
-  def isatty(self):
-    return True
+@pytest.fixture
+def clock(monkeypatch):
+  """What tqdm takes for the time, in seconds."""
+
+  class Clock:
+    now = 50.0
+
+    def __call__(self):
+      return self.now
+
+  clock = Clock()
+  monkeypatch.setattr('tqdm.std.time', clock)
+  return clock
 
 
-class Clock:
-  now = 50.0
+class TestProgressInAFile:
+  def run(self, clock, capsys, total, steps, start=0, secs=0.5):
+    with progress(total, 'epoch 1', start=start) as bar:
+      for step in range(start + 1, start + steps + 1):
+        clock.now += secs
+        bar.set_postfix({'loss': 1 / step}, refresh=False)
+        bar.update()
+    return capsys.readouterr().err
 
-  def __call__(self):
-    return self.now
-
-
-class TestProgress:
-  def test_plain_lines_are_rare_and_the_last_is_shown(self):
-    clock, stream = Clock(), io.StringIO()
-    with Progress(1000, 'train', stream=stream, clock=clock) as progress:
-      for step in range(1, 101):
-        clock.now += 0.5  # 2 steps/s
-        progress.update(step, {'loss': 1 / step})
-    lines = stream.getvalue().splitlines()
-    # The start, at 0.5 s, then every 10 s, which is 20 steps, and the end.
-    steps = [int(line.split()[1].split('/')[0]) for line in lines]
-    assert steps == [0, 1, 21, 41, 61, 81, 100]
-    assert lines[0] == 'train 0/1,000   0 %'
-    assert lines[1] == 'train 1/1,000   0 %  loss 1'
-    assert lines[2] == (
-      # 979 steps at 2 a second are 489.5 s.
-      'train 21/1,000   2 %  2 steps/s  0:08:10 left  loss 0.04762'
+  def test_plain_lines_are_rare_and_the_last_is_shown(self, clock, capsys):
+    text = self.run(clock, capsys, 1000, 105)
+    lines = text.splitlines()
+    # The start, then every 10 s, which is 20 steps, and the end.
+    steps = [int(line.split()[2].split('/')[0]) for line in lines]
+    assert steps == [0, 20, 40, 60, 80, 100, 105]
+    assert lines[0] == 'epoch 1 0/1,000 0 %, ?step/s, ? left'
+    # 980 steps at 2 a second are 490 s.
+    assert lines[1] == (
+      'epoch 1 20/1,000 2 %,  2.00step/s, 08:10 left, loss=0.05'
     )
-    assert '\r' not in stream.getvalue()
-
-  def test_a_last_line_is_not_repeated(self):
-    clock, stream = Clock(), io.StringIO()
-    with Progress(3, 'train', stream=stream, clock=clock) as progress:
-      for step in range(1, 4):
-        clock.now += 20
-        progress.update(step, {})
-    lines = stream.getvalue().splitlines()
-    assert len(lines) == 1 + 3
-    assert lines[-1] == 'train 3/3 100 %  0.05 steps/s  0:00:00 left'
-
-  def test_a_resumed_run_counts_its_own_speed(self):
-    clock, stream = Clock(), io.StringIO()
-    progress = Progress(
-      20_000, 'train', start=10_000, stream=stream, clock=clock
-    )
-    assert stream.getvalue() == 'train 10,000/20,000  50 %\n'
-    clock.now += 30  # The first step is compiled.
-    progress.update(10_001, {})
-    clock.now += 10
-    progress.update(10_011, {})
-    # 9,989 steps at 1 a second: 2 h 46 min 29 s.
-    assert stream.getvalue().splitlines()[-1] == (
-      'train 10,011/20,000  50 %  1 steps/s  2:46:29 left'
-    )
-
-  def test_the_rate_is_that_of_the_last_minute(self):
-    clock, stream = Clock(), io.StringIO()
-    progress = Progress(10_000, 'train', stream=stream, clock=clock)
-    step = 0
-    for seconds_per_step in (1.0, 0.1):
-      for _ in range(1200):
-        clock.now += seconds_per_step
-        step += 1
-        progress.update(step, {})
-    last = stream.getvalue().splitlines()[-1]
-    assert '10 steps/s' in last
-    assert '0:12:' in last  # 7,600 to 7,700 steps at 10 a second.
-
-  def test_a_terminal_gets_one_line_that_is_redrawn(self, monkeypatch):
-    monkeypatch.setenv('COLUMNS', '60')
-    clock, stream = Clock(), Terminal()
-    with Progress(8, 'train', stream=stream, clock=clock) as progress:
-      for step in range(1, 9):
-        clock.now += 0.25
-        progress.update(step, {'a_long_metric_name': 1.5, 'another': 2.5})
-    text = stream.getvalue()
-    assert text.count('\n') == 1
+    assert '\r' not in text
     assert text.endswith('\n')
-    frames = text[:-1].split('\r')[1:]
-    assert len(frames) == 1 + 8
-    assert all(frame.endswith('\x1b[K') for frame in frames)
-    assert all(len(frame) - len('\x1b[K') <= 59 for frame in frames)
-    assert frames[2].startswith('train 2/8 [####------------]  25 %')
-    assert '4 steps/s  0:00:02 l' in frames[2]
-    assert frames[-1].startswith('train 8/8 [################] 100 %')
 
-  def test_a_terminal_is_not_redrawn_at_every_step(self):
-    clock, stream = Clock(), Terminal()
-    progress = Progress(10_000, 'train', stream=stream, clock=clock)
-    for step in range(1000):
-      clock.now += 0.001
-      progress.update(step, {})
-    assert 5 <= stream.getvalue().count('\r') <= 7
+  def test_a_last_line_is_not_repeated(self, clock, capsys):
+    lines = self.run(clock, capsys, 3, 3, secs=20).splitlines()
+    assert len(lines) == 1 + 3
+    assert lines[-1].startswith('epoch 1 3/3 100 %')
 
-  def test_values_are_read_only_when_shown(self):
-    class Pending:
-      reads = 0
+  def test_a_resumed_run_counts_its_own_speed(self, clock, capsys):
+    text = self.run(clock, capsys, 20_000, 20, start=10_000)
+    assert text.splitlines()[-1].startswith(
+      'epoch 1 10,020/20,000 50 %,  2.00step/s'
+    )
 
-      def __float__(self):
-        Pending.reads += 1
-        return 0.5
+  def test_without_updates_it_shows_the_start(self, capsys):
+    for total in (5, 0):
+      with progress(total, 'none', start=total):
+        pass
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(',')[0] for line in lines] == [
+      'none 5/5 100 %',
+      'none 0/0 0 %',
+    ]
 
-    clock, stream = Clock(), io.StringIO()
-    with Progress(100, 'train', stream=stream, clock=clock) as progress:
-      for step in range(1, 51):
-        clock.now += 0.1
-        progress.update(step, {'loss': Pending()})
-    assert Pending.reads == len(stream.getvalue().splitlines()) - 1 == 2
+  def test_an_error_passes_and_ends_the_line(self, capsys):
+    def run():
+      with progress(9, 'x') as bar:
+        bar.update()
+        raise ValueError('inner')
 
-  def test_without_updates_it_shows_the_start_and_ends_its_line(self):
-    bar = '\rtrain 5/5 [################] 100 %\x1b[K\n'
-    for stream, text in (
-      (Terminal(), bar),
-      (io.StringIO(), 'train 5/5 100 %\n'),
-    ):
-      progress = Progress(5, 'train', start=5, stream=stream)
-      progress.close()
-      progress.close()
-      assert stream.getvalue() == text
+    with pytest.raises(ValueError, match='inner'):
+      run()
+    assert capsys.readouterr().err.splitlines()[-1].startswith('x 1/9')
+
+
+def test_a_terminal_gets_one_bar_with_whole_log_lines_above(tmp_path):
+  ours, theirs = pty.openpty()
+  termios.tcsetwinsize(theirs, (24, 80))
+  code = """
+    import logging as standard, sys, time
+    from absl import app, logging
+    from dynrec_jax import metric_log
+    def main(_):
+      logging.set_verbosity('info')
+      with metric_log.progress(40, 'epoch 1') as bar:
+        for step in range(1, 41):
+          time.sleep(0.02)
+          bar.set_postfix({'loss': 0.25}, refresh=False)
+          bar.update()
+          if step % 10 == 0:
+            logging.info('note %d', step)
+            standard.getLogger('other').warning('warning %d', step)
+            print('printed', step, file=sys.stderr)
+      logging.info('after')
+    app.run(main)
+    """
+  process = subprocess.Popen(
+    [sys.executable, '-c', textwrap.dedent(code)],
+    env=environment(),
+    stdout=subprocess.DEVNULL,
+    stderr=theirs,
+  )
+  os.close(theirs)
+  text = b''
+  try:
+    while part := os.read(ours, 1 << 16):
+      text += part
+  except OSError:  # Linux's way to say that the other end is closed
+    pass
+  assert process.wait(60) == 0
+  # What a terminal shows of each line: its last drawing.
+  lines = text.decode().replace('\r\n', '\n').strip('\n').split('\n')
+  shown = [line.split('\r')[-1] for line in lines]
+  for step in (10, 20, 30, 40):
+    for note in (f'note {step}', f'warning {step}', f'printed {step}'):
+      assert sum(line.endswith(note) for line in shown) == 1, (note, shown)
+  bars = [line for line in shown if 'epoch 1:' in line]
+  assert len(bars) == 1
+  assert '100%' in bars[0]
+  assert 'loss=0.25' in bars[0]
+  assert 'step/s' in bars[0]
+  assert shown[-1].endswith('after')
+  assert 5 <= text.count(b'epoch 1:') <= 40  # redrawn, not at every step
+
+
+def environment():
+  root = pathlib.Path(metric_log.__file__).parents[1]
+  return {**os.environ, 'PYTHONPATH': str(root)}
 
 
 def run_python(code, directory, *, expected_exit=0):
-  root = pathlib.Path(metric_log.__file__).parents[1]
   process = subprocess.run(
     [
       sys.executable,
       '-c',
       f'DIRECTORY = {str(directory)!r}\n' + textwrap.dedent(code),
     ],
-    env={**os.environ, 'PYTHONPATH': str(root)},
+    env=environment(),
     capture_output=True,
     text=True,
   )

@@ -65,7 +65,7 @@ LIBRARIES = {
   ),
   'models': ('flax',),
   'checkpoint': ('orbax',),
-  'metric_log': ('tensorboardX',),
+  'metric_log': ('tensorboardX', 'tqdm'),
   'train': ('flax.struct', 'optax'),
   'baselines': ('optax', 'implicit', 'scipy', 'sklearn'),
   'study': (*CONFIG_DICT, 'scipy.sparse', 'optax'),
