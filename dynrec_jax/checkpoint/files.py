@@ -11,13 +11,16 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from dynrec_jax.checkpoint import cut_leaves
 from dynrec_jax.checkpoint import leaves as leaves_lib
+from dynrec_jax.parallel import hosts
 
 _LOG = logging.getLogger(__name__)
 
@@ -75,19 +78,17 @@ def first_line(error: BaseException) -> str:
 
 
 def save_args(
-  leaves: Mapping[str, np.ndarray], note: Mapping[str, Any]
+  leaves: Mapping[str, np.ndarray | jax.Array], note: Mapping[str, Any]
 ) -> ocp.args.Composite:
   """Gives what `CheckpointManager.save` is to write for one step.
 
   Args:
-    leaves: the state; arrays without elements live in the note alone, as
-      Orbax cannot write them.
+    leaves: the state, as `leaves.host_copies` gives it. Of a cut array each
+      host writes its shards. Arrays without elements live in the note alone,
+      as Orbax cannot write them.
     note: json about the step.
   """
-  content = {
-    **note,
-    'leaves': {n: leaves_lib.describe(x) for n, x in leaves.items()},
-  }
+  content = {**note, 'leaves': leaves_lib.describe(leaves)}
   stored = {name: leaf for name, leaf in leaves.items() if leaf.size}
   return ocp.args.Composite(
     state=ocp.args.PyTreeSave(stored),
@@ -120,13 +121,20 @@ def read_leaves(
   manager: ocp.CheckpointManager,
   step: int,
   described: Mapping[str, Mapping[str, Any]],
-) -> dict[str, np.ndarray]:
+  template: Any = None,
+) -> dict[str, np.ndarray | jax.Array]:
   """Reads some or all arrays of a step and checks every byte.
 
   Args:
     manager: of the directory.
     step: which one.
     described: the wanted part of the note's `leaves`.
+    template: their tree. What was saved in shards and is cut in the template
+      is read shard by shard, as the template has it; each host reads its
+      own. None has no cut leaves.
+
+  Returns:
+    Each array whole on this host, or cut as in the template.
 
   Raises:
     DamagedError: an array is missing, cut off or altered.
@@ -137,15 +145,19 @@ def read_leaves(
     if 0 in d['shape']
   }
   stored = {name: 0 for name in described if name not in leaves}
+  like = leaves_lib.flatten(template)
+  how = {name: _read_as(described[name], like.get(name)) for name in stored}
   if stored:
     # Without partial_restore Orbax insists on the whole state.
-    args = ocp.args.PyTreeRestore(item=stored, partial_restore=True)
+    args = ocp.args.PyTreeRestore(
+      item=stored, restore_args=how, partial_restore=True
+    )
     leaves |= _restore(manager, step, ocp.args.Composite(state=args))['state']
   altered = leaves_lib.damage(leaves, described)
-  if altered:
+  if hosts.any_of_all(bool(altered)):
     raise DamagedError(
       f'{where(manager, step)}: not the bytes that were saved in '
-      f'{leaves_lib.listing(altered)}'
+      f'{leaves_lib.listing(altered) or "a shard of another host"}'
     )
   return leaves
 
@@ -210,57 +222,14 @@ def load_for_inference(
       if template is not None:
         place = where(manager, note['step'])
         leaves_lib.refuse_other_shapes({subtree: template}, described, place)
-      leaves = read_leaves(manager, note['step'], described)
+      tree = None if template is None else {subtree: template}
+      leaves = read_leaves(manager, note['step'], described, tree)
     except DamagedError as error:
       raise ValueError(f'the checkpoint to load is damaged: {error}') from error
   if template is None:
     return as_checkpoint(note, leaves_lib.nest(leaves)[subtree])
   filled = leaves_lib.fill({subtree: template}, leaves)
   return as_checkpoint(note, filled[subtree])
-
-
-def refuse_other_config(
-  saved: Mapping[str, Any],
-  current: Mapping[str, Any],
-  keys: Sequence[str],
-  place: str,
-) -> None:
-  """Raises unless two configs agree where they must.
-
-  Args:
-    saved: nested dicts, of the checkpoint.
-    current: nested dicts, of this run.
-    keys: sections or dotted keys such as `model` or `loss.margin`.
-    place: names the checkpoint in the message.
-
-  Raises:
-    ValueError: listing every key that differs with both values.
-  """
-  old, new = select(saved, keys), select(current, keys)
-  differing = [
-    f'{key}: saved {_show(old, key)}, now {_show(new, key)}'
-    for key in sorted(old.keys() | new.keys())
-    if _show(old, key) != _show(new, key)
-  ]
-  if differing:
-    raise ValueError(
-      f'{place} was made with another config: {"; ".join(differing)}. Use '
-      'the saved values or another directory'
-    )
-
-
-def select(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-  """Gives the values under some sections, by their dotted names.
-
-  Args:
-    config: nested dicts.
-    keys: sections or dotted keys.
-  """
-  chosen = {}
-  for name, value in _dotted(config).items():
-    if any(name == key or name.startswith(f'{key}.') for key in keys):
-      chosen[name] = value
-  return chosen
 
 
 def where(manager: ocp.CheckpointManager, step: int) -> str:
@@ -294,33 +263,33 @@ def _below(
   return below
 
 
+def _read_as(saved: Mapping[str, Any], like: Any) -> ocp.RestoreArgs:
+  """How Orbax is to give a leaf: cut as the template has it, or whole."""
+  if leaves_lib.in_shards(saved) and cut_leaves.is_cut(like):
+    return ocp.ArrayRestoreArgs(sharding=like.sharding)
+  return ocp.RestoreArgs(restore_type=np.ndarray)
+
+
 def _restore(
   manager: ocp.CheckpointManager, step: int, args: ocp.args.Composite
 ) -> Any:
-  """Restores, with one exception for all that broken files can cause."""
+  """Restores, with one exception for all that broken files can cause.
+
+  If one host cannot read, none can: all have to go on from the same step.
+  """
+  item, found = None, None
   try:
-    return manager.restore(step, args=args)
-  except PermissionError:  # The step may be sound; only we cannot see it.
-    raise
+    item = manager.restore(step, args=args)
   except Exception as error:
-    raise DamagedError(
-      f'{where(manager, step)}: {first_line(error)}'
-    ) from error
+    found = error
+  failed = hosts.any_of_all(found is not None)
+  if isinstance(found, PermissionError):
+    raise found  # The step may be sound; only we cannot see it.
+  if failed:
+    why = first_line(found) if found else 'another host cannot read it'
+    raise DamagedError(f'{where(manager, step)}: {why}') from found
+  return item
 
 
 def _checksum(content: Mapping[str, Any]) -> int:
   return zlib.crc32(json.dumps(content, sort_keys=True).encode())
-
-
-def _dotted(config: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
-  flat = {}
-  for key, value in config.items():
-    if isinstance(value, Mapping) and value:
-      flat |= _dotted(value, f'{prefix}{key}.')
-    else:
-      flat[f'{prefix}{key}'] = value
-  return flat
-
-
-def _show(values: Mapping[str, Any], key: str) -> str:
-  return json.dumps(values[key]) if key in values else 'nothing'

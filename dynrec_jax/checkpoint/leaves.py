@@ -1,4 +1,4 @@
-"""A state as flat, named and checksummed arrays on the host.
+"""A state as flat, named and checksummed arrays.
 
 The form in which `checkpoint` stores a state: independent of devices,
 shardings and container classes.
@@ -11,6 +11,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from dynrec_jax.checkpoint import cut_leaves
+
+_SUM = 'sum64'  # the checksum of a cut leaf, in its description
 _SHOWN = 8  # differences that one error message lists
 
 
@@ -33,44 +36,56 @@ def flatten(tree: Any) -> dict[str, Any]:
   return leaves
 
 
-def host_copies(tree: Any) -> dict[str, np.ndarray]:
-  """Copies every leaf to memory that no later computation writes to.
+def host_copies(tree: Any) -> dict[str, np.ndarray | jax.Array]:
+  """Copies every whole leaf to memory that no later computation writes to.
 
   Args:
-    tree: arrays that this process holds whole.
-
-  Raises:
-    ValueError: a leaf lies partly on other processes.
+    tree: arrays that this process holds whole, or that are cut over devices.
+      A cut one stays as it is: it may be larger than a host, and Orbax copies
+      this host's shards of it before a save returns.
   """
-  copies = {}
-  for name, leaf in flatten(tree).items():
-    if isinstance(leaf, jax.Array) and not (
-      leaf.is_fully_addressable or leaf.is_fully_replicated
-    ):
-      raise ValueError(
-        f'leaf {name} is spread over processes ({leaf.sharding}); gather it '
-        'before saving'
-      )
-    copies[name] = np.array(leaf, copy=True, order='C')
-  return copies
-
-
-def describe(leaf: np.ndarray) -> dict[str, Any]:
-  """Gives shape, dtype and checksum, as json.
-
-  CRC-32 finds every change of up to 32 neighbouring bits for certain and
-  any other with odds of 1 to 4e9, at more than twice the speed of a SHA.
-  """
-  content = np.ascontiguousarray(leaf).reshape(-1).view(np.uint8)
   return {
-    'shape': list(leaf.shape),
-    'dtype': str(leaf.dtype),
-    'crc32': zlib.crc32(content),
+    name: leaf
+    if cut_leaves.is_cut(leaf)
+    else np.array(leaf, copy=True, order='C')
+    for name, leaf in flatten(tree).items()
   }
 
 
+def describe(
+  leaves: Mapping[str, np.ndarray | jax.Array], cut: Iterable[str] | None = None
+) -> dict[str, dict[str, Any]]:
+  """Gives shape, dtype and checksum of each leaf, as json.
+
+  CRC-32 finds every change of up to 32 neighbouring bits for certain and
+  any other with odds of 1 to 4e9, at more than twice the speed of a SHA. It
+  needs the leaf whole; for cut ones see `cut_leaves.checksums`.
+
+  Args:
+    leaves: by their names.
+    cut: names of those that count as cut; None looks at the leaves.
+  """
+  if cut is None:
+    cut = [name for name, leaf in leaves.items() if cut_leaves.is_cut(leaf)]
+  sums = cut_leaves.checksums({name: leaves[name] for name in cut})
+  return {
+    name: {
+      'shape': list(leaf.shape),
+      'dtype': str(leaf.dtype),
+      **({_SUM: sums[name]} if name in sums else {'crc32': _crc32(leaf)}),
+    }
+    for name, leaf in leaves.items()
+  }
+
+
+def in_shards(description: Mapping[str, Any]) -> bool:
+  """Whether a leaf was cut when it was saved."""
+  return _SUM in description
+
+
 def damage(
-  leaves: Mapping[str, np.ndarray], described: Mapping[str, Mapping[str, Any]]
+  leaves: Mapping[str, np.ndarray | jax.Array],
+  described: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
   """Lists the leaves that are not what `describe` said when they were saved.
 
@@ -78,7 +93,8 @@ def damage(
     leaves: as read.
     described: as saved.
   """
-  found = {name: describe(np.asarray(leaf)) for name, leaf in leaves.items()}
+  cut = [n for n in leaves if in_shards(described[n])]
+  found = describe(leaves, cut)
   names = sorted(found.keys() | described.keys())
   return [name for name in names if found.get(name) != described.get(name)]
 
@@ -113,7 +129,7 @@ def refuse_other_shapes(
     )
 
 
-def fill(template: Any, leaves: Mapping[str, np.ndarray]) -> Any:
+def fill(template: Any, leaves: Mapping[str, np.ndarray | jax.Array]) -> Any:
   """Builds the template's tree from flat leaves, each on its device.
 
   Args:
@@ -145,7 +161,13 @@ def listing(lines: Iterable[str]) -> str:
   return '; '.join(lines[:_SHOWN]) + tail
 
 
-def _place(value: np.ndarray, like: Any) -> Any:
+def _crc32(leaf: np.ndarray) -> int:
+  return zlib.crc32(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8))
+
+
+def _place(value: np.ndarray | jax.Array, like: Any) -> Any:
+  if isinstance(value, jax.Array):  # read where it belongs
+    return value
   if isinstance(like, np.ndarray | np.generic):
     return value
   if isinstance(like, int | float):

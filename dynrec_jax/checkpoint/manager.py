@@ -7,9 +7,10 @@ The newest steps and the best one live side by side under one retention rule,
 not in two directories: a second directory would mean a second commit, and a
 run killed between the two would resume beside a best that it never saw.
 
-Arrays are stored as host copies under flat names such as
-`params/topic_kernel`, so a checkpoint does not depend on devices, shardings
-or container classes, and the caller may donate its buffers at once.
+Arrays are stored under flat names such as `params/topic_kernel`, so a
+checkpoint does not depend on devices, shardings or container classes. They
+are copied to the host first, so the caller may donate its buffers at once. No
+host copies more than its own shards of an array that is cut over devices.
 """
 
 import contextlib
@@ -20,10 +21,9 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import orbax.checkpoint as ocp
 
-from dynrec_jax.checkpoint import files
+from dynrec_jax.checkpoint import files, same_config
 from dynrec_jax.checkpoint import leaves as leaves_lib
 from dynrec_jax.parallel import hosts
 
@@ -72,7 +72,7 @@ class Checkpointer:
     self._config = files.as_json(config, 'config')
     self._must_match = tuple(must_match)
     for key in self._must_match:
-      if not files.select(self._config, [key]):
+      if not same_config.select(self._config, [key]):
         raise ValueError(f'must_match names {key!r}, which config lacks')
     self._scores: dict[int, float | None] = {}
     self._pending: int | None = None
@@ -115,14 +115,15 @@ class Checkpointer:
   ) -> bool:
     """Copies the state to the host, then writes it in the background.
 
-    Every process calls it with the same arguments; process 0 writes. Saving
-    a step again is harmless: it is skipped, unless the new call brings a
-    score that the saved step lacks or contradicts; then the step is replaced.
+    Every process calls it with the same arguments; the first writes, but for
+    cut arrays, of which each writes its shards. Saving a step again is
+    harmless: it is skipped, unless the new call brings a score that the saved
+    step lacks or contradicts; then the step is replaced.
 
     Args:
       step: optimizer updates done; not below the newest saved step.
-      state: tree of arrays, each whole on this process (replicated, or
-        sharded over its own devices).
+      state: tree of arrays, each whole on this process or cut over devices,
+        of this process or of all.
       position: what json can hold, enough to go on from here.
       metrics: what was measured at this step.
       score: ranks this step, higher is better; None leaves it unranked.
@@ -185,7 +186,7 @@ class Checkpointer:
         _LOG.warning('skipping a damaged checkpoint: %s', error)
         damaged[step] = str(error)
         continue
-      self._require_best(step)
+      self._require_best(step, template)
       self._set_aside(damaged)
       return checkpoint
     if damaged:
@@ -248,7 +249,7 @@ class Checkpointer:
     self._manager.delete(step)
     return True
 
-  def _require_space(self, step: int, leaves: Mapping[str, np.ndarray]) -> None:
+  def _require_space(self, step: int, leaves: Mapping[str, Any]) -> None:
     """Refuses a save that the disk cannot hold before it starts."""
     if '://' in self.directory:
       return
@@ -283,14 +284,14 @@ class Checkpointer:
   def _restore(self, step: int, template: Any) -> files.Checkpoint:
     note = files.read_note(self._manager, step)
     place = files.where(self._manager, step)
-    files.refuse_other_config(
+    same_config.refuse_other_config(
       note['config'], self._config, self._must_match, place
     )
     leaves_lib.refuse_other_shapes(template, note['leaves'], place)
-    leaves = files.read_leaves(self._manager, step, note['leaves'])
+    leaves = files.read_leaves(self._manager, step, note['leaves'], template)
     return files.as_checkpoint(note, leaves_lib.fill(template, leaves))
 
-  def _require_best(self, step: int) -> None:
+  def _require_best(self, step: int, template: Any) -> None:
     """Refuses to go on from a step whose best can no longer be read."""
     best = files.read_note(self._manager, step)['best_step']
     if best is None or best == step:
@@ -305,7 +306,7 @@ class Checkpointer:
       return
     try:
       note = files.read_note(self._manager, best)
-      files.read_leaves(self._manager, best, note['leaves'])
+      files.read_leaves(self._manager, best, note['leaves'], template)
     except files.DamagedError as error:
       raise ValueError(
         f'the best checkpoint is damaged: {error}; delete that step to go on '

@@ -48,3 +48,8 @@ def gather(values: np.ndarray) -> np.ndarray:
   if count() == 1:
     return values[None]
   return np.asarray(multihost_utils.process_allgather(values))
+
+
+def any_of_all(flag: bool) -> bool:
+  """Whether any process says so."""
+  return bool(gather(np.array(flag, np.int32)).any())

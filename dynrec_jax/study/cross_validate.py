@@ -17,7 +17,7 @@ import numpy as np
 from absl import logging
 
 from dynrec_jax import objective, train
-from dynrec_jax.checkpoint import files
+from dynrec_jax.checkpoint import same_config
 from dynrec_jax.data import folds, sessions
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.split import UserSplit
@@ -204,7 +204,9 @@ def _at_point(
 
 def _settings(config: ml_collections.ConfigDict, prepared: Prepared) -> dict:
   """All that a result depends on, but for the point, by dotted key."""
-  chosen = files.select(settings.saved_config(config, prepared), _MUST_MATCH)
+  chosen = same_config.select(
+    settings.saved_config(config, prepared), _MUST_MATCH
+  )
   for name in LossWeights._fields:
     del chosen[f'loss.{name}_weight']
   return chosen
