@@ -228,9 +228,10 @@ class _Lines(tqdm):
 def _log_above_bar() -> Iterator[None]:
   """Sends what is logged or written to standard error around open bars."""
   handler = logging.get_absl_handler().python_handler
-  with contextlib.redirect_stderr(DummyTqdmFile(sys.stderr)) as stream:
-    before = handler.stream
-    handler.setStream(stream)
+  before, terminal = handler.stream, sys.stderr
+  with contextlib.redirect_stderr(DummyTqdmFile(terminal)) as stream:
+    if before is terminal:  # and not a log file
+      handler.setStream(stream)
     try:
       yield
     finally:
