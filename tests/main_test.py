@@ -216,7 +216,7 @@ def test_a_stop_while_preparing_is_one_line(place, send):
   """No trace of where it was, and a code to be started again on."""
   code = (
     'import signal, sys, time\n'
-    'from dynrec_jax import main, prepare\n'
+    'from dynrec_jax import main\n'
     'def wait(config):\n'
     '  print("preparing", flush=True)\n'
     '  time.sleep(60)\n'

@@ -110,5 +110,5 @@ def run_python(code, directory, *, devices=1, wait=True):
   if not wait:
     return process
   output, _ = process.communicate(timeout=120)
-  assert process.returncode == 0, output
+  assert process.returncode == 0, f'exit {process.returncode}: {output}'
   return output
