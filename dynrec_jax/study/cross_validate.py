@@ -18,7 +18,7 @@ from absl import logging
 
 from dynrec_jax import objective, train
 from dynrec_jax.checkpoint import same_config
-from dynrec_jax.data import folds, sessions
+from dynrec_jax.data import sessions, split
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.split import UserSplit
 from dynrec_jax.losses import LossWeights
@@ -117,7 +117,7 @@ def make_folds(config: ml_collections.ConfigDict, prepared: Prepared):
     it scores.
   """
   this = split_run.make_split(config, prepared, config.cv.split)
-  return folds.make_folds(
+  return split.make_folds(
     np.concatenate([this.users.train, this.users.valid]),
     seed=this.seed,
     fold_count=FOLD_COUNT,
