@@ -22,7 +22,7 @@ import time
 
 import numpy as np
 
-from dynrec_jax.topics.planted_tweets import planted_tweets
+from benchmarks.planted_tweets import planted_tweets
 
 _TOPICS, _ALPHA, _BETA = 100, 0.5, 0.01
 
@@ -79,6 +79,7 @@ def paper_size() -> dict[str, float]:
   user, seconds, texts = _as_text(corpus)
   tokens = len(corpus.words)
   del corpus
+  daily = incremental.Schedule(30, 100, 20, 10, 1.0)  # as by default
   figures = {'tweets': len(texts), 'tokens': tokens}
   clock = _Clock(figures)
   vocabulary = tweet_text.fit_vocabulary(texts, least_tweets=5)
@@ -89,7 +90,7 @@ def paper_size() -> dict[str, float]:
   incremental.fit_stream(
     corpus,
     REFERENCE,
-    incremental.DAILY,
+    daily,
     word_count=len(vocabulary),
     user_count=11_850,
     seed=0,

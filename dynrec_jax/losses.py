@@ -237,7 +237,7 @@ def unified_loss(terms: LossTerms, weights: LossWeights) -> Float[Array, '']:
 
   Paper: Eq. (9), L_rec + lambda_1 L_sem + lambda_2 L_int + lambda_3 L_rel.
   Differs: lambda_4 |theta|^2 is left to the optimiser, whose decay adds the
-    same gradient, 2 lambda_4 theta; `squared_norm` gives it for reports.
+    same gradient, 2 lambda_4 theta.
 
   Args:
     terms: the four sums (or means), scalars.
@@ -252,19 +252,3 @@ def unified_loss(terms: LossTerms, weights: LossWeights) -> Float[Array, '']:
     + weights.interest * terms.interest
     + weights.relevance * terms.relevance
   )
-
-
-@typed
-def squared_norm(params: Any) -> Float[Array, '']:
-  """The sum of squares of all numbers in a tree of arrays.
-
-  Paper: |theta|^2 in Eq. (9), without a factor 1/2.
-
-  Args:
-    params: any pytree of float arrays.
-
-  Returns:
-    The sum; 0 for a tree without leaves.
-  """
-  squares = [jnp.sum(jnp.square(x)) for x in jax.tree.leaves(params)]
-  return jnp.asarray(sum(squares, start=0.0))

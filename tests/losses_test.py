@@ -391,19 +391,5 @@ class UnifiedTest(parameterized.TestCase):
     self.assertEqual(got, 1)
 
 
-class SquaredNormTest(parameterized.TestCase):
-  def test_by_hand(self):
-    tree = {'a': np.array([[1.0, 2.0]]), 'b': (np.array(-3.0),)}
-    self.assertEqual(losses.squared_norm(tree), 14)
-    self.assertEqual(losses.squared_norm({}), 0)
-
-  def test_gradient_is_twice_the_parameters(self):
-    tree = {'a': jnp.array([[1.0, 0.0]]), 'b': (jnp.array(-3.0),)}
-    grad = jax.grad(losses.squared_norm)(tree)
-    jax.tree.map(
-      np.testing.assert_array_equal, grad, jax.tree.map(lambda x: 2 * x, tree)
-    )
-
-
 if __name__ == '__main__':
   absltest.main()

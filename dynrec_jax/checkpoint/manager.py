@@ -196,25 +196,6 @@ class Checkpointer:
       )
     return None
 
-  def restore_best(self, template: Any) -> files.Checkpoint:
-    """Gives the step with the highest score.
-
-    Args:
-      template: as for `restore_latest`.
-
-    Raises:
-      ValueError: no step has a score, the best one is damaged, or it does
-        not fit the config or the template.
-    """
-    self.wait()
-    step = self.best_step
-    if step is None:
-      raise ValueError(f'no step in {self.directory} has a score')
-    try:
-      return self._restore(step, template)
-    except files.DamagedError as error:
-      raise ValueError(f'the best checkpoint is damaged: {error}') from error
-
   def wait(self) -> None:
     """Returns once the save under way is committed.
 

@@ -11,7 +11,7 @@ the other videos.
 
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -188,14 +188,6 @@ def find_videos(
     others,
   )
   return [files.get(video) for video in ids]
-
-
-def input_digests(paths: Iterable[str | os.PathLike | None]) -> list[str]:
-  """SHA-256 of every file's content, '' where there is no file."""
-  return [
-    digests.file_sha256(path) if path and os.path.isfile(path) else ''
-    for path in paths
-  ]
 
 
 def encode_videos(

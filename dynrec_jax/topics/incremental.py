@@ -48,7 +48,7 @@ _DAY_BLOCKS = (
 
 
 class Schedule(NamedTuple):
-  """When and how hard tweets are fitted.
+  """When and how hard tweets are fitted; the paper gives no schedule.
 
   Attributes:
     first_days: days fitted together at the start.
@@ -64,12 +64,6 @@ class Schedule(NamedTuple):
   day_sweeps: int
   mode_count: int
   retention: float
-
-
-# The paper gives no schedule; this is the project's.
-DAILY = Schedule(
-  first_days=30, first_sweeps=100, day_sweeps=20, mode_count=10, retention=1.0
-)
 
 
 class StreamResult(NamedTuple):

@@ -41,42 +41,6 @@ def topic_word_share(counts: TopicCounts, hyper: Hyperparameters) -> float:
   return float(topic / (topic + background))
 
 
-def user_topic_probability(
-  counts: TopicCounts, hyper: Hyperparameters
-) -> np.ndarray:
-  """[U, K] posterior mean of theta; uniform for a user without tweets."""
-  n = counts.user_topic + np.float32(hyper.alpha)
-  return n / n.sum(1, keepdims=True)
-
-
-def one_hot_topics(topic: np.ndarray, topic_count: int) -> np.ndarray:
-  """The vectors m_i of tweets, as Eq. (2) reads them.
-
-  Paper: Sec. 3.2; a tweet has one topic, so m_i is 1 there and 0 elsewhere.
-
-  Args:
-    topic: [n] topic of each tweet, NO_TOPIC for a tweet without words.
-    topic_count: K.
-
-  Returns:
-    [n, K] float32; a tweet without a topic has a row of zeros, which Eq. (2)
-    must not weigh: keep `topic != NO_TOPIC` as its mask.
-
-  Raises:
-    ValueError: a topic outside [0, K) that is not NO_TOPIC.
-  """
-  wrong = (topic != NO_TOPIC) & ((topic < 0) | (topic >= topic_count))
-  if wrong.any():
-    row = int(wrong.argmax())
-    raise ValueError(
-      f'tweet {row} has topic {topic[row]}, not in [0, {topic_count})'
-    )
-  out = np.zeros((len(topic), topic_count), np.float32)
-  rows = np.flatnonzero(topic != NO_TOPIC)
-  out[rows, topic[rows]] = 1.0
-  return out
-
-
 def top_words(
   counts: TopicCounts, vocabulary: list[str], word_count: int
 ) -> list[list[str]]:
@@ -94,34 +58,6 @@ def top_words(
     _most_frequent(column, vocabulary, word_count)
     for column in counts.topic_word.T
   ]
-
-
-def top_background_words(
-  counts: TopicCounts, vocabulary: list[str], word_count: int
-) -> list[str]:
-  """The background's most frequent words, most frequent first."""
-  return _most_frequent(counts.background, vocabulary, word_count)
-
-
-def topic_share(
-  topic: np.ndarray, period: np.ndarray, topic_count: int
-) -> np.ndarray:
-  """How tweets divide among topics in each period of time.
-
-  Args:
-    topic: [n] topic of each tweet; tweets without one do not count.
-    period: [n] period of each tweet, from 0, such as day // 30.
-    topic_count: K.
-
-  Returns:
-    [periods, K] float64; a row sums to 1, or to 0 if the period is empty.
-  """
-  periods = int(period.max(initial=-1)) + 1
-  counted = topic != NO_TOPIC
-  cell = period[counted].astype(np.int64) * topic_count + topic[counted]
-  share = np.bincount(cell, minlength=periods * topic_count)
-  share = share.reshape(periods, topic_count).astype(np.float64)
-  return share / np.maximum(share.sum(1, keepdims=True), 1.0)
 
 
 def perplexity(

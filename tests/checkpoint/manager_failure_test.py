@@ -105,10 +105,11 @@ class TestDamage:
   def test_a_damaged_best_is_not_quietly_replaced(self, tmp_path, caplog):
     save_run(tmp_path, [0.9, 0.1, 0.2])
     flip_byte(tmp_path / '1')
-    with open_in(tmp_path) as checkpointer:
-      for restore in (checkpointer.restore_latest, checkpointer.restore_best):
-        with pytest.raises(ValueError, match=r'best checkpoint is damaged.* 1'):
-          restore(make_template())
+    with (
+      open_in(tmp_path) as checkpointer,
+      pytest.raises(ValueError, match=r'best checkpoint is damaged.* 1'),
+    ):
+      checkpointer.restore_latest(make_template())
     with pytest.raises(ValueError, match='to load is damaged: step 1'):
       checkpoint.load_for_inference(tmp_path)
     shutil.rmtree(tmp_path / '1')
@@ -154,7 +155,8 @@ class TestFailingDisk:
     assert checkpointer.best_step == 1
     checkpointer.close()
     with open_in(small_disk) as checkpointer:  # Clears the aborted save.
-      assert checkpointer.restore_best(state).position == {'n': 1}
+      assert checkpointer.restore_latest(state).position == {'n': 1}
+      assert checkpointer.best_step == 1
       assert checkpointer.save(2, {'w': np.arange(9.0)}, {})
     assert steps_in(small_disk) == [1, 2]
 
@@ -191,13 +193,13 @@ from dynrec_jax import checkpoint
 DIGITS = '3141592653589793238462643383279502884197169399375105820974944592'
 with checkpoint.Checkpointer(
     DIRECTORY, config={'model': 1}, must_match=['model']) as c:
-  like = {'w': np.zeros((300, 301), np.float32)}
+  like = {'params': {'w': np.zeros((300, 301), np.float32)}}
   found = c.restore_latest(like)
   step = 0 if found is None else found.step
   print('started', step, flush=True)
   while step < 1000:
     step += 1
-    state = {'w': np.full((300, 301), step, np.float32)}
+    state = {'params': {'w': np.full((300, 301), step, np.float32)}}
     c.save(step, state, {'step': step}, score=int(DIGITS[step % 64]))
     print('saved', step, flush=True)
 """
@@ -221,14 +223,14 @@ def test_killed_at_any_moment_it_goes_on_from_a_sound_step(tmp_path):
       tmp_path, config={'model': 1}, must_match=['model']
     ) as checkpointer:
       like = {'w': np.zeros((300, 301), np.float32)}
-      found = checkpointer.restore_latest(like)
-      best = checkpointer.restore_best(like)
+      found = checkpointer.restore_latest({'params': like})
+    best = checkpoint.load_for_inference(tmp_path, like)
     assert found.step > last
     digits = '3141592653589793238462643383279502884197169399375105820974944592'
     scores = [int(digits[step % 64]) for step in range(1, found.step + 1)]
     assert best.step == 1 + scores.index(max(scores))
-    for step, item in ((found.step, found), (best.step, best)):
-      assert item.position == {'step': step}
-      np.testing.assert_array_equal(item.state['w'], step)
+    for item, weights in ((found, found.state['params']), (best, best.state)):
+      assert item.position == {'step': item.step}
+      np.testing.assert_array_equal(weights['w'], item.step)
     last = found.step
   assert not [d for d in os.listdir(tmp_path) if d.startswith('damaged')]

@@ -18,6 +18,7 @@ from dynrec_jax.features import (
   frames,
   vgg19,
   visual_encoder,
+  weights,
 )
 from dynrec_jax.features.frames import FrameShape
 from dynrec_jax.features.visual_encoder import Encoder, Part
@@ -253,17 +254,6 @@ def test_half_precision_holds_what_fits_only(folder, part_of_frames):
     visual_encoder.encode_videos(paths, encoder, dtype='int8')
 
 
-def test_digests_follow_content(folder):
-  names = ('long.mkv', 'short.mp4', 'zero.mp4', 'none.mp4')
-  found = visual_encoder.input_digests(
-    [*(folder / name for name in names), None]
-  )
-  assert [len(digest) for digest in found] == [64, 64, 64, 0, 0]
-  assert len(set(found[:3])) == 3
-  # Of no bytes, as everybody's SHA-256 gives it.
-  assert found[2].startswith('e3b0c44298fc1c149afbf4c8996fb924')
-
-
 def test_files_are_found_by_id(tmp_path):
   for name in ('b.mp4', 'a.x.webm', 'note.txt'):
     (tmp_path / name).write_bytes(b'x')
@@ -397,6 +387,5 @@ def test_a_real_video_is_recognised(efficientnet, tmp_path):
 
 
 def test_installed_weights_are_the_published_ones(efficientnet):
-  assert visual_encoder.input_digests([efficientnet_lite0.installed_weights()])[
-    0
-  ].startswith(efficientnet_lite0.WEIGHTS.sha256)
+  digest = weights.file_sha256(efficientnet_lite0.installed_weights())
+  assert digest.startswith(efficientnet_lite0.WEIGHTS.sha256)

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from absl import logging
+from simulated_years import simulate_year
 
 from dynrec_jax.data import records
 from dynrec_jax.sources import load, own_folder, record_files, simulation
@@ -275,7 +276,7 @@ def test_a_simulated_year_is_what_its_generator_makes(tmp_path):
     world_seed=3,
   )
   world = simulation.world_from_name('tiny:no_drift')
-  assert_same(found, simulation.simulate_year(world, 3).records)
+  assert_same(found, simulate_year(world, 3).records)
 
 
 def test_two_streams_need_a_folder(tmp_path):

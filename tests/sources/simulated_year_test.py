@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from records_digest import digest
+from simulated_years import simulate_year
 
 from dynrec_jax.sources import record_files, simulated_year, simulation
 
@@ -28,7 +29,7 @@ def test_disk_equals_memory(tmp_path):
     for part in record_files.PARTS
   )
   authors = record_files.users_from_blocks(users)
-  expected = simulation.simulate_year(
+  expected = simulate_year(
     simulation.world_from_name('tiny:no_trends'), 3
   ).records
   got = expected._replace(

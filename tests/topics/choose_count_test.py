@@ -5,10 +5,10 @@ import pytest
 from planted_videos import planted_videos
 from scipy import sparse
 
+from benchmarks.planted_tweets import planted_tweets
 from dynrec_jax.topics import choose_count, count_blocks
 from dynrec_jax.topics.choose_count import Trial, choose_trial, settled_sweeps
 from dynrec_jax.topics.held_out import halves, video_perplexity
-from dynrec_jax.topics.planted_tweets import planted_tweets
 from dynrec_jax.topics.variational_topics import Counts, Settings, TopicModel
 
 pytestmark = pytest.mark.usefixtures('quick_compile')

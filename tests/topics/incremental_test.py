@@ -9,15 +9,14 @@ import pytest
 from absl.testing import parameterized
 from scipy.optimize import linear_sum_assignment
 
+from benchmarks.planted_tweets import planted_tweets
 from dynrec_jax.topics import incremental
 from dynrec_jax.topics.incremental import (
-  DAILY,
   Schedule,
   add_days,
   fit_stream,
   initial_state,
 )
-from dynrec_jax.topics.planted_tweets import planted_tweets
 from dynrec_jax.topics.topic_state import restore_state, save_state
 from dynrec_jax.topics.tweet_blocks import NO_TOPIC, TweetCorpus, select_tweets
 from dynrec_jax.topics.tweet_topics import perplexity
@@ -25,6 +24,7 @@ from dynrec_jax.topics.twitter_lda import Hyperparameters, fit_tweets
 
 HYPER = Hyperparameters(4, 0.5, 0.01, 20.0)
 SHORT = Schedule(3, 12, 10, 10, 1.0)
+DAILY = Schedule(30, 100, 20, 10, 1.0)  # as by default
 SIZES = {'word_count': 50, 'user_count': 9}
 
 

@@ -4,12 +4,7 @@ import numpy as np
 from absl.testing import parameterized
 
 from dynrec_jax.topics.tweet_blocks import NO_TOPIC, TweetCorpus
-from dynrec_jax.topics.tweet_topics import (
-  infer_topics,
-  top_background_words,
-  top_words,
-  topic_share,
-)
+from dynrec_jax.topics.tweet_topics import infer_topics, top_words
 from dynrec_jax.topics.twitter_lda import Hyperparameters, TopicCounts
 
 
@@ -98,9 +93,3 @@ class ReadingTest(parameterized.TestCase):
     )
     words = ['cat', 'dog', 'emu']
     self.assertEqual(top_words(counts, words, 2), [['dog', 'cat'], ['emu']])
-    self.assertEqual(top_background_words(counts, words, 3), ['emu', 'dog'])
-
-  def test_topic_share(self):
-    topic = np.array([0, 2, 2, NO_TOPIC, 1])
-    share = topic_share(topic, np.array([0, 0, 0, 1, 2]), 3)
-    np.testing.assert_allclose(share, [[1 / 3, 0, 2 / 3], [0, 0, 0], [0, 1, 0]])

@@ -11,8 +11,8 @@ from absl.testing import parameterized
 from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaln
 
+from benchmarks.planted_tweets import planted_tweets
 from dynrec_jax.topics import blocked_gibbs
-from dynrec_jax.topics.planted_tweets import planted_tweets
 from dynrec_jax.topics.tweet_blocks import (
   NO_TOPIC,
   TweetCorpus,
@@ -20,10 +20,8 @@ from dynrec_jax.topics.tweet_blocks import (
   select_tweets,
 )
 from dynrec_jax.topics.tweet_topics import (
-  one_hot_topics,
   perplexity,
   topic_word_probability,
-  user_topic_probability,
 )
 from dynrec_jax.topics.twitter_lda import (
   Hyperparameters,
@@ -335,11 +333,6 @@ class FitTest(parameterized.TestCase):
     np.testing.assert_array_equal(again.topic, self.fits[1].topic)
     self.assertTrue((again.topic != self.fits[0].topic).any())
 
-  def test_user_without_tweets_is_uniform(self):
-    theta = user_topic_probability(self.fits[0].counts, self.hyper)
-    np.testing.assert_allclose(theta[30], np.full(5, 0.2), rtol=1e-6)
-    np.testing.assert_allclose(theta.sum(1), 1, rtol=1e-5)
-
   def test_perplexity_equals_a_float64_loop(self):
     test = select_tweets(self.test, np.arange(60))
     got = perplexity(test, self.fits[0].counts, self.hyper)
@@ -386,10 +379,6 @@ class DegenerateTest(parameterized.TestCase):
     fit = self.fit(corpus)
     np.testing.assert_array_equal(fit.topic == NO_TOPIC, [0, 1, 0, 0])
     self.assertEqual(fit.counts.user_topic.sum(), 3)
-    vectors = one_hot_topics(fit.topic, 4)
-    np.testing.assert_array_equal(vectors.sum(1), [1, 0, 1, 1])
-    rows = [0, 2, 3]
-    np.testing.assert_array_equal(vectors[rows].argmax(1), fit.topic[rows])
     words = fit.counts.topic_word.sum(1) + fit.counts.background
     self.assertEqual(words[5], 5)  # repeats count each time
 
@@ -421,5 +410,3 @@ class DegenerateTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, 'two tweets'):
       counts = empty_counts(self.hyper, word_count=50, user_count=9)
       perplexity(corpus, counts, self.hyper)
-    with self.assertRaisesRegex(ValueError, 'tweet 1 has topic 4'):
-      one_hot_topics(np.array([0, 4]), 4)

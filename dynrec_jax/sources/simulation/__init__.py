@@ -26,12 +26,10 @@ from dynrec_jax.sources.simulation.world import (
 from dynrec_jax.sources.simulation.year import (
   Authors,
   Latents,
-  Year,
   check_seed,
   simulate_authors,
   simulate_latents,
   simulate_videos,
-  simulate_year,
 )
 
 __all__ = [
@@ -42,11 +40,9 @@ __all__ = [
   'Authors',
   'Latents',
   'WorldConfig',
-  'Year',
   'check_seed',
   'simulate_authors',
   'simulate_latents',
   'simulate_videos',
-  'simulate_year',
   'world_from_name',
 ]

@@ -159,7 +159,7 @@ class Visual:
 
 @dataclass(frozen=True, kw_only=True)
 class WorldConfig:
-  """A world's settings; `simulate_year` turns them and a seed into records."""
+  """A world's settings; with a seed they make its year, see `year`."""
 
   name: str
   populations: tuple[Population, ...]

@@ -47,13 +47,6 @@ class Latents(NamedTuple):
   posts: Posts
 
 
-class Year(NamedTuple):
-  """What `simulate_year` gives."""
-
-  records: records_lib.Records
-  latents: Latents
-
-
 def simulate_latents(world: WorldConfig, seed: int) -> Latents:
   """Who watches and tweets about what and when, without text and pictures."""
   check_seed(seed)
@@ -75,33 +68,14 @@ class Authors(NamedTuple):
   profiles: np.ndarray
 
 
-def simulate_year(world: WorldConfig, seed: int) -> Year:
-  """The world's year: raw records, unfiltered, and the truth behind them.
+def simulate_videos(world: WorldConfig, seed: int) -> records_lib.Videos:
+  """The videos of a world's year, as `Records` holds them.
 
-  Equal worlds and seeds give equal years, in any process.
-
-  Args:
-    world: the settings, for instance `world_from_name('small')`.
-    seed: not negative.
+  Equal worlds and seeds give equal videos, in any process.
 
   Raises:
     ValueError: a negative or fractional seed.
   """
-  latents = simulate_latents(world, seed)
-  authors = describe_authors(world, latents, seed)
-  videos = describe_videos(world, latents.topics, latents.catalogue, seed)
-  records = records_lib.Records(
-    user_ids=authors.user_ids,
-    watches=authors.watches,
-    videos=videos,
-    tweets=authors.tweets,
-    profiles=authors.profiles,
-  )
-  return Year(records, latents)
-
-
-def simulate_videos(world: WorldConfig, seed: int) -> records_lib.Videos:
-  """The `videos` of `simulate_year`, alone."""
   check_seed(seed)
   topics = make_topics(world, seed)
   catalogue = make_catalogue(world, topics, seed)
@@ -109,7 +83,13 @@ def simulate_videos(world: WorldConfig, seed: int) -> records_lib.Videos:
 
 
 def simulate_authors(world: WorldConfig, seed: int) -> Authors:
-  """What else is in the records of `simulate_year`, alone."""
+  """The users of a world's year with their watches and tweets, unfiltered.
+
+  Equal worlds and seeds give equal authors, in any process.
+
+  Raises:
+    ValueError: a negative or fractional seed.
+  """
   return describe_authors(world, simulate_latents(world, seed), seed)
 
 

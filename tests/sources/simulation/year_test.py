@@ -11,6 +11,7 @@ import numpy as np
 import records_digest
 from absl.testing import absltest, parameterized
 from records_digest import digest
+from simulated_years import simulate_year
 
 from dynrec_jax.data import records as records_lib
 from dynrec_jax.sources import simulation
@@ -23,14 +24,15 @@ import hashlib
 from dynrec_jax.sources import simulation
 import records_digest
 from records_digest import digest
-print(digest(simulation.simulate_year(
+from simulated_years import simulate_year
+print(digest(simulate_year(
   simulation.world_from_name('tiny:drift=1.5'), 4).records))
 """
 
 
 @functools.cache
 def year(name='tiny', seed=simulation.DEFAULT_SEED):
-  return simulation.simulate_year(simulation.world_from_name(name), seed)
+  return simulate_year(simulation.world_from_name(name), seed)
 
 
 class ValidityTest(parameterized.TestCase):
@@ -133,7 +135,7 @@ class RepeatTest(absltest.TestCase):
     world = simulation.world_from_name('tiny')
     for seed in (-1, 0.5, '3'):
       with self.assertRaisesRegex(ValueError, f'seed is {seed!r}; expected'):
-        simulation.simulate_year(world, seed)
+        simulate_year(world, seed)
       with self.assertRaisesRegex(ValueError, f'seed is {seed!r}; expected'):
         simulation.simulate_videos(world, seed)
 
