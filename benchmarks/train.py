@@ -50,14 +50,22 @@ def core_problem() -> tuple:
 
 def core_loss(params, output, xs, targets, *, product_dtype=None):
   """Eq. (8) of the anchors, and the last states of all, as Eq. (6) reads."""
-  last, states = gru.gru_scan(params, xs, product_dtype=product_dtype)
+  rows = len(xs)
+  packed = jnp.swapaxes(xs, 0, 1).reshape(-1, HIDDEN)
+  states = packed_gru.gru_scan_packed(
+    params,
+    jnp.pad(packed, ((0, rows), (0, 0))),
+    jnp.full(STEPS, rows),
+    row_count=rows,
+    product_dtype=product_dtype,
+  )[: len(packed)].reshape(STEPS, rows, HIDDEN)
   loss = softmax.fused_coherence_loss(
-    states[:SAMPLES].reshape(-1, HIDDEN),
+    states[:, :SAMPLES].reshape(-1, HIDDEN),
     output,
-    targets.ravel(),
+    targets.T.ravel(),
     product_dtype=product_dtype,
   )
-  return loss + jnp.sum(last**2)
+  return loss + jnp.sum(states[-1] ** 2)
 
 
 def own_core(problem, product_dtype=None):

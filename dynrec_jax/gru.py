@@ -1,16 +1,16 @@
-"""The paper's recurrent unit, Eq. (5), with its own backward pass.
+"""The paper's recurrent unit, Eq. (5): its weights, one step, all steps.
 
 Not the unit of Flax (or cuDNN, or torch): there the reset gate multiplies
 after the candidate's recurrent product, the update gate has the opposite
 role, and there are biases.
 
-What is fast here: the input product of all steps is one product outside the
-scan; the backward scan makes only the gates' gradients, and the gradients of
-both kernels are products over all steps outside it. Each gate is an array of
-its own, because slicing a fused [T, B, 3H] array in a scan copies it.
+`gru_scan` is the plain form over rectangles, differentiated by JAX. Training
+and serving run `packed_gru`, which does the same sums without padding and has
+a backward pass of its own; the two are held against each other in its tests.
+Each gate is an array of its own, because slicing a fused [T, B, 3H] array in a
+scan copies it.
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -20,9 +20,6 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, ArrayLike, Bool, Float, Key
 
 from dynrec_jax.typed import typed
-
-# Added to an update gate, shuts it: sigmoid gives exactly 0 in any float type.
-_SHUT = -1e30
 
 
 class GRUParams(NamedTuple):
@@ -124,9 +121,11 @@ def gru_scan(
   where: Bool[ArrayLike, 'B T'] | None = None,
   product_dtype: DTypeLike | None = None,
 ) -> tuple[Float[Array, 'B H'], Float[Array, 'B T H']]:
-  """All states over a batch of sequences.
+  """All states over a batch of sequences, as one scan over a rectangle.
 
-  Paper: Eq. (5), h_0 = 0.
+  Paper: Eq. (5), h_0 = 0. This is the reference: pure, of any first state, and
+  differentiated by JAX alone. `packed_gru` has the fast form that is trained
+  and served.
 
   Args:
     params: the weights.
@@ -142,69 +141,35 @@ def gru_scan(
   """
   dtype = product_dtype and jnp.dtype(product_dtype)
   xs = jnp.asarray(xs)
-  if where is not None:
-    xs = jnp.where(jnp.asarray(where)[..., None], xs, 0)
-  steps = jnp.swapaxes(xs, 0, 1)  # [T, B, D]
-  kernels = jnp.split(params.input_kernel, 3, axis=-1)
-  gates = tuple(product('tbd,dh->tbh', steps, u, dtype) for u in kernels)
-  return _scan(params, gates, initial_state, where, dtype)
-
-
-@typed
-def gru_scan_products(
-  params: GRUParams,
-  products: Float[ArrayLike, 'B T G'],
-  *,
-  initial_state: Float[ArrayLike, 'B H'] | None = None,
-  where: Bool[ArrayLike, 'B T'] | None = None,
-  product_dtype: DTypeLike | None = None,
-) -> tuple[Float[Array, 'B H'], Float[Array, 'B T H']]:
-  """All states over a batch whose input products are made already.
-
-  Paper: Eq. (5). For inputs that repeat, as rows gathered from one table of
-  products per video.
-
-  Args:
-    params: the weights; the input kernel is not read.
-    products: U x of the three gates side by side (G = 3H), without the bias.
-    initial_state: as in `gru_scan`.
-    where: as in `gru_scan`.
-    product_dtype: as in `gru_scan`.
-
-  Returns:
-    As `gru_scan`.
-
-  Raises:
-    ValueError: the products do not fit the recurrent kernel.
-  """
-  if products.shape[-1] != params.recurrent_kernel.shape[-1]:
-    raise ValueError(
-      f'products have {products.shape[-1]} columns, the recurrent kernel has '
-      f'{params.recurrent_kernel.shape[-1]}; must be equal'
-    )
-  dtype = product_dtype and jnp.dtype(product_dtype)
-  products = jnp.asarray(products)
-  if where is not None:
-    products = jnp.where(jnp.asarray(where)[..., None], products, 0)
-  gates = jnp.split(jnp.swapaxes(products, 0, 1), 3, axis=-1)  # 3 of [T, B, H]
-  return _scan(params, tuple(gates), initial_state, where, dtype)
-
-
-def _scan(params, gates, initial_state, where, dtype):
-  """States [B, T, H] from the gates' input products, each [T, B, H]."""
-  if params.bias is not None:
-    biases = jnp.split(params.bias, 3)
-    gates = tuple(g + b for g, b in zip(gates, biases, strict=True))
-  if where is not None:
-    shut = jnp.where(
-      jnp.asarray(where).T[..., None], 0, jnp.asarray(_SHUT, gates[0].dtype)
-    )
-    gates = (gates[0] + shut, *gates[1:])
+  if where is None:
+    where = jnp.ones(xs.shape[:2], bool)
+  where = jnp.asarray(where).T[..., None]  # [T, B, 1]
+  steps = jnp.where(where, jnp.swapaxes(xs, 0, 1), 0)  # [T, B, D]
+  gates = input_gates(params, steps, dtype)
   if initial_state is None:
     initial_state = jnp.zeros_like(gates[0][0])
-  kernel, h0 = map(jnp.asarray, (params.recurrent_kernel, initial_state))
-  states = _states(dtype, kernel, h0, gates)
-  return states[-1], jnp.swapaxes(states, 0, 1)
+  kernels = recurrent_halves(jnp.asarray(params.recurrent_kernel))
+
+  def body(h, step):
+    gates, runs = step
+    new, _ = open_gates(kernels, h, gates, dtype)
+    h = jnp.where(runs, new, h)
+    return h, h
+
+  last, states = lax.scan(body, jnp.asarray(initial_state), (gates, where))
+  return last, jnp.swapaxes(states, 0, 1)
+
+
+def input_gates(params, xs, dtype):
+  """U x of each gate with its bias, each [..., H]."""
+  kernels = jnp.split(params.input_kernel, 3, axis=-1)
+  gates = tuple(
+    product('...d,dh->...h', xs, kernel, dtype) for kernel in kernels
+  )
+  if params.bias is None:
+    return gates
+  biases = jnp.split(params.bias, 3)
+  return tuple(g + b for g, b in zip(gates, biases, strict=True))
 
 
 def product(axes, left, right, dtype):
@@ -229,54 +194,3 @@ def open_gates(kernels, h, gates, dtype):
   r = jax.nn.sigmoid(gates[1] + both[:, size:])
   c = jnp.tanh(gates[2] + product('bh,hk->bk', h * r, kernels[1], dtype))
   return h + z * (c - h), (z, r, c)
-
-
-def _forward(dtype, kernel, h0, gates):
-  """The scan of Eq. (5): all states and gates, each [T, B, H]."""
-  kernels = recurrent_halves(kernel)
-
-  def body(h, gates):
-    h, opened = open_gates(kernels, h, gates, dtype)
-    return h, (h, opened)
-
-  return lax.scan(body, h0, gates)[1]
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _states(dtype, kernel, h0, gates):
-  """States [T, B, H] from input products, with the backward pass below."""
-  return _forward(dtype, kernel, h0, gates)[0]
-
-
-def _states_fwd(dtype, kernel, h0, gates):
-  states, opened = _forward(dtype, kernel, h0, gates)
-  return states, (kernel, h0, states, opened)
-
-
-def _states_bwd(dtype, residuals, grads):
-  kernel, h0, states, (zs, rs, cs) = residuals
-  kernels = recurrent_halves(kernel)
-  before = jnp.concatenate([h0[None], states[:-1]])  # [T, B, H]
-
-  def body(d, step):
-    grad, h, z, r, c = step
-    d = d + grad
-    d_c = d * z * (1 - c * c)
-    d_z = d * (c - h) * z * (1 - z)
-    d_hr = product('bk,hk->bh', d_c, kernels[1], dtype)
-    d_r = d_hr * h * r * (1 - r)
-    both = jnp.concatenate([d_z, d_r], axis=-1)
-    d = d * (1 - z) + d_hr * r + product('bk,hk->bh', both, kernels[0], dtype)
-    return d, (d_z, d_r, d_c)
-
-  xs = (grads, before, zs, rs, cs)
-  d_h0, d_gates = lax.scan(body, jnp.zeros_like(h0), xs, reverse=True)
-  lefts = (before, before, before * rs)
-  d_kernel = [
-    product('tbh,tbk->hk', left, d, dtype)
-    for left, d in zip(lefts, d_gates, strict=True)
-  ]
-  return jnp.hstack(d_kernel), d_h0, d_gates
-
-
-_states.defvjp(_states_fwd, _states_bwd)

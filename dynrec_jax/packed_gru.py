@@ -5,7 +5,8 @@ are the first `step_counts[t]`. Inputs and states of all steps lie one after
 the other, without gaps: products over all inputs (the input product, the
 kernels' gradients) then have as many rows as there are inputs, and the
 recurrent product of a step takes the smallest of a few static sizes that holds
-the rows still running.
+the rows still running. The backward scan makes the gates' gradients alone; the
+kernels' are products over all steps outside it.
 """
 
 import functools
@@ -16,7 +17,13 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from dynrec_jax.gru import GRUParams, open_gates, product, recurrent_halves
+from dynrec_jax.gru import (
+  GRUParams,
+  input_gates,
+  open_gates,
+  product,
+  recurrent_halves,
+)
 from dynrec_jax.typed import typed
 
 _TIERS = 8  # static sizes of a recurrent product
@@ -33,7 +40,7 @@ def gru_scan_packed(
 ) -> Float[Array, 'P H']:
   """The state after every input of packed sequences.
 
-  Paper: Eq. (5), h_0 = 0; see `gru.gru_scan` for the same on rectangles.
+  Paper: Eq. (5), h_0 = 0; `gru.gru_scan` is its reference, on rectangles.
 
   Args:
     params: the weights.
@@ -54,9 +61,9 @@ def gru_scan_packed(
   dtype = product_dtype and jnp.dtype(product_dtype)
   xs, step_counts = jnp.asarray(xs), jnp.asarray(step_counts)
   real = jnp.arange(xs.shape[0]) < jnp.sum(step_counts)
-  gates = _input_gates(params, jnp.where(real[:, None], xs, 0), dtype)
+  gates = input_gates(params, jnp.where(real[:, None], xs, 0), dtype)
   kernel = jnp.asarray(params.recurrent_kernel)
-  return _states((dtype, row_count), kernel, tuple(gates), step_counts)
+  return _states((dtype, row_count), kernel, gates, step_counts)
 
 
 @typed
@@ -98,19 +105,9 @@ def gru_scan_packed_table(
       product_dtype=product_dtype,
     )
   dtype = product_dtype and jnp.dtype(product_dtype)
-  gates = tuple(gate[inputs] for gate in _input_gates(params, table, dtype))
+  gates = tuple(gate[inputs] for gate in input_gates(params, table, dtype))
   kernel = jnp.asarray(params.recurrent_kernel)
   return _states((dtype, row_count), kernel, gates, step_counts)
-
-
-def _input_gates(params, xs, dtype):
-  """U x of each gate with its bias, each [P, H]."""
-  kernels = jnp.split(params.input_kernel, 3, axis=-1)
-  gates = [product('pd,dh->ph', xs, kernel, dtype) for kernel in kernels]
-  if params.bias is None:
-    return gates
-  biases = jnp.split(params.bias, 3)
-  return [g + b for g, b in zip(gates, biases, strict=True)]
 
 
 def _tiers(row_count: int) -> list[int]:

@@ -1,4 +1,7 @@
-"""The packed scan against the rectangular one, and against junk."""
+"""The packed scan against the rectangular one, and against junk.
+
+`gru.gru_scan` has no backward pass of its own, so its gradients are JAX's.
+"""
 
 import functools
 
