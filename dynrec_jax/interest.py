@@ -1,7 +1,12 @@
-"""A user's interest as it fades: the time-decayed means of Eq. (2) and (3)."""
+"""A user's interest as it fades: the time-decayed means of Eq. (2) and (3).
+
+The decay and the division by N_u are taken in the arrays' own library: the
+host weighs ragged histories in NumPy's float64, the device adds up a batch.
+"""
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Real
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Real
 
 from dynrec_jax.losses import unit
 from dynrec_jax.typed import typed
@@ -11,78 +16,66 @@ NORMS = ('sum_weights', 'count', 'l2')
 
 @typed
 def decay_weights(
-  ages: Float[ArrayLike, 'B N'],
-  *,
-  decay: float | int,
-  where: Bool[ArrayLike, 'B N'],
-) -> Float[Array, 'B N']:
+  ages: Float[np.ndarray | Array, '*shape'], *, decay: float | int
+) -> Float[np.ndarray | Array, '*shape']:
   """How much each behaviour still says about its user.
 
   Paper: Eq. (2) and (3), exp(-decay * age).
 
   Args:
-    ages: t - t_i in units of time, >= 0 where they count.
+    ages: t - t_i in units of time, >= 0.
     decay: lambda, per unit of time.
-    where: behaviours that count, those with t_i <= t.
 
   Returns:
-    Weights in [0, 1], 0 where masked (whatever the age says there) and where
-    decay * age exceeds 87, below float32's range.
+    Weights in [0, 1], in the library and dtype of the ages.
   """
-  # Masked before exp: padding may hold an age whose exp is infinite.
-  ages = jnp.where(where, ages, 0)
-  return jnp.where(where, jnp.exp(-decay * ages), 0)
-
-
-def _normalise(pooled, total, count, norm):
-  """Divides weighted sums [B, K] by the N_u that `norm` names."""
-  if norm == 'count':
-    return pooled / jnp.maximum(count, 1).astype(pooled.dtype)[:, None]
-  mean = pooled / jnp.where(total > 0, total, 1)[:, None]
-  # Of the mean, not of the sum: old behaviours' weights may underflow squared.
-  return unit(mean) if norm == 'l2' else mean
-
-
-def _check_norm(norm):
-  if norm not in NORMS:
-    raise ValueError(f'norm is {norm!r}, expected one of {", ".join(NORMS)}')
+  return ages.__array_namespace__().exp(-decay * ages)
 
 
 @typed
-def decayed_interest(
-  topics: Float[ArrayLike, 'B N K'],
-  ages: Float[ArrayLike, 'B N'],
+def normalised(
+  pooled: Float[np.ndarray | Array, 'B K'],
+  total: Real[np.ndarray | Array, 'B'],
+  count: Real[np.ndarray | Array, 'B'],
   *,
-  decay: float | int,
-  where: Bool[ArrayLike, 'B N'],
-  norm: str = 'sum_weights',
-) -> Float[Array, 'B K']:
-  """The time-decayed mean of the vectors of a user's behaviours.
+  norm: str,
+) -> Float[np.ndarray | Array, 'B K']:
+  """Weighted sums divided by N.
 
-  Paper: Eq. (2), u = (1/N_u) sum_i m_i exp(-decay * age_i), and Eq. (3), the
-  same with the watched videos' embeddings for m_i. N_u is not given.
+  Paper: the 1/N_u of Eq. (2) and 1/N_e of Eq. (3). N is not given.
 
   Args:
-    topics: m_i, one vector per behaviour, at most N behaviours per user.
-    ages: t - t_i in units of time, >= 0 where they count.
-    decay: lambda, per unit of time.
-    where: behaviours that count, those with t_i <= t.
-    norm: N_u: `sum_weights` (a mean: topic shares keep the sum 1), `count`
-      (of behaviours, so old ones fade to 0), `l2` (unit length).
+    pooled: sums of a user's vectors, each times its `decay_weights`.
+    total: the sums of those weights.
+    count: behaviours per user; read by norm `count` only.
+    norm: N: `sum_weights` (a mean: topic shares keep the sum 1), `count` (of
+      behaviours, so old ones fade to 0), `l2` (unit length).
 
   Returns:
-    One vector per user; 0 for a user without behaviour.
+    One vector per user, in the library of `pooled`; 0 for a user without
+    behaviour.
 
   Raises:
     ValueError: `norm` is none of the three.
   """
-  _check_norm(norm)
-  where = jnp.asarray(where)
-  weights = decay_weights(ages, decay=decay, where=where)
-  pooled = jnp.einsum(
-    'bn,bnk->bk', weights, jnp.where(where[..., None], topics, 0)
-  )
-  return _normalise(pooled, weights.sum(-1), where.sum(-1), norm)
+  check_norm(norm)
+  library = pooled.__array_namespace__()
+  if norm == 'count':
+    total = library.maximum(count, 1).astype(pooled.dtype)
+  mean = pooled / library.where(total > 0, total, 1)[:, None]
+  if norm != 'l2':
+    return mean
+  if library is np:  # float64 need not take the mean first: one rounding less
+    length = np.linalg.norm(pooled, axis=1, keepdims=True)
+    return pooled / np.where(length > 0, length, 1)
+  # Of the mean, not of the sum: old behaviours' weights may underflow squared.
+  return unit(mean)
+
+
+def check_norm(norm: str) -> None:
+  """Raises ValueError for an unknown norm."""
+  if norm not in NORMS:
+    raise ValueError(f'norm is {norm!r}, expected one of {", ".join(NORMS)}')
 
 
 @typed
@@ -93,15 +86,15 @@ def weighted_interest(
   norm: str,
   count: Real[ArrayLike, 'B'],
 ) -> Float[Array, 'B K']:
-  """`decayed_interest` of users whose behaviours share one table of vectors.
+  """The time-decayed means of users whose behaviours share a table of vectors.
 
-  Paper: Eq. (3), as one product: a training batch embeds each of its M videos
-  once.
+  Paper: Eq. (3), u~ = (1/N_e) sum_i x_i exp(-decay * age_i), as one product: a
+  training batch embeds each of its M videos once.
 
   Args:
     weights: `decay_weights`, summed per video; 0 for videos not watched.
     vectors: the videos' vectors; all finite, as each meets each user.
-    norm: N_e, as in `decayed_interest`.
+    norm: N_e, see `normalised`.
     count: behaviours per user; read by norm `count` only.
 
   Returns:
@@ -110,6 +103,5 @@ def weighted_interest(
   Raises:
     ValueError: `norm` is none of the three.
   """
-  _check_norm(norm)
   weights, count = jnp.asarray(weights), jnp.asarray(count)
-  return _normalise(weights @ vectors, weights.sum(-1), count, norm)
+  return normalised(weights @ vectors, weights.sum(-1), count, norm=norm)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dynrec_jax import interest
 from dynrec_jax.data import sequences
 from dynrec_jax.data.training_set import TrainingSet
 
@@ -131,8 +132,8 @@ def _history(data: TrainingSet, chosen: np.ndarray, exists: np.ndarray):
   )
   row, index = sequences.history_indices(samples)
   ages = (samples.time[row] - data.watches.time[index]) / data.unit_secs
-  # interest.decay_weights, in NumPy: this runs once per step on ragged rows.
-  return row, data.watches.item[index], np.exp(-data.decay * ages)
+  weights = interest.decay_weights(ages, decay=data.decay)
+  return row, data.watches.item[index], weights
 
 
 class _Packing:

@@ -23,8 +23,8 @@ def user_interests(
 ) -> np.ndarray:
   """The interest of each user at each time, from behaviours before it alone.
 
-  Paper: Eq (2). `interest.decayed_interest` of ragged rows, as one sparse
-  product: padding them would cost more than the sum itself.
+  Paper: Eq (2), u = (1/N_u) sum_i m_i exp(-decay * age_i), of ragged rows as
+  one sparse product: padding them would cost more than the sum itself.
 
   Args:
     behaviours: events whose items are rows of `topics`.
@@ -35,7 +35,7 @@ def user_interests(
       and is not read.
     decay: lambda per unit of age.
     unit_secs: seconds in a unit of age.
-    norm: see `interest.decayed_interest`.
+    norm: N_u, see `interest.normalised`.
 
   Returns:
     [S, K] float32; zeros where there is no behaviour yet.
@@ -43,10 +43,7 @@ def user_interests(
   Raises:
     ValueError: for an unknown norm.
   """
-  if norm not in interest.NORMS:
-    raise ValueError(
-      f'interest.norm is {norm!r}; valid are {", ".join(interest.NORMS)}'
-    )
+  interest.check_norm(norm)
   counts = behaviours.count_before(users, times)
   has_topics = topics.any(axis=1)
   out = np.zeros((len(users), topics.shape[1]), np.float32)
@@ -54,25 +51,14 @@ def user_interests(
     row, index = ragged_indices(behaviours.offsets[users[rows]], counts[rows])
     item = behaviours.item[index]
     ages = (times[rows][row] - behaviours.time[index]) / unit_secs
-    weights = np.exp(-decay * ages) * has_topics[item]
+    weights = interest.decay_weights(ages, decay=decay) * has_topics[item]
     ends = np.concatenate([[0], np.cumsum(counts[rows])])
     shape = (len(ends) - 1, len(topics))
     by_item = scipy.sparse.csr_matrix((weights, item, ends), shape=shape)
     told = np.bincount(row, has_topics[item], minlength=shape[0])
     total = np.bincount(row, weights, minlength=shape[0])
-    out[rows] = _normalised(by_item @ topics, total, told, norm)
+    out[rows] = interest.normalised(by_item @ topics, total, told, norm=norm)
   return out
-
-
-def _normalised(
-  pooled: np.ndarray, total: np.ndarray, count: np.ndarray, norm: str
-) -> np.ndarray:
-  """Weighted sums [S, K] divided by the N_u that `norm` names; 0 / 0 is 0."""
-  if norm == 'l2':
-    total = np.linalg.norm(pooled, axis=1)
-  elif norm == 'count':
-    total = count
-  return pooled / np.where(total > 0, total, 1)[:, None]
 
 
 def _blocks(counts: np.ndarray) -> list[slice]:
