@@ -1,7 +1,8 @@
 """Every key of a run, with its unit; other configs change values only.
 
 Letters and numbers such as A9 name a place where the paper is silent and more
-than one reading is offered; the first value listed is the default.
+than one reading is offered, see docs/decisions.md; the first value listed is
+the default.
 """
 
 import ml_collections

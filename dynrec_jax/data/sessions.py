@@ -78,7 +78,7 @@ def history_sessions(sessions: Sessions, fraction: float) -> int:
 
 
 def unit_secs(unit: str, sessions: Sessions) -> float:
-  """Seconds in one unit of age (SPEC A9).
+  """Seconds in one unit of age (A9).
 
   Raises:
     ValueError: for an unknown unit.

@@ -161,7 +161,7 @@ def fit_stream(
 
   Leaks: the corpus must hold no tweet that may not be known, such as a test
   user's after the end of the history, and the vocabulary must come from such
-  tweets alone (SPEC A40). The first days see each other; later days see only
+  tweets alone (A40). The first days see each other; later days see only
   earlier ones.
 
   Args:

@@ -79,7 +79,7 @@ def fit_vocabulary(
 ) -> list[str]:
   """The words that enough tweets hold, most widespread first.
 
-  Leaks: pass only texts that training may read (SPEC A40).
+  Leaks: pass only texts that training may read (A40).
 
   Args:
     texts: raw tweets.
