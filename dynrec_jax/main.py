@@ -23,6 +23,7 @@ from dynrec_jax.study import (
   check,
   content,
   cross_validate,
+  identity,
   recommend,
   settings,
   split_run,
@@ -124,7 +125,7 @@ def _report(config, prepared: Prepared, splits) -> None:
   }
   text = table.as_markdown(rows, k=config.decode.k, names=names)
   text += settings.origin_note(config)
-  facts = settings.saved_config(config, prepared)
+  facts = identity.saved_config(config, prepared)
   if hosts.is_writer():
     table.write_results(
       os.path.join(config.workdir, 'results.json'), rows, {'config': facts}

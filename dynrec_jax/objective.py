@@ -147,7 +147,7 @@ def term_scales(
   """
   if reduction not in REDUCTIONS:
     raise ValueError(
-      f'loss.reduction is {reduction!r}; valid are {", ".join(REDUCTIONS)}'
+      f'reduction is {reduction!r}; valid are {", ".join(REDUCTIONS)}'
     )
   if reduction == 'sum':
     return LossTerms(*(jnp.ones_like(c) for c in counts))

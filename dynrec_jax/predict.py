@@ -71,7 +71,7 @@ class Predictor:
     """
     if settings.method not in METHODS:
       raise ValueError(
-        f'decode.method is {settings.method!r}; valid are {", ".join(METHODS)}'
+        f'method is {settings.method!r}; valid are {", ".join(METHODS)}'
       )
     inputs.check_history_mode(settings.history_mode)
     self.settings = settings

@@ -89,7 +89,7 @@ def make_optimizer(
     ValueError: for an unknown name.
   """
   if name not in OPTIMIZERS:
-    raise ValueError(f'opt.name is {name!r}; valid are {", ".join(OPTIMIZERS)}')
+    raise ValueError(f'name is {name!r}; valid are {", ".join(OPTIMIZERS)}')
   rule = optax.sgd if name == 'sgd' else optax.adam
   return optax.chain(
     optax.add_decayed_weights(2 * weight_decay), rule(learning_rate)
@@ -292,7 +292,7 @@ class _StepWatch:
         f'not finite between steps {last + 1} and {step}: '
         + ', '.join(f'{k}={v:g}' for k, v in values.items())
         + '; the last checkpoint is from before. Try a lower '
-        'opt.learning_rate or another loss.reduction'
+        'learning_rate or another reduction'
       )
     self._read_step = step
     self.latest = {'loss': values['loss']}

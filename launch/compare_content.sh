@@ -46,5 +46,5 @@ for run in "${order[@]}"; do
   fi
 done
 if ((${#ended[@]} == ${#order[@]})); then
-  python -m dynrec_jax.report.compare "${ended[@]}"
+  python -m dynrec_jax.study.compare "${ended[@]}"
 fi

@@ -70,7 +70,7 @@ def filter_watches(
     ValueError: for an unknown mode, or if nothing is left.
   """
   if mode not in MODES:
-    raise ValueError(f'filter.mode is {mode!r}; valid are {", ".join(MODES)}')
+    raise ValueError(f'mode is {mode!r}; valid are {", ".join(MODES)}')
   steps = [count_left('before the filters', watches)]
   while True:
     before = len(watches.user)
@@ -90,7 +90,7 @@ def filter_watches(
     raise ValueError(
       'the filters left no watch; what each rule left: '
       + '; '.join(describe(step) for step in steps)
-      + '. Lower filter.min_videos_per_user or filter.min_users_per_video'
+      + '. Lower min_videos_per_user or min_users_per_video'
     )
   return watches, steps
 

@@ -53,8 +53,7 @@ def check_history_mode(history_mode: str) -> None:
   """Raises ValueError for an unknown mode."""
   if history_mode not in HISTORY_MODES:
     raise ValueError(
-      f'model.history_mode is {history_mode!r}; '
-      f'valid are {", ".join(HISTORY_MODES)}'
+      f'history_mode is {history_mode!r}; valid are {", ".join(HISTORY_MODES)}'
     )
 
 

@@ -80,7 +80,7 @@ def find_relevant(
   """
   if positive not in POSITIVES:
     raise ValueError(
-      f'rel.positive is {positive!r}; valid are {", ".join(POSITIVES)}'
+      f'positive is {positive!r}; valid are {", ".join(POSITIVES)}'
     )
   users = np.unique(users)
   lists = _watch_matrix(watches, users, video_count)
@@ -135,7 +135,7 @@ def draw_triplets(
   """
   if negative not in NEGATIVES:
     raise ValueError(
-      f'rel.negative is {negative!r}; valid are {", ".join(NEGATIVES)}'
+      f'negative is {negative!r}; valid are {", ".join(NEGATIVES)}'
     )
   anchor = np.searchsorted(relevance.users, samples.user)
   pos, pos_rel = _draw_positives(relevance, anchor, rng)

@@ -69,9 +69,7 @@ def virtual_sequences(
     ValueError: for an unknown horizon.
   """
   if horizon not in HORIZONS:
-    raise ValueError(
-      f'seq.horizon is {horizon!r}; valid are {", ".join(HORIZONS)}'
-    )
+    raise ValueError(f'horizon is {horizon!r}; valid are {", ".join(HORIZONS)}')
   users = np.unique(users)
   session = np.tile(np.arange(1, sessions.count, dtype=np.int32), len(users))
   user = np.repeat(users.astype(np.int32), sessions.count - 1)

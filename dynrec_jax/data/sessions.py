@@ -11,6 +11,7 @@ import numpy as np
 
 DAY_SECS = 86_400
 MONTH_DAYS = 365 / 12
+LEAST_COUNT = 4  # sessions, so that a quarter of the span is one
 TIME_UNITS = ('session', 'month', 'week', 'day')
 SHORT_FRACTION = 1 / 4  # n_f = 3 of 12 months
 LONG_FRACTION = 3 / 4  # n_f = 9 of 12 months
@@ -56,8 +57,8 @@ def make_sessions(first: int, last: int, count: int) -> Sessions:
   Raises:
     ValueError: if count < 4 or the span is shorter than count seconds.
   """
-  if count < 4:
-    raise ValueError(f'sessions.L is {count}; at least 4 are needed')
+  if count < LEAST_COUNT:
+    raise ValueError(f'count is {count}; at least {LEAST_COUNT} are needed')
   if last - first + 1 < count:
     raise ValueError(
       f'the behaviours span {last - first + 1} s, too short for '
@@ -87,9 +88,7 @@ def unit_secs(unit: str, sessions: Sessions) -> float:
     return float(sessions.borders[-1] - sessions.borders[0]) / sessions.count
   days = {'month': MONTH_DAYS, 'week': 7.0, 'day': 1.0}
   if unit not in days:
-    raise ValueError(
-      f'interest.time_unit is {unit!r}; valid are {", ".join(TIME_UNITS)}'
-    )
+    raise ValueError(f'unit is {unit!r}; valid are {", ".join(TIME_UNITS)}')
   return days[unit] * DAY_SECS
 
 

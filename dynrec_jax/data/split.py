@@ -44,7 +44,7 @@ def split_users(
   Raises:
     ValueError: if a fraction is outside [0, 1) or no user is left to train on.
   """
-  for name, frac in (('test_frac', test_frac), ('val_frac', valid_frac)):
+  for name, frac in (('test_frac', test_frac), ('valid_frac', valid_frac)):
     if not 0 <= frac < 1:
       raise ValueError(f'{name} is {frac}; it must lie in [0, 1)')
   order = np.random.default_rng(seed).permutation(user_count).astype(np.int32)
@@ -90,9 +90,7 @@ def make_folds(
     others = rng.permutation(np.setdiff1d(everyone, scored))
     valid, train = np.split(others, [round(len(others) * valid_frac)])
     if not len(valid):
-      raise ValueError(
-        f'train.val_frac of {len(others)} users is nobody; raise it'
-      )
+      raise ValueError(f'valid_frac of {len(others)} users is nobody; raise it')
     if not len(train):
       raise ValueError(f'{len(others)} users leave none to train on')
     folds.append(UserSplit(np.sort(train), np.sort(valid), np.sort(scored)))

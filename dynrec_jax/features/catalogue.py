@@ -26,8 +26,8 @@ def unit_blocks(features: np.ndarray, widths: Sequence[int]) -> np.ndarray:
   widths = tuple(widths) or (features.shape[1],)
   if min(widths) < 1 or sum(widths) != features.shape[1]:
     raise ValueError(
-      f'features.visual_blocks is {widths}, {sum(widths)} in all; the visual '
-      f'features have {features.shape[1]} numbers'
+      f'widths is {widths}, {sum(widths)} in all; the features have '
+      f'{features.shape[1]} numbers'
     )
   out = np.empty_like(features)
   start = 0

@@ -182,7 +182,7 @@ def _report(found, train_count, held_out_count, majority):
 def _check_arguments(documents, labels, size, seed):
   if size < len(WIDTHS) or size % len(WIDTHS):
     raise ValueError(
-      f'text.size is {size}; right for a text CNN: a multiple of {len(WIDTHS)},'
+      f'size is {size}; right for a text CNN: a multiple of {len(WIDTHS)},'
       f' as many filters for each width of {WIDTHS}'
     )
   if seed < 0:
@@ -199,14 +199,14 @@ def _check_trainable(has_text, targets, least_videos):
   if not has_text.any():
     raise ValueError(
       f'none of the {len(has_text)} documents has a word with a vector; right: '
-      "word vectors of the documents' language, or text.encoder=tfidf_svd"
+      "vectors of the documents' language, or another encoder, as tfidf_svd"
     )
   if len(targets.classes) < 2:
     raise ValueError(
       f'a text CNN learns to tell labels apart, but of the {has_text.sum()} '
       f'videos with text {least_videos} or more share a label for only '
       f'{len(targets.classes)} labels {targets.classes}; right: two or more, '
-      'or text.encoder=tfidf_svd, which needs none'
+      'or another encoder, as tfidf_svd'
     )
 
 

@@ -116,9 +116,7 @@ def load_encoder(
     ValueError: an unknown name, or a weight file that is missing or not right.
   """
   if name not in ENCODERS:
-    raise ValueError(
-      f'visual.encoder is {name!r}; valid are {", ".join(ENCODERS)}'
-    )
+    raise ValueError(f'name is {name!r}; valid are {", ".join(ENCODERS)}')
   if min(frame_batch, clip_batch) < 1:
     raise ValueError(
       f'frame_batch and clip_batch are {frame_batch} and {clip_batch}; right:'

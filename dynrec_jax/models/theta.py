@@ -63,8 +63,7 @@ class DynamicRecommender(nn.Module):
     """Declares theta."""
     if self.embed_norm not in EMBED_NORMS:
       raise ValueError(
-        f'model.embed_norm is {self.embed_norm!r}; '
-        f'valid are {", ".join(EMBED_NORMS)}'
+        f'embed_norm is {self.embed_norm!r}; valid are {", ".join(EMBED_NORMS)}'
       )
     size = self.embed_size
     self.visual_kernel = self.param(

@@ -1,9 +1,7 @@
 """Runs side by side: F at k of each, and what each changes against the first.
 
-  python -m dynrec_jax.report.compare runs/a runs/b runs/c
-
-reads the `results.json` of each run. Runs of the same data, seed and number of
-splits test the same users split by split, so differences are taken within a
+Read from the `results.json` of each run. Runs of the same data, seed and number
+of splits test the same users split by split, so differences are taken within a
 split, where what makes a split easy or hard falls out.
 """
 
@@ -17,23 +15,6 @@ from typing import NamedTuple
 import numpy as np
 
 from dynrec_jax.report import table
-
-# What decides who is tested, on what, and against which truth.
-SAME = (
-  'catalogue.users',
-  'catalogue.videos',
-  'scenario',
-  'seed',
-  'data.name',
-  'data.world',
-  'data.world_seed',
-  'data.require_visual',
-  'filter',
-  'sessions',
-  'split',
-  'decode.k',
-  'eval',
-)
 
 
 class Run(NamedTuple):
@@ -75,19 +56,23 @@ def read_run(directory: str | os.PathLike) -> Run:
   return Run(pathlib.Path(directory).name, facts, scores)
 
 
-def comparison(runs: Sequence[Run]) -> str:
+def comparison(runs: Sequence[Run], keys: Sequence[str]) -> str:
   """A table: a row per run, F at k and its change per mode.
 
   A change is the mean and sample standard deviation, over splits, of a run's F
   minus the first run's in the same split; in brackets, in how many splits it
   is above zero.
 
+  Args:
+    runs: the first is what the others are compared with.
+    keys: dotted, of what all must share.
+
   Raises:
     ValueError: runs that did not test the same; names the key that differs.
   """
   first = runs[0]
   for run in runs[1:]:
-    _check_same(first, run)
+    _check_same(first, run, keys)
   k = first.facts['decode']['k']
   heads = ['run']
   for mode in first.scores:
@@ -112,9 +97,9 @@ def _change(scores: np.ndarray, base: np.ndarray) -> str:
   return f'{text} ({(change > 0).sum()} of {len(change)})'
 
 
-def _check_same(first: Run, run: Run) -> None:
+def _check_same(first: Run, run: Run, keys: Sequence[str]) -> None:
   """Raises unless the two tested the same users on the same truth."""
-  for key in SAME:
+  for key in keys:
     found, wanted = _get(run.facts, key), _get(first.facts, key)
     if found != wanted or found is None:
       raise ValueError(
@@ -134,17 +119,13 @@ def _get(facts, key: str):
   return facts
 
 
-def main(directories: Sequence[str]) -> None:
-  """Prints the comparison of the runs in these folders."""
+def main(directories: Sequence[str], keys: Sequence[str]) -> None:
+  """Prints the comparison of the runs in these folders, see `comparison`."""
   if len(directories) < 2:
     sys.exit(
       'two or more folders of runs are needed, the first to compare with'
     )
   try:
-    print(comparison([read_run(directory) for directory in directories]))
+    print(comparison([read_run(directory) for directory in directories], keys))
   except ValueError as error:
     sys.exit(str(error))
-
-
-if __name__ == '__main__':
-  main(sys.argv[1:])

@@ -78,7 +78,7 @@ def _of_files(name: str, root: pathlib.Path, manual_dir):
   """The builder of a source that is made from files, and its arguments."""
   if name == 'movietweetings_streams' and manual_dir is None:
     raise ValueError(
-      'data.manual_dir: found nothing; right: a folder with '
+      'manual_dir: found nothing; right: a folder with '
       f'{" and ".join(movietweetings.URLS)} and the visual.npz that divides '
       'the films in two streams, which no download brings'
     )
@@ -91,7 +91,7 @@ def _of_files(name: str, root: pathlib.Path, manual_dir):
     paths = own_folder.folder_paths(manual_dir)
     sha256 = _sha256(paths)
   else:
-    raise ValueError(f'data.name: found {name!r}; right: {", ".join(NAMES)}')
+    raise ValueError(f'name: found {name!r}; right: {", ".join(NAMES)}')
   digest = digests.files_digest(sha256)
   return builder_class, {'data_dir': root / digest, 'paths': paths}
 
@@ -140,7 +140,7 @@ def _report_unlisted(metadata, strict: bool) -> None:
   if strict:
     raise ValueError(
       f'{first}, and {count - 1} more such rows; right: the id of a listed '
-      'video (data.strict=False keeps such rows out)'
+      'video (strict=False keeps such rows out)'
     )
   logging.warning(
     '%d watches of unlisted videos are kept out; the first: %s', count, first

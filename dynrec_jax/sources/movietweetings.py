@@ -51,19 +51,21 @@ class MovieTweetings(record_files.PartBuilder):
       yield from record_files.user_blocks(users_from_folder(paths))
 
 
-def folder_paths(folder: str | pathlib.Path | None) -> dict[str, pathlib.Path]:
+def folder_paths(
+  manual_dir: str | pathlib.Path | None,
+) -> dict[str, pathlib.Path]:
   """The folder's files by name; none if there is no folder: then download.
 
   Raises:
     ValueError: no such folder, or ratings.dat or movies.dat is not in it.
   """
-  if folder is None:
+  if manual_dir is None:
     return {}
-  folder = pathlib.Path(folder).absolute()
+  folder = pathlib.Path(manual_dir).absolute()
   for name, url in URLS.items():
     if not (folder / name).is_file():
       raise ValueError(
-        f'data.manual_dir: found no {name} in {folder}; right: a folder with '
+        f'manual_dir: found no {name} in {folder}; right: a folder with '
         f'{" and ".join(URLS)}, for instance from {url}'
       )
   names = [*URLS, *(n for n in _OPTIONAL if (folder / n).is_file())]

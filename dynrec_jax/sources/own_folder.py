@@ -65,11 +65,13 @@ class Files(record_files.PartBuilder):
     yield from record_files.user_blocks(users)
 
 
-def folder_paths(folder: str | pathlib.Path | None) -> dict[str, pathlib.Path]:
+def folder_paths(
+  manual_dir: str | pathlib.Path | None,
+) -> dict[str, pathlib.Path]:
   """The folder's data files by name.
 
   Args:
-    folder: where they lie.
+    manual_dir: where they lie.
 
   Returns:
     Path by 'watches', 'videos', 'tweets', 'tweet_topics', 'profiles',
@@ -80,12 +82,12 @@ def folder_paths(folder: str | pathlib.Path | None) -> dict[str, pathlib.Path]:
     ValueError: no such folder, a required file is missing, two files are for
       the same thing, or a data file has a name that means nothing.
   """
-  if folder is None or not pathlib.Path(folder).is_dir():
+  if manual_dir is None or not pathlib.Path(manual_dir).is_dir():
     raise ValueError(
-      f'data.manual_dir: found {str(folder or "")!r}; right: the folder that '
+      f'manual_dir: found {str(manual_dir or "")!r}; right: the folder that '
       'holds watches.csv, videos.csv and so on (or .parquet, .jsonl)'
     )
-  folder = pathlib.Path(folder).absolute()
+  folder = pathlib.Path(manual_dir).absolute()
   suffixes = dict.fromkeys(_SPECS, checked_tables.SUFFIXES) | _FEATURE_SUFFIXES
   data = {suffix for valid in suffixes.values() for suffix in valid}
   paths: dict[str, pathlib.Path] = {}

@@ -29,7 +29,7 @@ def two_streams(records: Records) -> Records:
     raise ValueError(
       f'movietweetings_streams: found visual features of {is_target.sum()} of '
       f'{len(is_target)} films; right: of some (visual.npz beside ratings.dat '
-      'in data.manual_dir), so that the others make the second stream'
+      'in manual_dir), so that the others make the second stream'
     )
   watches = records.watches
   target = is_target[watches.video]

@@ -16,13 +16,13 @@ from dynrec_jax.data import histories
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import Records, Tweets
 from dynrec_jax.study import content
+from dynrec_jax.study.naming import naming
 from dynrec_jax.topics import border_fit, tweet_text, tweet_topics
 from dynrec_jax.topics.border_fit import FitSettings, KnownTopics
 from dynrec_jax.topics.incremental import Schedule
 from dynrec_jax.topics.tweet_blocks import select_tweets
 from dynrec_jax.topics.twitter_lda import REFERENCE
 
-SCENARIOS = ('single', 'cross')
 _TOP_WORDS = 10
 
 
@@ -64,9 +64,10 @@ def from_tweets(
     rows = np.arange(len(tweets.user))
     own = histories.tweet_histories(tweets, rows, user_count)
     return Behaviours(tweets.topics, own, None)
-  known = border_fit.fit_known(
-    tweets, start, border, fit_settings(config), user_count=user_count
-  )
+  with naming(least_tweets='topics.least_tweets'):
+    known = border_fit.fit_known(
+      tweets, start, border, fit_settings(config), user_count=user_count
+    )
   logging.info(
     'TwitterLDA: %d words, %d tweets with topics up to n_f',
     len(known.vocabulary),

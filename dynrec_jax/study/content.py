@@ -23,14 +23,13 @@ from dynrec_jax.features.tfidf_svd import tfidf_svd
 from dynrec_jax.objective import Features
 from dynrec_jax.sources import feature_files, load
 from dynrec_jax.storage import cache, digests
+from dynrec_jax.study.naming import naming
 from dynrec_jax.topics.multimodal_lda import multimodal_lda
 from dynrec_jax.topics.text_lda import text_lda
 from dynrec_jax.topics.variational_topics import FORMS
 from dynrec_jax.topics.visual_words import frame_words, slice_words
 from dynrec_jax.topics.word_counts import VideoTopics
 
-ENCODERS = ('tfidf_svd', 'kim_cnn', 'given')
-LABELS = ('categories', 'tags')
 # text.word_vectors: this file where it is, in full or a cut of it.
 GOOGLE_NEWS = 'googlenews'
 _GOOGLE_NEWS_FILES = (
@@ -40,9 +39,7 @@ _GOOGLE_NEWS_FILES = (
   'GoogleNews-vectors-negative300*.bin',
   'GoogleNews-vectors-negative300*.bin.gz',
 )
-TOPIC_MODELS = ('text_lda', *FORMS)
 OF_SOURCE = ('given', 'none')  # values of visual.encoder that read no file
-VISUAL_ENCODERS = (*OF_SOURCE, *visual_encoder.ENCODERS)
 
 
 def video_features(
@@ -60,7 +57,8 @@ def video_features(
   if not has_visual.any():
     visual = np.zeros((len(visual), 1), np.float32)
   elif config.features.l2:
-    visual = catalogue.unit_blocks(visual, visual_blocks)
+    with naming(widths='features.visual_blocks'):
+      visual = catalogue.unit_blocks(visual, visual_blocks)
   if config.features.l2:
     text = catalogue.unit_blocks(text, ())
   features = Features(visual, text, has_visual, found['has_text'])
@@ -128,7 +126,8 @@ def _kim_cnn(
         texts, size=config.text.word_size, seed=config.seed
       )
     )
-    found = text_cnn.encode_texts(texts, labels, vectors, **settings)
+    with naming(vectors='text.word_vectors', encoder='text.encoder'):
+      found = text_cnn.encode_texts(texts, labels, vectors, **settings)
     return {'text': found.features, 'has_text': found.has_text}
 
   own = {} if path else {'word_size': config.text.word_size}

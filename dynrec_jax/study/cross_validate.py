@@ -28,22 +28,19 @@ from dynrec_jax.parallel import devices, hosts
 from dynrec_jax.predict import Predictor
 from dynrec_jax.report import search_table
 from dynrec_jax.storage import whole_files
-from dynrec_jax.study import behaviours, settings, split_run, weight_search
+from dynrec_jax.study import (
+  behaviours,
+  identity,
+  settings,
+  split_run,
+  weight_search,
+)
 from dynrec_jax.study.fold_results import Fit, FoldResults
+from dynrec_jax.study.naming import naming
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.split_run import Split
 
 FOLD_COUNT = 3
-# What a result depends on beside a checkpoint's own list and the point.
-_MUST_MATCH = (
-  *settings.MUST_MATCH,
-  'train.max_epochs',
-  'train.patience',
-  'decode.method',
-  'decode.k',
-  'eval',
-  'cv.split',
-)
 
 
 class _Parts(NamedTuple):
@@ -109,6 +106,7 @@ def cross_validate(
   return _report(config, results.scores, means)
 
 
+@naming(valid_frac='train.val_frac')
 def make_folds(config: ml_collections.ConfigDict, prepared: Prepared):
   """The folds of the users whom `cv.split` does not test.
 
@@ -204,12 +202,8 @@ def _at_point(
 
 def _settings(config: ml_collections.ConfigDict, prepared: Prepared) -> dict:
   """All that a result depends on, but for the point, by dotted key."""
-  chosen = same_config.select(
-    settings.saved_config(config, prepared), _MUST_MATCH
-  )
-  for name in LossWeights._fields:
-    del chosen[f'loss.{name}_weight']
-  return chosen
+  saved = identity.saved_config(config, prepared)
+  return same_config.select(saved, identity.CROSS_VALIDATION)
 
 
 def _mean_f(scores: Mapping[Fit, Mapping], point: LossWeights) -> float:

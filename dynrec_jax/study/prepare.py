@@ -23,6 +23,7 @@ from dynrec_jax.sources import load
 from dynrec_jax.storage import digests
 from dynrec_jax.study import behaviours, content
 from dynrec_jax.study.behaviours import Behaviours
+from dynrec_jax.study.naming import naming
 
 
 class Prepared(NamedTuple):
@@ -113,7 +114,10 @@ def known_until(clock: Sessions) -> int:
 def _load(config) -> Records:
   """The raw source."""
   # TFDS prints what it does; standard output is for results.
-  with contextlib.redirect_stdout(sys.stderr):
+  with (
+    contextlib.redirect_stdout(sys.stderr),
+    naming(manual_dir='data.manual_dir', strict='data.strict'),
+  ):
     records = load.load_source(
       config.data.name,
       data_dir=config.data.data_dir or None,
@@ -154,12 +158,16 @@ def _filtered(records: Records, config) -> Records:
         f'{filters.describe(step)}; lower filter.min_tweets_per_user: the most '
         f'that a user has is {np.bincount(records.tweets.user).max(initial=0)}'
       )
-  watches, later = filters.filter_watches(
-    watches,
-    min_videos_per_user=config.filter.min_videos_per_user,
-    min_users_per_video=config.filter.min_users_per_video,
-    mode=config.filter.mode,
-  )
+  with naming(
+    min_videos_per_user='filter.min_videos_per_user',
+    min_users_per_video='filter.min_users_per_video',
+  ):
+    watches, later = filters.filter_watches(
+      watches,
+      min_videos_per_user=config.filter.min_videos_per_user,
+      min_users_per_video=config.filter.min_users_per_video,
+      mode=config.filter.mode,
+    )
   for line in filters.removed([*steps, *later[1:]]):
     logging.info('%s', line)
   return filters.compact(records, watches)

@@ -1,8 +1,5 @@
 """The config as the plain arguments of the layers below."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import jax.numpy as jnp
 import ml_collections
 import optax
@@ -15,43 +12,8 @@ from dynrec_jax.objective import ObjectiveSettings
 from dynrec_jax.parallel import devices
 from dynrec_jax.predict import QuerySettings
 from dynrec_jax.sources import load
+from dynrec_jax.study import keys
 from dynrec_jax.study.prepare import Prepared
-
-PRESETS = {
-  'paper': {'name': 'sgd', 'reduction': 'sum'},
-  'practical': {'name': 'adam', 'reduction': 'mean'},
-}
-PRODUCT_DTYPES = {'float32': None, 'bfloat16': jnp.bfloat16}
-# What a state depends on: a checkpoint made with other values is refused.
-MUST_MATCH = (
-  'catalogue',
-  'seed',
-  'scenario',
-  'data.name',
-  'data.world',
-  'data.world_seed',
-  'data.require_visual',
-  'filter',
-  'sessions',
-  'split.test_frac',
-  'seq',
-  'text.encoder',
-  'text.fields',
-  'text.size',
-  'visual.encoder',
-  'features',
-  'topics.yt',
-  'topics.count',
-  'topics.tweet_count',
-  'interest',
-  'model',
-  'loss',
-  'sem',
-  'rel',
-  'opt',
-  'train.batch_size',
-  'train.val_frac',
-)
 
 
 def make_optimizer(
@@ -116,6 +78,7 @@ def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
 
 def objective_settings(config: ml_collections.ConfigDict) -> ObjectiveSettings:
   """Eq (9) as the config sets it."""
+  dtype = config.model.product_dtype
   return ObjectiveSettings(
     weights=LossWeights(
       semantic=config.loss.semantic_weight,
@@ -126,20 +89,8 @@ def objective_settings(config: ml_collections.ConfigDict) -> ObjectiveSettings:
     relevance_margin=config.loss.relevance_margin,
     in_batch_negatives=config.sem.negative == 'in_batch',
     interest_norm=config.interest.norm,
-    product_dtype=PRODUCT_DTYPES[config.model.product_dtype],
+    product_dtype=None if dtype == 'float32' else getattr(jnp, dtype),
   )
-
-
-def saved_config(
-  config: ml_collections.ConfigDict, prepared: Prepared
-) -> Mapping[str, Any]:
-  """The config as checkpoints keep it, with the catalogue it is for."""
-  catalogue = {
-    'videos': len(prepared.records.videos.id),
-    'users': len(prepared.records.user_ids),
-    'fingerprint': prepared.fingerprint,
-  }
-  return config.to_dict() | {'catalogue': catalogue}
 
 
 def decay(
@@ -170,4 +121,4 @@ def preset_value(config: ml_collections.ConfigDict, key: str) -> str:
   The config's own value, or its preset's.
   """
   own = {'name': config.opt.name, 'reduction': config.loss.reduction}[key]
-  return own if own != 'preset' else PRESETS[config.opt.preset][key]
+  return own if own != 'preset' else keys.PRESETS[config.opt.preset][key]

@@ -22,7 +22,8 @@ from dynrec_jax.models.theta import DynamicRecommender
 from dynrec_jax.objective import Features
 from dynrec_jax.parallel import host_memory
 from dynrec_jax.predict import Predictor
-from dynrec_jax.study import behaviours, settings
+from dynrec_jax.study import behaviours, identity, settings
+from dynrec_jax.study.naming import naming
 from dynrec_jax.study.prepare import Prepared
 
 # How much of the span is known of held-out users, by mode of a scenario.
@@ -125,6 +126,7 @@ def make_predictor(
   )
 
 
+@naming(learning_rate='opt.learning_rate', reduction='loss.reduction')
 def train_split(
   config: ml_collections.ConfigDict,
   prepared: Prepared,
@@ -161,8 +163,8 @@ def train_split(
 
   with checkpoint.Checkpointer(
     this.checkpoints,
-    config=settings.saved_config(config, prepared),
-    must_match=settings.MUST_MATCH,
+    config=identity.saved_config(config, prepared),
+    must_match=identity.CHECKPOINT,
   ) as saver:
     return train.fit(
       step_fn,
@@ -218,8 +220,8 @@ def load_params(
   found = checkpoint.load_for_inference(this.checkpoints, template)
   checkpoint.refuse_other_config(
     found.config,
-    settings.saved_config(config, prepared),
-    settings.MUST_MATCH,
+    identity.saved_config(config, prepared),
+    identity.CHECKPOINT,
     this.checkpoints,
   )
   return found

@@ -96,7 +96,7 @@ def fit_known(
   if not vocabulary:
     raise ValueError(
       f'no word stands in {settings.least_tweets} of the {len(before)} tweets '
-      'before n_f; lower topics.least_tweets or bring more tweets'
+      'before n_f; lower least_tweets or bring more tweets'
     )
   early = int((tweets.time < start).sum())
   if early:

@@ -91,8 +91,8 @@ class TestEqualParts:
   @pytest.mark.parametrize(
     ('first', 'last', 'count', 'message'),
     [
-      (0, 10**6, 3, 'sessions.L is 3; at least 4'),
-      (0, 10**6, 0, 'sessions.L is 0'),
+      (0, 10**6, 3, '^count is 3; at least 4'),
+      (0, 10**6, 0, '^count is 0'),
       (10, 12, 4, 'span 3 s, too short for 4 sessions'),
     ],
   )

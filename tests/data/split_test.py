@@ -59,7 +59,7 @@ def test_every_user_is_tested_about_equally_often():
     ({'test_frac': 1.0}, r'test_frac is 1.0; it must lie in \[0, 1\)'),
     ({'test_frac': -0.1}, 'test_frac is -0.1'),
     ({'test_frac': float('nan')}, 'test_frac is nan'),
-    ({'valid_frac': 1.5}, 'val_frac is 1.5'),
+    ({'valid_frac': 1.5}, 'valid_frac is 1.5'),
   ],
 )
 def test_fractions_out_of_range(fracs, message):
@@ -136,7 +136,7 @@ def test_scored_users_do_not_depend_on_the_validation_share():
   [
     ([4, 9], 0.1, '^2 train users cannot make 3 folds$'),
     ([1, 2, 2, 3], 0.1, 'are named twice'),
-    (range(9), 0.01, r'^train\.val_frac of 6 users is nobody; raise it$'),
+    (range(9), 0.01, r'^valid_frac of 6 users is nobody; raise it$'),
     (range(9), 0.99, '^6 users leave none to train on$'),
   ],
 )

@@ -56,7 +56,5 @@ def test_no_row():
 
 @pytest.mark.parametrize('widths', [(4, 4), (3,), (8, -1), (7, 0)])
 def test_widths_that_do_not_fit(widths):
-  with pytest.raises(
-    ValueError, match=r'features.visual_blocks is \(.* have 7 numbers'
-  ):
+  with pytest.raises(ValueError, match=r'widths is \(.* have 7 numbers'):
     unit_blocks(np.ones((2, 7), np.float32), widths)

@@ -339,8 +339,8 @@ def test_labels_of_textless_videos_make_no_class():
 @pytest.mark.parametrize(
   ('change', 'message'),
   [
-    ({'size': 100}, 'text.size is 100; right .* a multiple of 3'),
-    ({'size': 0}, 'text.size is 0'),
+    ({'size': 100}, '^size is 100; right .* a multiple of 3'),
+    ({'size': 0}, '^size is 0'),
     ({'seed': -1}, 'seed is -1; right: 0 or more'),
     ({'labels': [()]}, '2 documents, 1 lists of labels'),
     ({}, 'none of the 2 documents has a word with a vector; .*tfidf_svd'),

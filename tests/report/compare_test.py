@@ -1,15 +1,25 @@
 """Runs side by side, from the files that runs write."""
 
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from dynrec_jax.report import compare, table
-from dynrec_jax.study import settings
 
+# What these runs must share.
+KEYS = (
+  'catalogue.users',
+  'catalogue.videos',
+  'scenario',
+  'seed',
+  'data.name',
+  'filter.mode',
+  'sessions.L',
+  'split.seeds',
+  'decode.k',
+  'eval.mask_history',
+)
 DATA = {
   'name': 'files',
   'world': '',
@@ -55,7 +65,7 @@ def test_changes_are_taken_within_a_split(tmp_path):
     catalogue={'users': 20, 'videos': 30, 'fingerprint': 'b'},
     data=DATA | {'manual_dir': '/there'},
   )
-  text = compare.comparison([compare.read_run(x) for x in (base, other)])
+  text = compare.comparison([compare.read_run(x) for x in (base, other)], KEYS)
   assert text.splitlines() == [
     '| run | long F@5 | change | short F@5 | change |',
     '|---|---|---|---|---|',
@@ -68,7 +78,7 @@ def test_changes_are_taken_within_a_split(tmp_path):
 def test_one_split_has_no_spread(tmp_path):
   base = write_run(tmp_path / 'base', [0.1], [0.2])
   other = write_run(tmp_path / 'other', [0.05], [0.25])
-  text = compare.comparison([compare.read_run(x) for x in (base, other)])
+  text = compare.comparison([compare.read_run(x) for x in (base, other)], KEYS)
   row = '| other | 0.0500 | -0.0500 (0 of 1) | 0.2500 | +0.0500 (1 of 1) |'
   assert text.splitlines()[-1] == row
 
@@ -81,7 +91,8 @@ def test_one_split_has_no_spread(tmp_path):
       {'catalogue': {'users': 20, 'videos': 31}},
       r'^other has catalogue\.videos = 31; right: 30',
     ),
-    ({'split': {'seeds': 5}}, r"^other has split = \{'seeds': 5\}; right: "),
+    ({'split': {'seeds': 5}}, r'^other has split\.seeds = 5; right: 3'),
+    ({'seed': None}, '^other has seed = None; right: 0, as base$'),
     (
       {'data': DATA | {'name': 'movietweetings'}},
       r'^other has data\.name = movietw',
@@ -92,7 +103,7 @@ def test_runs_of_other_users_are_refused(tmp_path, facts, message):
   base = write_run(tmp_path / 'base', [0.1], [0.2])
   other = write_run(tmp_path / 'other', [0.1], [0.2], **facts)
   with pytest.raises(ValueError, match=message):
-    compare.comparison([compare.read_run(x) for x in (base, other)])
+    compare.comparison([compare.read_run(x) for x in (base, other)], KEYS)
 
 
 @pytest.mark.parametrize('content', ['{', '{"rows": [{}]}', '[1]'])
@@ -108,39 +119,7 @@ def test_a_run_without_a_model_is_refused(tmp_path):
     compare.read_run(tmp_path)
 
 
-def run(*arguments):
-  command = [sys.executable, '-m', 'dynrec_jax.report.compare', *arguments]
-  return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_the_command(tmp_path):
-  base = write_run(tmp_path / 'base', [0.1, 0.2], [0.2, 0.2])
-  done = run(base, base)
-  assert done.returncode == 0, done.stderr
-  assert done.stdout.count('| base |') == 2
-  assert run(base).returncode == 1
-  missing = run(base, str(tmp_path / 'none'))
-  assert missing.returncode == 1
-  want = f'{tmp_path}/none/results.json: no such file; right: the workdir of a '
-  assert missing.stderr == f'{want}run that ended\n'
-
-
-def test_what_runs_save_is_compared(study, tmp_path):
-  """Every key is there, and one that is missing is refused."""
-  facts = settings.saved_config(study.config, study.prepared)
-  runs = [
-    compare.read_run(write_run(tmp_path / name, [0.1], [0.2], **facts))
-    for name in ('base', 'other')
-  ]
-  compare.comparison(runs)
-  for key in compare.SAME:
-    section, *name = key.split('.')
-    for run_ in runs:
-      whole = run_.facts.pop(section)
-      rest = {k: v for k, v in whole.items() if k not in name} if name else None
-      run_.facts[section] = rest
-      run_.facts['whole'] = whole
-    with pytest.raises(ValueError, match=rf'^other has {key} = None'):
-      compare.comparison(runs)
-    for run_ in runs:
-      run_.facts[section] = run_.facts.pop('whole')
+def test_the_command_needs_two(tmp_path):
+  base = write_run(tmp_path / 'base', [0.1], [0.2])
+  with pytest.raises(SystemExit, match=r'^two or more folders'):
+    compare.main([base], KEYS)

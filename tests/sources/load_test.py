@@ -280,7 +280,7 @@ def test_a_simulated_year_is_what_its_generator_makes(tmp_path):
 
 
 def test_two_streams_need_a_folder(tmp_path):
-  message = r'^data\.manual_dir: found nothing; right: .* visual\.npz'
+  message = r'^manual_dir: found nothing; right: .* visual\.npz'
   with pytest.raises(ValueError, match=message):
     load.load_source(
       'movietweetings_streams', data_dir=tmp_path, manual_dir=None

@@ -174,9 +174,7 @@ def test_a_feature_of_an_unknown_film_is_named(tmp_path):
 def test_a_folder_without_the_films_is_refused(tmp_path):
   folder = write_folder(tmp_path / 'in')
   (folder / 'movies.dat').unlink()
-  with pytest.raises(
-    ValueError, match=r'data\.manual_dir: found no movies\.dat'
-  ):
+  with pytest.raises(ValueError, match=r'^manual_dir: found no movies\.dat'):
     loaded(folder, tmp_path)
 
 

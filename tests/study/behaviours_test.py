@@ -10,8 +10,13 @@ import worlds
 from dynrec_jax import checkpoint, train
 from dynrec_jax.data import sequences
 from dynrec_jax.report import table
-from dynrec_jax.study import behaviours, prepare, recommend, split_run
-from dynrec_jax.study import settings as settings_lib
+from dynrec_jax.study import (
+  behaviours,
+  identity,
+  prepare,
+  recommend,
+  split_run,
+)
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
@@ -207,8 +212,8 @@ def test_new_authors_get_what_known_ones_with_the_same_past_get(
   params = worlds.random_params(cross.model)
   with checkpoint.Checkpointer(
     split.checkpoints,
-    config=settings_lib.saved_config(config, cross.prepared),
-    must_match=settings_lib.MUST_MATCH,
+    config=identity.saved_config(config, cross.prepared),
+    must_match=identity.CHECKPOINT,
   ) as saver:
     state = train.TrainState(np.int32(7), params, ())
     saver.save(7, state, {}, score=0.5)

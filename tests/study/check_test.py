@@ -7,43 +7,23 @@ import re
 import numpy as np
 import pytest
 import worlds
-from config_lines import keys, parse
+from config_lines import parse
 
 from configs import default
 from dynrec_jax import train
 from dynrec_jax.data import batches, relevance
 from dynrec_jax.report import table
-from dynrec_jax.study import check, prepare, settings, split_run
+from dynrec_jax.study import check, keys, prepare, settings, split_run
+from dynrec_jax.study.keys import declared
 
-CHOICES = [
-  (key, value) for key in check.CHOICES for value in check.CHOICES[key]
-]
-# Text and tuples without a list of choices.
-FREE = {
-  'workdir',
-  'data.world',
-  'text.word_vectors',
-  'text.features',
-  'visual.folder',
-  'visual.vgg19_weights',
-  'visual.c3d_weights',
-  'visual.efficientnet_lite0_weights',
-  'sessions.start',
-  'sessions.end',
-  'data.manual_dir',
-  'data.data_dir',
-  'data.cache_dir',
-  'features.visual_blocks',
-  'recommend.users',
-  'recommend.history',
-  'recommend.output',
+VALID = keys.choices()
+CHOICES = [(key, value) for key in VALID for value in VALID[key]]
+RANGES = {
+  name: key.values
+  for name, key in keys.KEYS.items()
+  if isinstance(key.values, declared.Whole | declared.Real)
 }
-
-
-def get(config, key):
-  for part in key.split('.'):
-    config = config[part]
-  return config
+TRIED = [name for name, key in keys.KEYS.items() if key.tries]
 
 
 @pytest.mark.parametrize(('key', 'value'), CHOICES)
@@ -51,7 +31,7 @@ def test_each_choice_is_accepted(key, value):
   config = parse(f'--config.{key}={value}', '--config.visual.folder=/')
   config.visual.vgg19_weights = config.visual.c3d_weights = __file__
   config.text.features = __file__
-  assert get(config, key) == value
+  assert keys.value(config, key) == value
   check.check_config(config)
 
 
@@ -96,41 +76,40 @@ def test_numbers_of_topics_are_checked(value):
     check.check_config(parse(f'--config.topics.counts={value}'))
 
 
-@pytest.mark.parametrize('key', check.CHOICES)
+@pytest.mark.parametrize('key', VALID)
 def test_any_other_choice_is_refused(key):
   config = parse(f'--config.{key}=other')
-  message = f"{key} is 'other'; valid are {', '.join(check.CHOICES[key])}"
+  message = f"{key} is 'other'; valid are {', '.join(VALID[key])}"
   with pytest.raises(ValueError, match=f'^{re.escape(message)}$'):
     check.check_config(config)
 
 
-def test_each_key_is_checked():
-  """No number or name can be set to what nobody looks at."""
-  for key, kind in keys(default.get_config()).items():
-    known = [key in check.CHOICES, key in check.RANGES, key in FREE]
-    known += [
-      kind is bool,
-      key in ('text.fields', 'topics.counts'),
-      key in check.TRIED,
-    ]
-    assert sum(known) == 1, key
+@pytest.mark.parametrize('name', keys.KEYS)
+@pytest.mark.parametrize('value', [None, 1.5j, {'a': 1}])
+def test_a_value_of_another_kind_is_refused(name, value):
+  """Every key is looked at, whatever gets past the config's own types."""
+  config = parse('--config.visual.folder=/')
+  with config.unlocked(), config.ignore_type():
+    config.update_from_flattened_dict({name: value})
+  with pytest.raises(ValueError, match=rf'^{re.escape(name)} is '):
+    check.check_config(config)
 
 
 def outside(key):
   """Values that must be refused, of the type that the key has."""
-  low, high = check.RANGES[key]
-  if isinstance(get(default.get_config(), key), int):
+  low, high = RANGES[key]
+  if isinstance(keys.value(default.get_config(), key), int):
     return [low - 1] + ([high + 1] if math.isfinite(high) else [])
   return [low - 1e-6, high * 1.001, math.nan, math.inf, -math.inf]
 
 
-@pytest.mark.parametrize('key', check.RANGES)
+@pytest.mark.parametrize('key', RANGES)
 def test_numbers_out_of_range_are_refused(key):
   for value in outside(key):
     config = parse(f'--config.{key}={value}')
     with pytest.raises(ValueError, match=rf'^{key} is .* must lie in \['):
       check.check_config(config)
-  for value in check.RANGES[key]:
+  for value in RANGES[key]:
     if math.isfinite(value):
       check.check_config(parse(f'--config.{key}={value}'))
 
@@ -205,7 +184,7 @@ def test_what_a_scenario_cannot_use_is_refused(changes, message):
     check.check_config(parse(*flags))
 
 
-@pytest.mark.parametrize('key', check.TRIED)
+@pytest.mark.parametrize('key', TRIED)
 @pytest.mark.parametrize(
   'values',
   ['()', '(0.2, 0.2)', '(0.2, -0.1)', '(1e7,)', "(0.2, 'a')", '(1e999,)'],
@@ -216,15 +195,15 @@ def test_values_to_try_are_different_numbers_in_range(key, values):
     check.check_config(config)
 
 
-@pytest.mark.parametrize('key', check.TRIED)
+@pytest.mark.parametrize('key', TRIED)
 def test_values_to_try_are_accepted(key):
   config = parse(f'--config.{key}=(0, 0.25, 1)')
   check.check_config(config)
-  assert get(config, key) == (0, 0.25, 1)
+  assert keys.value(config, key) == (0, 0.25, 1)
 
 
 def test_a_run_needs_a_folder():
-  with pytest.raises(ValueError, match='workdir is empty'):
+  with pytest.raises(ValueError, match=r"^workdir is ''; it must be a folder"):
     check.check_config(parse('--config.workdir='))
 
 
@@ -233,7 +212,7 @@ def test_a_run_needs_a_folder():
 NOT_STUDIED = ('mode', 'data.name', 'cv.grid', 'scenario', 'text.label')
 # These take their time, or files that are not there.
 NOT_STUDIED += ('text.encoder', 'visual.encoder')
-STUDIED = [key for key in check.CHOICES if key not in NOT_STUDIED]
+STUDIED = [key for key in VALID if key not in NOT_STUDIED]
 # Filters that take two rounds, so that a fixpoint is not a single pass.
 BASE = {
   'filter.min_videos_per_user': 6,
@@ -286,26 +265,24 @@ def base_prepared(tiny_settings):
   return prepare.prepare(worlds.tiny_config(tiny_settings | BASE))
 
 
-@pytest.mark.parametrize(
-  'key', [k for k in STUDIED if len(check.CHOICES[k]) > 1]
-)
+@pytest.mark.parametrize('key', [k for k in STUDIED if len(VALID[k]) > 1])
 def test_each_choice_makes_a_difference(
   key, tiny_settings, base_prepared, monkeypatch, tmp_path
 ):
   settings = tiny_settings | BASE | {'workdir': str(tmp_path)}
   found = []
-  for value in check.CHOICES[key]:
+  for value in VALID[key]:
     config = worlds.tiny_config(settings | {key: value})
     prepared = base_prepared
     if key.startswith(PREPARING):
       prepared = prepare.prepare(config)
     found.append(recorded(config, prepared, monkeypatch))
   # The preset's value is one of the others.
-  assert len(set(found)) == len(found) - ('preset' in check.CHOICES[key])
+  assert len(set(found)) == len(found) - ('preset' in VALID[key])
 
 
 # Run i takes the i-th value of every key, over and over: all are run.
-RUNS = max(len(check.CHOICES[key]) for key in STUDIED)
+RUNS = max(len(VALID[key]) for key in STUDIED)
 SWITCHES = [
   'data.require_visual',
   'features.l2',
@@ -316,7 +293,7 @@ SWITCHES = [
 
 
 def mix(run):
-  chosen = {key: check.CHOICES[key] for key in STUDIED}
+  chosen = {key: VALID[key] for key in STUDIED}
   chosen |= {key: (True, False) for key in SWITCHES}
   # Not all keys turn over together: half of them go backwards.
   return {

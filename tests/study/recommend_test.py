@@ -9,8 +9,7 @@ import pytest
 import worlds
 
 from dynrec_jax import checkpoint, train
-from dynrec_jax.study import recommend
-from dynrec_jax.study import settings as settings_lib
+from dynrec_jax.study import identity, recommend
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
@@ -27,8 +26,8 @@ class Saved:
     state = train.TrainState(np.int32(7), self.params, ())
     with checkpoint.Checkpointer(
       self.study.split.checkpoints,
-      config=settings_lib.saved_config(self.config(), self.study.prepared),
-      must_match=settings_lib.MUST_MATCH,
+      config=identity.saved_config(self.config(), self.study.prepared),
+      must_match=identity.CHECKPOINT,
     ) as saver:
       saver.save(7, state, {}, score=0.5)
 

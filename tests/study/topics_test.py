@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import worlds
 
-from dynrec_jax.study import check, content, prepare, topics
+from dynrec_jax.study import check, content, keys, prepare, topics
 from dynrec_jax.topics import choose_count
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
@@ -131,7 +131,7 @@ def test_other_visual_words_give_other_topics(make_config):
 @pytest.mark.slow
 def test_forms_give_topics_of_their_own(make_config):
   found = {}
-  for form in content.TOPIC_MODELS:
+  for form in keys.choices()['topics.yt']:
     config = make_config('forms', {'topics.yt': form})
     prepared = prepare.prepare(config)
     found[form] = prepared.behaviours.topics

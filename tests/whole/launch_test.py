@@ -68,7 +68,7 @@ def test_all_content_is_compared_once_all_runs_have_ended(tmp_path):
   assert done.returncode == 0, done.stderr
   runs = ('kim_mm_lda', 'tfidf', 'text_lda', 'corr_lda', 'no_visual')
   wanted = ' '.join(f'runs/content/{run}' for run in runs)
-  assert lines[-1] == f'-m dynrec_jax.report.compare {wanted}'
+  assert lines[-1] == f'-m dynrec_jax.study.compare {wanted}'
   assert len(lines) == 6
 
 

@@ -2,9 +2,12 @@
 
 import ast
 import pathlib
+import re
 import sys
 
 import pytest
+
+from dynrec_jax.study import keys
 
 ROOT = pathlib.Path(__file__).parents[2] / 'dynrec_jax'
 
@@ -111,6 +114,9 @@ OWNERS = {
   'uuid': 'storage.whole_files',
 }
 
+# The config's keys that no other name can be mistaken for.
+DOTTED = [name for name in keys.KEYS if '.' in name]
+
 PLACES = {
   part: (level, group)
   for level, groups in enumerate(LEVELS)
@@ -200,6 +206,19 @@ def device_faults(module, source):
       yield f'{module}, line {node.lineno}: {name} belongs in parallel'
 
 
+def key_faults(module, source, names):
+  """Strings that spell a key of the config, where no config is known."""
+  if PLACES.get(module.split('.')[0], (0,))[0] == len(LEVELS) - 1:
+    return
+  key = re.compile(
+    r'(?<![\w./])(?:' + '|'.join(map(re.escape, names)) + r')(?!\w)'
+  )
+  for node in ast.walk(ast.parse(source)):
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+      for found in key.findall(node.value):
+        yield f'{module}, line {node.lineno}: {found} is for study to tell'
+
+
 def cycles(texts):
   """Modules that import themselves by way of others."""
   edges = {}
@@ -233,6 +252,39 @@ def test_module_keeps_to_its_layer(module):
 @pytest.mark.parametrize('module', [m for m in sources() if m])
 def test_only_parallel_names_devices(module):
   assert list(device_faults(module, sources()[module])) == []
+
+
+@pytest.mark.parametrize('module', [m for m in sources() if m])
+def test_only_study_names_keys(module):
+  assert list(key_faults(module, sources()[module], DOTTED)) == []
+
+
+@pytest.mark.parametrize(
+  'source',
+  [
+    "raise ValueError(f'seq.horizon is {horizon!r}')",
+    "x = 'Try a lower opt.learning_rate'",
+    'def f():\n  """As loss.reduction says."""',
+    "SAME = ('data.name',)",
+  ],
+)
+def test_keys_are_found(source):
+  assert len(list(key_faults('train', source, DOTTED))) == 1
+  assert list(key_faults('study.prepare', source, DOTTED)) == []
+  assert list(key_faults('main', source, DOTTED)) == []
+
+
+@pytest.mark.parametrize(
+  'source',
+  [
+    'x = records.text.size',
+    "x = 'horizon is 3'",
+    "x = 'the file my.text.size'",
+    "x = 'model.D_hidden'",
+  ],
+)
+def test_what_is_no_key(source):
+  assert list(key_faults('train', source, DOTTED)) == []
 
 
 def test_no_cycles():

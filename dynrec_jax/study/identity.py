@@ -1,0 +1,55 @@
+"""When two runs are the same: the keys that must agree.
+
+A checkpoint fits a run whose weights would have been learned in the same way,
+a cross-validation's file goes on where its results would be the same, and runs
+are compared that tested the same users on the same truth.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import ml_collections
+
+from dynrec_jax.study import keys
+from dynrec_jax.study.keys import Of
+from dynrec_jax.study.prepare import Prepared
+
+_LEARNED = (Of.STUDY, Of.CONTENT, Of.MODEL, Of.TRAINING)
+
+
+def _names(of: Collection[Of]) -> tuple[str, ...]:
+  """The keys that something of these depends on."""
+  return tuple(name for name, key in keys.KEYS.items() if key.of in of)
+
+
+# What cross-validation chooses, so that its results are of many values.
+SEARCHED = frozenset(key.tries for key in keys.KEYS.values() if key.tries)
+# 'catalogue' is what `saved_config` adds: videos, users, and a digest of all
+# features and topics, which stands for the keys that are `Of.DIGESTED`.
+CHECKPOINT = ('catalogue', *_names(_LEARNED))
+CROSS_VALIDATION = (
+  'catalogue',
+  *(
+    name
+    for name in _names((*_LEARNED, Of.STOPPING, Of.SCORES, Of.FOLDS))
+    if name not in SEARCHED
+  ),
+)
+# Features and topics are what a comparison may be about: no digest.
+COMPARISON = (
+  'catalogue.users',
+  'catalogue.videos',
+  *_names((Of.STUDY, Of.SPLITS, Of.SCORES)),
+)
+
+
+def saved_config(
+  config: ml_collections.ConfigDict, prepared: Prepared
+) -> Mapping[str, Any]:
+  """The config as checkpoints keep it, with the catalogue it is for."""
+  catalogue = {
+    'videos': len(prepared.records.videos.id),
+    'users': len(prepared.records.user_ids),
+    'fingerprint': prepared.fingerprint,
+  }
+  return config.to_dict() | {'catalogue': catalogue}

@@ -1,0 +1,235 @@
+"""What is said of a config key, once: all else about it is read from here."""
+
+import enum
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class Of(enum.Enum):
+  """What depends on a key; `identity` says who must then share it."""
+
+  STUDY = 'who and what is studied, who is tested'
+  CONTENT = 'features and topics'
+  DIGESTED = 'features and topics, told by their digest'
+  MODEL = 'the network and its inputs'
+  TRAINING = 'what is learned'
+  STOPPING = 'which epoch is kept'
+  SCORES = 'the scores'
+  SPLITS = 'how many splits a mean is of'
+  FOLDS = 'who makes the folds'
+  TRIED = 'what is tried'
+  BASELINES = 'a baseline'
+  NOTHING = 'no score'
+
+
+class OneOf(NamedTuple):
+  """One of several names."""
+
+  valid: Sequence[str]
+
+  def fault(self, value: Any) -> str:
+    """What is right instead; '' if the value is."""
+    return '' if value in self.valid else f'valid are {", ".join(self.valid)}'
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    return ', '.join(f'`{name}`' for name in self.valid)
+
+
+class SomeOf(NamedTuple):
+  """One or more of several names."""
+
+  valid: Sequence[str]
+
+  def fault(self, value: Any) -> str:
+    """What is right instead; '' if the value is."""
+    if value and set(value) <= set(self.valid):
+      return ''
+    return f'valid are some of {", ".join(self.valid)}'
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    return f'some of {OneOf(self.valid).described()}'
+
+
+class Whole(NamedTuple):
+  """A whole number from `low` to `high`, both included."""
+
+  low: int
+  high: float = math.inf
+
+  def fault(self, value: Any) -> str:
+    """What is right instead; '' if the value is."""
+    if type(value) is not int:
+      return f'it must be a whole number in [{self.low}, {self.high}]'
+    return _range_fault(value, self.low, self.high)
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    return _range_words(self.low, self.high)
+
+
+class Real(NamedTuple):
+  """A number from `low` to `high`, both included."""
+
+  low: float
+  high: float
+
+  def fault(self, value: Any) -> str:
+    """What is right instead; '' if the value is."""
+    return _range_fault(value, self.low, self.high)
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    return _range_words(self.low, self.high)
+
+
+class Switch(NamedTuple):
+  """Yes or no."""
+
+  def fault(self, value: Any) -> str:
+    """What is right instead; '' if the value is."""
+    return '' if type(value) is bool else 'valid are True, False'
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    return '`True`, `False`'
+
+
+class Text(NamedTuple):
+  """Text of a kind that is told in words.
+
+  Attributes:
+    kind: what it must be.
+    may_be_empty: whether '' means something.
+  """
+
+  kind: str
+  may_be_empty: bool = True
+
+  def fault(self, value: Any) -> str:
+    """What is right instead; '' if the value is."""
+    if not isinstance(value, str):
+      return f'it must be text: {self.kind}'
+    if not (value or self.may_be_empty):
+      return f'it must be {self.kind}'
+    return ''
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    return f"{self.kind}, or `''`" if self.may_be_empty else self.kind
+
+
+class WholeNumbers(NamedTuple):
+  """Several whole numbers, none of them below `low`."""
+
+  low: int
+  may_be_empty: bool = False
+
+  def fault(self, value: Any) -> str:
+    """What is right instead; '' if the value is."""
+    right = all(type(x) is int and x >= self.low for x in value)
+    if right and (len(value) or self.may_be_empty):
+      return ''
+    some = '' if self.may_be_empty else 'one or more '
+    return f'it must be {some}whole numbers of {self.low} or more'
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    words = f'whole numbers of {self.low} or more'
+    return f'{words}, or `()`' if self.may_be_empty else words
+
+
+class DifferentNumbers(NamedTuple):
+  """One or more numbers, each once, all in a range."""
+
+  each: Real
+
+  def fault(self, value: Any) -> str:
+    """What is right instead; '' if the value is."""
+    right = not any(self.each.fault(x) for x in value)
+    if right and len(value) and len(set(value)) == len(value):
+      return ''
+    low, high = self.each
+    return f'it must be one or more different numbers in [{low}, {high}]'
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    return f'different numbers, each {self.each.described()}'
+
+
+class Texts(NamedTuple):
+  """Any number of texts of a kind that is told in words."""
+
+  kind: str
+
+  def fault(self, value: Any) -> str:
+    """Nothing: only the data tell which are right."""
+    del value
+    return ''
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    return f'{self.kind}, or `()`'
+
+
+Values = (
+  OneOf
+  | SomeOf
+  | Whole
+  | Real
+  | Switch
+  | Text
+  | WholeNumbers
+  | DifferentNumbers
+  | Texts
+)
+
+
+class Key(NamedTuple):
+  """All that is said of one key.
+
+  Attributes:
+    default: its value where a config sets no other.
+    values: which ones are right.
+    of: what depends on it.
+    meaning: a few words, as markdown.
+    unit: of the number; '' if it has none.
+    decision: number of the choice among readings of the paper, see
+      docs/decisions.md; None if the paper leaves none.
+    tries: the key whose value a cross-validation chooses among these.
+  """
+
+  default: Any
+  values: Values
+  of: Of
+  meaning: str
+  unit: str = ''
+  decision: int | None = None
+  tries: str = ''
+
+
+def fault(name: str, key: Key, value: Any) -> str:
+  """What is wrong with a value, in one sentence; '' if nothing is."""
+  if isinstance(key.default, tuple):
+    if isinstance(value, str) or not isinstance(value, Sequence):
+      return f'{name} is {value!r}; it must be a tuple'
+    value = tuple(value)
+  wrong = key.values.fault(value)
+  return f'{name} is {value!r}; {wrong}' if wrong else ''
+
+
+def _range_fault(value: Any, low: float, high: float) -> str:
+  """What is right instead of the value; '' if it is a number in [low, high]."""
+  number = type(value) in (int, float) and math.isfinite(value)
+  if number and low <= value <= high:
+    return ''
+  return f'it must lie in [{low}, {high}]'
+
+
+def _range_words(low: float, high: float) -> str:
+  """The range for a reader."""
+  if high == math.inf:
+    return f'{low:,} or more'
+  return f'{low:,} to {high:,.12g}'

@@ -1,0 +1,192 @@
+"""Keys of what is computed from content, and of interests (Eq 2 and 3)."""
+
+from dynrec_jax import interest
+from dynrec_jax.data import sessions
+from dynrec_jax.features import documents, visual_encoder
+from dynrec_jax.study.keys.declared import (
+  Key,
+  Of,
+  OneOf,
+  Real,
+  SomeOf,
+  Switch,
+  Text,
+  Whole,
+  WholeNumbers,
+)
+from dynrec_jax.topics import variational_topics
+
+SECTIONS = {
+  'text': 'Text features t',
+  'visual': 'Visual features v',
+  'features': 'Scaling of both',
+  'topics': 'Topics of videos and of tweets',
+  'interest': 'Interests, Eq (2) and (3)',
+}
+
+KEYS = {
+  'text.fields': Key(
+    ('title', 'description', 'tags'),
+    SomeOf(documents.FIELDS),
+    Of.CONTENT,
+    'what is read of a video',
+    decision=33,
+  ),
+  'text.encoder': Key(
+    'tfidf_svd',
+    OneOf(('tfidf_svd', 'kim_cnn', 'given')),
+    Of.CONTENT,
+    'tf-idf and SVD, the text CNN of Kim (2014), or the file `text.features`',
+  ),
+  'text.features': Key(
+    '',
+    Text('an .npz file of id [n] and feature [n, D]'),
+    Of.DIGESTED,
+    'of `given`',
+  ),
+  'text.size': Key(
+    300,
+    Whole(1, 100_000),
+    Of.CONTENT,
+    'of t; of `kim_cnn` a multiple of 3',
+    unit='numbers per video',
+  ),
+  'text.label': Key(
+    'categories',
+    OneOf(('categories', 'tags')),
+    Of.DIGESTED,
+    '`kim_cnn` learns to name these, and does not read them',
+    decision=33,
+  ),
+  'text.word_vectors': Key(
+    '',
+    Text('a word2vec (.bin, .txt) or GloVe (.txt) file, also .gz'),
+    Of.DIGESTED,
+    "of `kim_cnn`; `''` trains word2vec on the source's own texts; "
+    '`googlenews` is GoogleNews-vectors-negative300*.bin of `data.manual_dir` '
+    'or of word_vectors in `data.data_dir`, where there is one',
+  ),
+  'text.word_size': Key(
+    300,
+    Whole(1, 100_000),
+    Of.DIGESTED,
+    'of word vectors that are trained here',
+    unit='numbers per word',
+  ),
+  'visual.encoder': Key(
+    'given',
+    OneOf(('given', 'none', *visual_encoder.ENCODERS)),
+    Of.CONTENT,
+    "the source's own features, none, or those of a network over video files: "
+    "`vgg19_c3d` is the paper's",
+  ),
+  'visual.folder': Key(
+    '',
+    Text('a folder'),
+    Of.DIGESTED,
+    "video or image files, each named by its video's id",
+  ),
+  'visual.vgg19_weights': Key(
+    '', Text('a file'), Of.DIGESTED, 'for `vgg19_c3d`'
+  ),
+  'visual.c3d_weights': Key('', Text('a file'), Of.DIGESTED, 'for `vgg19_c3d`'),
+  'visual.efficientnet_lite0_weights': Key(
+    '', Text('a file'), Of.DIGESTED, "`''` is the one that comes as a package"
+  ),
+  'visual.after_relu': Key(
+    True, Switch(), Of.DIGESTED, 'fc6 after its ReLU, or before', decision=34
+  ),
+  'features.l2': Key(
+    True,
+    Switch(),
+    Of.CONTENT,
+    'each block of v, and t, at unit length',
+    decision=20,
+  ),
+  'features.visual_blocks': Key(
+    (),
+    WholeNumbers(1, may_be_empty=True),
+    Of.CONTENT,
+    'widths of the blocks of v, such as `(4096, 4096)` for VGG19 and C3D; `()` '
+    'is one block',
+  ),
+  'topics.yt': Key(
+    'mm_lda',
+    OneOf(('text_lda', *variational_topics.FORMS)),
+    Of.CONTENT,
+    "model of the videos' topics",
+    decision=35,
+  ),
+  'topics.count': Key(
+    70, Whole(2, 100_000), Of.CONTENT, 'K of the videos', unit='topics'
+  ),
+  'topics.visual_slices': Key(
+    32,
+    Whole(1, 100_000),
+    Of.DIGESTED,
+    'of `mm_lda` and `corr_lda`, where a video has one vector; of video files '
+    'every sampled frame is a visual word',
+    unit='visual words per video',
+  ),
+  'topics.counts': Key(
+    tuple(range(10, 151, 10)),
+    WholeNumbers(2),
+    Of.TRIED,
+    'K to try in `mode=choose_topics`',
+    unit='topics',
+  ),
+  'topics.tweet_count': Key(
+    100, Whole(2, 30_000), Of.CONTENT, 'K of the tweets', unit='topics'
+  ),
+  'topics.least_tweets': Key(
+    5,
+    Whole(1),
+    Of.CONTENT,
+    'before n_f, that must hold a word',
+    unit='tweets',
+  ),
+  'topics.first_days': Key(
+    30,
+    Whole(1, 100_000),
+    Of.CONTENT,
+    'of tweets, fitted together at the start',
+    unit='days',
+  ),
+  'topics.first_sweeps': Key(
+    100, Whole(1, 100_000), Of.CONTENT, 'over the first days', unit='sweeps'
+  ),
+  'topics.day_sweeps': Key(
+    20, Whole(1, 100_000), Of.CONTENT, 'over each later day', unit='sweeps'
+  ),
+  'topics.mode_count': Key(
+    10,
+    Whole(1, 100_000),
+    Of.CONTENT,
+    "the last ones: their mode is the tweet's topic",
+    unit='draws',
+  ),
+  'topics.retention': Key(
+    1.0,
+    Real(0.001, 1),
+    Of.CONTENT,
+    'kappa: what is kept from day to day',
+    unit='of the past',
+  ),
+  'interest.decay': Key(
+    0.1, Real(0, 1e6), Of.MODEL, 'lambda of Eq (2)', unit='per time_unit'
+  ),
+  'interest.time_unit': Key(
+    'session',
+    OneOf(sessions.TIME_UNITS),
+    Of.MODEL,
+    'what ages are counted in; a month is 365/12 days',
+    decision=9,
+  ),
+  'interest.norm': Key(
+    'sum_weights',
+    OneOf(interest.NORMS),
+    Of.MODEL,
+    'N_u of Eq (2): the sum of the weights, their count, or unit length',
+    decision=8,
+  ),
+}

@@ -1,0 +1,174 @@
+"""Keys of the run, the source, what is kept of it, and how it is cut."""
+
+from dynrec_jax.data import filters, sequences, sessions
+from dynrec_jax.sources import load, simulation
+from dynrec_jax.study.keys.declared import (
+  Key,
+  Of,
+  OneOf,
+  Real,
+  Switch,
+  Text,
+  Whole,
+)
+
+SECTIONS = {
+  '': 'The run',
+  'data': 'Where records come from and where prepared ones lie',
+  'filter': 'Who and what is left in the study',
+  'sessions': 'The clock',
+  'split': 'Who is tested',
+  'seq': 'Virtual sequences, the training samples',
+}
+
+KEYS = {
+  'mode': Key(
+    'train_and_evaluate',
+    OneOf(
+      (
+        'train_and_evaluate',
+        'prepare',
+        'choose_topics',
+        'cross_validate',
+        'evaluate',
+        'recommend',
+      )
+    ),
+    Of.NOTHING,
+    'what to do',
+  ),
+  'scenario': Key(
+    'single',
+    OneOf(('single', 'cross')),
+    Of.STUDY,
+    "history is the user's own watches, or (`cross`) tweets alone: watches of "
+    'test users are hidden',
+  ),
+  'workdir': Key(
+    'runs/single',
+    Text('a folder for results', may_be_empty=False),
+    Of.NOTHING,
+    'checkpoints, metrics and results go here',
+  ),
+  'seed': Key(
+    0,
+    Whole(0, 2**31 - 1000),
+    Of.STUDY,
+    'of initial weights, batches and negatives; each split adds its number',
+  ),
+  'data.name': Key(
+    '',
+    OneOf(load.NAMES),
+    Of.STUDY,
+    'the source; `files` is your own folder',
+  ),
+  'data.world': Key(
+    'small',
+    Text('a preset, and after a colon what differs', may_be_empty=False),
+    Of.STUDY,
+    'of simulated_year: `tiny`, `small` or `paper`, as it is or as in '
+    '`small:no_drift` and `paper:drift=0.5,no_trends`',
+  ),
+  'data.world_seed': Key(
+    simulation.DEFAULT_SEED,
+    Whole(0, 2**31 - 1),
+    Of.STUDY,
+    'of simulated_year: one seed is one world',
+  ),
+  'data.manual_dir': Key(
+    '',
+    Text('a folder'),
+    Of.NOTHING,
+    "the source's raw files; `''` downloads them where that is possible",
+  ),
+  'data.data_dir': Key(
+    '',
+    Text('a folder'),
+    Of.NOTHING,
+    "where prepared data lie; `''` is the user's cache",
+  ),
+  'data.cache_dir': Key(
+    '',
+    Text('a folder'),
+    Of.NOTHING,
+    "where computed topics and features lie; `''` is `data.data_dir`",
+  ),
+  'data.strict': Key(
+    False,
+    Switch(),
+    Of.NOTHING,
+    'a watch of an unlisted video is an error; else it is left out and counted',
+  ),
+  'data.require_visual': Key(
+    False,
+    Switch(),
+    Of.STUDY,
+    'keep only videos with an image and a word in some of `text.fields`',
+  ),
+  'filter.mode': Key(
+    'single_pass',
+    OneOf(filters.MODES),
+    Of.STUDY,
+    'each filter once, in order, or both until neither removes anything',
+    decision=1,
+  ),
+  'filter.min_tweets_per_user': Key(
+    0, Whole(0), Of.STUDY, 'that a user needs; 0 asks for none', unit='tweets'
+  ),
+  'filter.min_videos_per_user': Key(
+    11, Whole(1), Of.STUDY, 'that a user needs', unit='different videos'
+  ),
+  'filter.min_users_per_video': Key(
+    3, Whole(1), Of.STUDY, 'that a video needs', unit='different users'
+  ),
+  'sessions.L': Key(
+    12,
+    Whole(sessions.LEAST_COUNT, 100_000),
+    Of.STUDY,
+    'equal parts of the span; 12 of a year are its months',
+    unit='sessions',
+    decision=4,
+  ),
+  'sessions.start': Key(
+    '',
+    Text('a date (UTC) as in `2013-06-01`'),
+    Of.STUDY,
+    "when the span begins; `''` is the first event",
+  ),
+  'sessions.end': Key(
+    '',
+    Text('a date (UTC) as in `2014-06-01`'),
+    Of.STUDY,
+    "before when the span ends; `''` is the last event",
+  ),
+  'split.seeds': Key(
+    5,
+    Whole(1, 1000),
+    Of.SPLITS,
+    'that a row of a table is the mean of',
+    unit='random splits',
+    decision=38,
+  ),
+  'split.test_frac': Key(
+    0.2, Real(0, 0.99), Of.STUDY, 'who is tested', unit='of all users'
+  ),
+  'seq.horizon': Key(
+    'all_after',
+    OneOf(sequences.HORIZONS),
+    Of.TRAINING,
+    'which watches a sample predicts: all after its session, those of the next '
+    'session, or the next few',
+    decision=5,
+  ),
+  'seq.max_target_len': Key(
+    50,
+    Whole(1, 10_000),
+    Of.TRAINING,
+    'that a sample predicts, and that an input history holds, at most',
+    unit='videos',
+    decision=5,
+  ),
+  'seq.next_count': Key(
+    5, Whole(1, 10_000), Of.TRAINING, 'that `next_k` predicts', unit='videos'
+  ),
+}

@@ -1,0 +1,157 @@
+"""Keys of theta, the objective of Eq (5) to (9), and how it is learned."""
+
+from dynrec_jax import objective, train
+from dynrec_jax.data import inputs, relevance
+from dynrec_jax.models import theta
+from dynrec_jax.study.keys.declared import (
+  Key,
+  Of,
+  OneOf,
+  Real,
+  Switch,
+  Whole,
+)
+
+SECTIONS = {
+  'model': 'theta, Eq (5) to (8)',
+  'loss': 'The objective, Eq (9)',
+  'sem': 'The semantic loss, Eq (1)',
+  'rel': 'The relevance loss, Eq (6)',
+  'opt': 'The optimiser',
+  'train': 'The loop',
+}
+
+WEIGHT = Real(0, 1e6)
+# What `opt.preset` says of `opt.name` and `loss.reduction`.
+PRESETS = {
+  'paper': {'name': 'sgd', 'reduction': 'sum'},
+  'practical': {'name': 'adam', 'reduction': 'mean'},
+}
+
+KEYS = {
+  'model.embed_size': Key(
+    300, Whole(1, 100_000), Of.MODEL, 'of the embeddings', unit='numbers'
+  ),
+  'model.D_h': Key(
+    300, Whole(1, 100_000), Of.MODEL, 'of a state', unit='units', decision=31
+  ),
+  'model.history_mode': Key(
+    'topic_only',
+    OneOf(inputs.HISTORY_MODES),
+    Of.MODEL,
+    'what the first state comes from: the interest alone, the interest and '
+    'then the watches, or the interests of session after session',
+    decision=10,
+  ),
+  'model.embed_norm': Key(
+    'everywhere',
+    OneOf(theta.EMBED_NORMS),
+    Of.MODEL,
+    'where embeddings have unit length',
+    decision=30,
+  ),
+  'model.gru_bias': Key(
+    False, Switch(), Of.MODEL, 'biases in Eq (5)', decision=32
+  ),
+  'model.softmax_bias': Key(
+    False, Switch(), Of.MODEL, 'a bias per video in Eq (8)', decision=32
+  ),
+  'model.product_dtype': Key(
+    'float32',
+    OneOf(('float32', 'bfloat16')),
+    Of.MODEL,
+    "of the large products' operands",
+  ),
+  'loss.semantic_weight': Key(0.2, WEIGHT, Of.TRAINING, 'lambda_1'),
+  'loss.interest_weight': Key(0.4, WEIGHT, Of.TRAINING, 'lambda_2'),
+  'loss.relevance_weight': Key(0.2, WEIGHT, Of.TRAINING, 'lambda_3'),
+  'loss.weight_decay': Key(1e-4, WEIGHT, Of.TRAINING, 'lambda_4'),
+  'loss.semantic_margin': Key(
+    0.3, Real(0, 2), Of.TRAINING, 'tau_1', unit='a cosine'
+  ),
+  'loss.relevance_margin': Key(
+    0.5, Real(0, 2), Of.TRAINING, 'tau_2', unit='a cosine'
+  ),
+  'loss.reduction': Key(
+    'preset',
+    OneOf(('preset', *objective.REDUCTIONS)),
+    Of.TRAINING,
+    "how a term's rows are added up; `preset` is what `opt.preset` says",
+    decision=18,
+  ),
+  'sem.negative': Key(
+    'uniform',
+    OneOf(('uniform', 'in_batch')),
+    Of.TRAINING,
+    'other videos at random, or all others of the minibatch',
+    decision=7,
+  ),
+  'sem.n_neg': Key(
+    1,
+    Whole(1, 10_000),
+    Of.TRAINING,
+    'that `uniform` draws per anchor and direction',
+    unit='videos',
+    decision=7,
+  ),
+  'sem.batch_size': Key(
+    256, Whole(1, 10**6), Of.TRAINING, 'over all devices', unit='videos a step'
+  ),
+  'rel.positive': Key(
+    'topk10',
+    OneOf(relevance.POSITIVES),
+    Of.TRAINING,
+    'who is relevant to a user: the 10 with the most overlap, those above 0.05 '
+    'or all with any',
+    decision=12,
+  ),
+  'rel.negative': Key(
+    'zero_overlap',
+    OneOf(relevance.NEGATIVES),
+    Of.TRAINING,
+    'who is not: users without overlap, or with less than the relevant one',
+    decision=12,
+  ),
+  'opt.preset': Key(
+    'paper',
+    OneOf(tuple(PRESETS)),
+    Of.TRAINING,
+    'SGD and sums, or Adam and means',
+    decision=17,
+  ),
+  'opt.name': Key(
+    'preset',
+    OneOf(('preset', *train.OPTIMIZERS)),
+    Of.TRAINING,
+    'the rule; `preset` is what `opt.preset` says',
+    decision=17,
+  ),
+  'opt.learning_rate': Key(1e-3, Real(0, 1e6), Of.TRAINING, 'of the optimiser'),
+  'train.batch_size': Key(
+    64, Whole(1, 10**6), Of.TRAINING, 'over all devices', unit='samples a step'
+  ),
+  'train.max_epochs': Key(
+    200, Whole(1, 10**6), Of.STOPPING, 'that training may take', unit='epochs'
+  ),
+  'train.patience': Key(
+    10,
+    Whole(1, 10**6),
+    Of.STOPPING,
+    'without a better validation F at 5, after which training ends',
+    unit='epochs',
+  ),
+  'train.val_frac': Key(
+    0.1,
+    Real(0.001, 0.99),
+    Of.TRAINING,
+    'who stops the training instead of training',
+    unit='of the train users',
+    decision=3,
+  ),
+  'train.save_every_steps': Key(
+    500, Whole(1), Of.NOTHING, 'between checkpoints', unit='steps'
+  ),
+  'train.log_every_steps': Key(
+    20, Whole(1), Of.NOTHING, 'between records of the losses', unit='steps'
+  ),
+}

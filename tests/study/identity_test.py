@@ -1,0 +1,111 @@
+"""Which keys two runs must share, against the lists written out."""
+
+import pytest
+
+from configs import default
+from dynrec_jax.checkpoint import same_config
+from dynrec_jax.study import identity, keys
+
+# Sections stand for all of their keys.
+CHECKPOINT = (
+  'catalogue',
+  'seed',
+  'scenario',
+  'data.name',
+  'data.world',
+  'data.world_seed',
+  'data.require_visual',
+  'filter',
+  'sessions',
+  'split.test_frac',
+  'seq',
+  'text.encoder',
+  'text.fields',
+  'text.size',
+  'visual.encoder',
+  'features',
+  'topics.yt',
+  'topics.count',
+  'topics.tweet_count',
+  # The catalogue's digest knows topics up to n_f; these decide later ones too.
+  'topics.least_tweets',
+  'topics.first_days',
+  'topics.first_sweeps',
+  'topics.day_sweeps',
+  'topics.mode_count',
+  'topics.retention',
+  'interest',
+  'model',
+  'loss',
+  'sem',
+  'rel',
+  'opt',
+  'train.batch_size',
+  'train.val_frac',
+)
+CROSS_VALIDATION = (
+  *CHECKPOINT,
+  'train.max_epochs',
+  'train.patience',
+  'decode.method',
+  'decode.k',
+  'eval',
+  'cv.split',
+)
+SEARCHED = {f'loss.{x}_weight' for x in ('semantic', 'interest', 'relevance')}
+COMPARISON = (
+  'catalogue.users',
+  'catalogue.videos',
+  'scenario',
+  'seed',
+  'data.name',
+  'data.world',
+  'data.world_seed',
+  'data.require_visual',
+  'filter',
+  'sessions',
+  'split',
+  'decode.k',
+  'eval',
+)
+CATALOGUE = {'videos': 5, 'users': 3, 'fingerprint': 'f'}
+
+
+@pytest.mark.parametrize(
+  ('found', 'written', 'but'),
+  [
+    (identity.CHECKPOINT, CHECKPOINT, set()),
+    (identity.CROSS_VALIDATION, CROSS_VALIDATION, SEARCHED),
+    (identity.COMPARISON, COMPARISON, set()),
+  ],
+)
+def test_what_must_be_shared(found, written, but):
+  facts = default.get_config().to_dict() | {'catalogue': CATALOGUE}
+  wanted = same_config.select(facts, written)
+  assert same_config.select(facts, found) == {
+    name: value for name, value in wanted.items() if name not in but
+  }
+  assert len(set(found)) == len(found)
+
+
+def test_a_saved_config_tells_its_catalogue(study):
+  saved = identity.saved_config(study.config, study.prepared)
+  assert saved.pop('catalogue') == {
+    'videos': len(study.prepared.records.videos.id),
+    'users': len(study.prepared.records.user_ids),
+    'fingerprint': study.prepared.fingerprint,
+  }
+  assert saved == study.config.to_dict()
+
+
+def test_a_key_without_a_result_is_nobody_s():
+  """Nor are the keys that the catalogue's digest stands for."""
+  for name, key in keys.KEYS.items():
+    shared = name in {
+      *identity.CHECKPOINT,
+      *identity.CROSS_VALIDATION,
+      *identity.COMPARISON,
+    }
+    of = keys.Of
+    free = key.of in (of.NOTHING, of.DIGESTED, of.TRIED, of.BASELINES)
+    assert shared != free, name
