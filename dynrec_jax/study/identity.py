@@ -23,7 +23,7 @@ def _names(of: Collection[Of]) -> tuple[str, ...]:
 
 
 # What cross-validation chooses, so that its results are of many values.
-SEARCHED = frozenset(key.tries for key in keys.KEYS.values() if key.tries)
+_SEARCHED = frozenset(key.tries for key in keys.KEYS.values() if key.tries)
 # 'catalogue' is what `saved_config` adds: videos, users, and a digest of all
 # features and topics, which stands for the keys that are `Of.DIGESTED`.
 CHECKPOINT = ('catalogue', *_names(_LEARNED))
@@ -32,7 +32,7 @@ CROSS_VALIDATION = (
   *(
     name
     for name in _names((*_LEARNED, Of.STOPPING, Of.SCORES, Of.FOLDS))
-    if name not in SEARCHED
+    if name not in _SEARCHED
   ),
 )
 # Features and topics are what a comparison may be about: no digest.

@@ -322,7 +322,7 @@ def test_less_than_two_classes_are_refused(labels, found):
   texts, _ = planted()
   with pytest.raises(
     ValueError,
-    match=rf'for only {found}.*right: two or more, or text.encoder=tfidf_svd',
+    match=rf'for only {found}.*right: two or more, or another encoder, as tfid',
   ):
     encode_texts(texts, labels, VECTORS, seed=0)
 

@@ -16,7 +16,11 @@ from dynrec_jax.report import table
 from dynrec_jax.study import check, keys, prepare, settings, split_run
 from dynrec_jax.study.keys import declared
 
-VALID = keys.choices()
+VALID = {
+  name: key.values.valid
+  for name, key in keys.KEYS.items()
+  if isinstance(key.values, declared.OneOf)
+}
 CHOICES = [(key, value) for key in VALID for value in VALID[key]]
 RANGES = {
   name: key.values

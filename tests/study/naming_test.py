@@ -6,7 +6,7 @@ import re
 import pytest
 import worlds
 
-from dynrec_jax.study import prepare
+from dynrec_jax.study import cross_validate, prepare
 from dynrec_jax.study.naming import naming
 
 
@@ -90,3 +90,11 @@ def test_texts_that_teach_nothing_are_told_with_the_encoder(
     ValueError, match=r'right: .* or another text\.encoder, as tfidf'
   ):
     prepare.prepare(worlds.tiny_config(settings))
+
+
+def test_folds_without_anyone_to_stop_the_training(tiny_settings, study):
+  """Enough of all train users for one, and of a fold's for none."""
+  config = worlds.tiny_config(tiny_settings, train__val_frac=0.012)
+  message = r'^train\.val_frac of 32 users is nobody; raise it$'
+  with pytest.raises(ValueError, match=message):
+    cross_validate.make_folds(config, study.prepared)

@@ -131,7 +131,7 @@ def test_other_visual_words_give_other_topics(make_config):
 @pytest.mark.slow
 def test_forms_give_topics_of_their_own(make_config):
   found = {}
-  for form in keys.choices()['topics.yt']:
+  for form in keys.KEYS['topics.yt'].values.valid:
     config = make_config('forms', {'topics.yt': form})
     prepared = prepare.prepare(config)
     found[form] = prepared.behaviours.topics

@@ -11,7 +11,7 @@ from typing import Any
 import ml_collections
 
 from dynrec_jax.study.keys import of_content, of_data, of_model, of_use
-from dynrec_jax.study.keys.declared import Key, Of, OneOf, fault
+from dynrec_jax.study.keys.declared import Key, Of, fault
 from dynrec_jax.study.keys.of_model import PRESETS
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
   'SECTIONS',
   'Key',
   'Of',
-  'choices',
   'default_config',
   'fault',
   'section',
@@ -64,12 +63,3 @@ def value(config: ml_collections.ConfigDict, name: str) -> Any:
 def section(name: str) -> str:
   """The section that a dotted name stands in; '' is the top."""
   return name.rpartition('.')[0]
-
-
-def choices() -> Mapping[str, tuple[str, ...]]:
-  """The valid values of each key that names one of several."""
-  return {
-    name: tuple(key.values.valid)
-    for name, key in KEYS.items()
-    if isinstance(key.values, OneOf)
-  }

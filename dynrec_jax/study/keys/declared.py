@@ -222,8 +222,8 @@ def fault(name: str, key: Key, value: Any) -> str:
 
 def _range_fault(value: Any, low: float, high: float) -> str:
   """What is right instead of the value; '' if it is a number in [low, high]."""
-  number = type(value) in (int, float) and math.isfinite(value)
-  if number and low <= value <= high:
+  number = isinstance(value, int | float) and not isinstance(value, bool)
+  if number and math.isfinite(value) and low <= value <= high:
     return ''
   return f'it must lie in [{low}, {high}]'
 
