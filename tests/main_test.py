@@ -242,6 +242,12 @@ def test_another_model_is_refused_by_the_differing_keys(place, whole, run_here):
     run_here('whole', model__D_h=4, model__embed_norm='loss_only')
 
 
+def test_a_loss_that_is_no_number_is_told_with_what_to_lower(place, run_here):
+  message = r'Try a lower opt\.learning_rate or another loss\.reduction$'
+  with pytest.raises(ValueError, match=message):
+    run_here('diverged', opt__preset='paper', opt__learning_rate=1e6)
+
+
 def test_programs_of_a_split_end_with_it(place, whole, run_here, monkeypatch):
   dropped = []
   monkeypatch.setattr(host_memory, 'drop_programs', lambda: dropped.append(1))
