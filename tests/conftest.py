@@ -1,11 +1,48 @@
-"""What several test files share; made once per session."""
+"""What several test files share; made once per session.
 
-import jax
+JAX and the modules are imported by the fixtures, not here: the process that
+hands out the tests to the workers needs none of them.
+"""
+
+import os
+import pathlib
+import tempfile
+
 import pytest
-import worlds
 
-from dynrec_jax import packed_gru
-from dynrec_jax.parallel import host_memory
+# For the workers and the processes that tests start, as well as for this one.
+# A program is compiled once for all of them; who names a folder keeps it, and
+# compiles nothing the next time.
+if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
+  _PROGRAMS = tempfile.TemporaryDirectory(prefix='dynrec-jax-programs-')
+  os.environ['JAX_COMPILATION_CACHE_DIR'] = _PROGRAMS.name
+os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
+os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES', '-1')
+
+# The longest files, which begin, so that the workers end together.
+LONGEST = (
+  'main_test.py',
+  'train_test.py',
+  'gru_test.py',
+  'decode_test.py',
+  'softmax_test.py',
+  'topics/twitter_lda_test.py',
+  'topics/variational_topics_test.py',
+  'features/text_cnn_test.py',
+  'features/visual_encoder_test.py',
+  'study/behaviours_test.py',
+  'study/topics_test.py',
+  'study/check_test.py',
+  'sources/simulation/knockout_test.py',
+  'losses_test.py',
+)
+
+
+def pytest_collection_modifyitems(items):
+  """The longest files first; within a file nothing moves."""
+  here = pathlib.Path(__file__).parent
+  place = {here / name: i for i, name in enumerate(LONGEST)}
+  items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -15,6 +52,8 @@ def own_programs():
   All files together would use up the process's memory mappings, see
   `host_memory.drop_programs`; dropped more often, they would be compiled again.
   """
+  from dynrec_jax.parallel import host_memory
+
   drop = host_memory.drop_programs
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(host_memory, 'drop_programs', lambda: None)
@@ -28,6 +67,10 @@ def quick_compile():
 
   A packed scan has three branches instead of nine; packed_gru_test has all.
   """
+  import jax
+
+  from dynrec_jax import packed_gru
+
   before = packed_gru._TIERS
   jax.config.update('jax_disable_most_optimizations', True)
   packed_gru._TIERS = 2
@@ -39,6 +82,8 @@ def quick_compile():
 @pytest.fixture(scope='session')
 def tiny_root(tmp_path_factory):
   """Where the tiny study lies: `folder`, `cache` and `run`."""
+  import worlds
+
   root = tmp_path_factory.mktemp('tiny')
   worlds.write_folder(root / 'folder')
   return root
@@ -47,10 +92,14 @@ def tiny_root(tmp_path_factory):
 @pytest.fixture(scope='session')
 def tiny_settings(tiny_root):
   """Config values of the tiny study, by dotted key."""
+  import worlds
+
   return worlds.tiny_settings(tiny_root / 'folder', tiny_root)
 
 
 @pytest.fixture(scope='session')
 def study(tiny_settings):
   """The tiny study, prepared, as the default config has it."""
+  import worlds
+
   return worlds.Study(worlds.tiny_config(tiny_settings))

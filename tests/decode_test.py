@@ -3,9 +3,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from dynrec_jax import decode, gru
+
+pytestmark = pytest.mark.usefixtures('quick_compile')
 
 B, V, D, H, K = 3, 23, 4, 5, 6
 

@@ -5,12 +5,15 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from flax import nnx
 from jax import lax
 from jax.test_util import check_grads
 
 from dynrec_jax import gru
+
+pytestmark = pytest.mark.usefixtures('quick_compile')
 
 B, T, D, H = 3, 5, 4, 6
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import forked
 import jax
 import pytest
 import worlds
@@ -20,10 +21,7 @@ from dynrec_jax.parallel import host_memory
 from dynrec_jax.study import check
 
 ROOT = pathlib.Path(__file__).parent.parent
-QUICK = {
-  'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
-  'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
-}
+QUICK = {'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
 SETTINGS = {
   'split.seeds': 2,
   'train.max_epochs': 2,
@@ -44,16 +42,16 @@ def settings_of(place, workdir, changes):
   return settings | {'workdir': str(place / workdir)} | changes
 
 
-def command(place, workdir, changes):
+def flags_of(place, workdir, changes):
   settings = settings_of(place, workdir, changes)
   overrides = [f'--config.{key}={value}' for key, value in settings.items()]
-  config = f'--config={ROOT}/configs/single.py:files'
-  return [sys.executable, '-m', 'dynrec_jax.main', config, *overrides]
+  return [f'--config={ROOT}/configs/single.py:files', *overrides]
 
 
 def start(arguments, place, **env):
+  """A fresh interpreter; `forked.Run` is quicker where none is needed."""
   return subprocess.Popen(
-    arguments,
+    [sys.executable, *arguments],
     cwd=place,
     env=os.environ | QUICK | {'PYTHONPATH': str(ROOT)} | env,
     stdout=subprocess.PIPE,
@@ -67,11 +65,6 @@ def finish(process, code=0):
   out, errors = process.communicate(timeout=300)
   assert process.returncode == code, errors
   return out, errors
-
-
-def run(place, workdir, code=0, **changes):
-  changes = {key.replace('__', '.'): value for key, value in changes.items()}
-  return finish(start(command(place, workdir, changes), place), code)
 
 
 @pytest.fixture(scope='module')
@@ -105,7 +98,8 @@ def run_here(place, quick_compile):
 @pytest.fixture(scope='module')
 def whole(place):
   """What an uninterrupted run printed; its folder is `whole`."""
-  return run(place, 'whole')[0]
+  flags = flags_of(place, 'whole', {})
+  return finish(start(['-m', 'dynrec_jax.main', *flags], place))[0]
 
 
 def results(place, workdir):
@@ -184,7 +178,7 @@ def wait_for_step(process, place, workdir, number, step):
 
 def interrupt(place, workdir, number, step, send):
   """Starts a run, sends it a signal at a step; its exit code and its log."""
-  process = start(command(place, workdir, {}), place)
+  process = forked.Run(flags_of(place, workdir, {}), place)
   wait_for_step(process, place, workdir, number, step)
   process.send_signal(send)
   _, errors = process.communicate(timeout=300)
@@ -200,7 +194,7 @@ def test_a_run_killed_twice_ends_with_the_same_numbers(place, whole):
   code, errors = interrupt(place, 'killed', 1, 27, signal.SIGKILL)
   assert code == -signal.SIGKILL
   assert 'resuming from step' in errors
-  out, errors = run(place, 'killed')
+  out, errors = finish(forked.Run(flags_of(place, 'killed', {}), place))
   assert 'resuming from step' in errors
   assert out == whole
   assert results(place, 'killed') == results(place, 'whole')
@@ -224,8 +218,7 @@ def test_a_stop_while_preparing_is_one_line(place, send):
     'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
     'main.app.run(main.main, flags_parser=main._parse)\n'
   )
-  _, _, *arguments = command(place, 'stopped', {})
-  process = start([sys.executable, '-c', code, *arguments[1:]], place)
+  process = start(['-c', code, *flags_of(place, 'stopped', {})], place)
   assert process.stdout.readline() == 'preparing\n'
   process.send_signal(send)
   _, errors = finish(process, checkpoint.REQUEUE_EXIT_CODE)
@@ -292,7 +285,7 @@ def lines_of_error(errors):
   ],
 )
 def test_a_bad_value_is_one_line(changes, message, place):
-  process = start(command(place, 'bad', changes), place)
+  process = forked.Run(flags_of(place, 'bad', changes), place)
   _, errors = finish(process, 1)
   (line,) = lines_of_error(errors)
   assert re.search(message, line), line
@@ -300,9 +293,7 @@ def test_a_bad_value_is_one_line(changes, message, place):
 
 
 def test_a_missing_config_file_is_one_line(place):
-  process = start(
-    [sys.executable, '-m', 'dynrec_jax.main', '--config=configs/none.py'], place
-  )
+  process = forked.Run(['--config=configs/none.py'], place)
   _, errors = finish(process, 1)
   (line,) = lines_of_error(errors)
   assert 'configs/none.py' in line
@@ -313,7 +304,7 @@ def test_importing_loads_neither_tensorflow_nor_torch():
     'import sys, dynrec_jax.main; '
     "print([m for m in ('tensorflow', 'torch') if m in sys.modules])"
   )
-  process = start([sys.executable, '-c', code], ROOT)
+  process = start(['-c', code], ROOT)
   assert finish(process)[0] == '[]\n'
 
 
@@ -322,7 +313,10 @@ def test_2_devices_train_and_evaluate_alike(place, whole):
   flags = '--xla_force_host_platform_device_count=2'
   changes = {'train.max_epochs': 1, 'split.seeds': 1}
   process = start(
-    command(place, 'two', changes), place, XLA_FLAGS=flags, NPROC='8'
+    ['-m', 'dynrec_jax.main', *flags_of(place, 'two', changes)],
+    place,
+    XLA_FLAGS=flags,
+    NPROC='8',
   )
   finish(process)
   one, two = (

@@ -91,7 +91,7 @@ def snapshot(directory):
 
 def run_python(code, directory, *, devices=1, wait=True):
   """Runs code in a process of its own, with DIRECTORY and fake devices."""
-  root = pathlib.Path(checkpoint.__file__).parents[1]
+  root = pathlib.Path(__file__).parents[1]
   environment = {
     **os.environ,
     'PYTHONPATH': str(root),

@@ -3,10 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from jax.test_util import check_grads
 
 from dynrec_jax import softmax
+
+pytestmark = pytest.mark.usefixtures('quick_compile')
 
 P, H, V = 7, 4, 11
 

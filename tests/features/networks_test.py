@@ -11,6 +11,8 @@ import torch_states
 
 from dynrec_jax.features import c3d, efficientnet_lite0, vgg19, weights
 
+pytestmark = pytest.mark.usefixtures('quick_compile')
+
 OUTPUTS = np.load(
   pathlib.Path(__file__).parents[1] / 'fixtures/torch_outputs.npz'
 )

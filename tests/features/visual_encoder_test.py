@@ -24,6 +24,8 @@ from dynrec_jax.features.frames import FrameShape
 from dynrec_jax.features.visual_encoder import Encoder, Part
 from dynrec_jax.features.weights import State
 
+pytestmark = pytest.mark.usefixtures('quick_compile')
+
 FRAME = FrameShape(resize=64, side=64)
 CLIP = FrameShape(resize=(112, 112), side=112)
 

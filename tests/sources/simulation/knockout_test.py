@@ -3,6 +3,7 @@
 The statistics know the planted topics, but no recommender runs here.
 """
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -25,10 +26,20 @@ OTHER_MECHANISMS = tuple(
 )
 
 
-@functools.cache
-def watched(name):
+def once(make):
+  """Makes each world once: strength 1 is the default, 0 the knock-out."""
+  make = functools.cache(make)
+
+  def of_name(name):
+    world = simulation.world_from_name(name)
+    return make(dataclasses.replace(world, name='unnamed'))
+
+  return of_name
+
+
+@once
+def watched(world):
   """Everything but tweets, text and pictures of a world."""
-  world = simulation.world_from_name(name)
   topics = topics_lib.make_topics(world, SEED)
   catalogue = videos_lib.make_catalogue(world, topics, SEED)
   people = users_lib.make_people(world, topics, SEED)
@@ -47,9 +58,8 @@ def kept(name):
   return watches
 
 
-@functools.cache
-def posts(name):
-  world = simulation.world_from_name(name)
+@once
+def posts(world):
   topics = topics_lib.make_topics(world, SEED)
   people = users_lib.make_people(world, topics, SEED)
   plan = watches_lib.plan_watches(world, people, SEED)
