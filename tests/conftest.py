@@ -23,18 +23,14 @@ os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES', '-1')
 LONGEST = (
   'main_test.py',
   'train_test.py',
-  'gru_test.py',
-  'decode_test.py',
-  'softmax_test.py',
-  'topics/twitter_lda_test.py',
-  'topics/variational_topics_test.py',
-  'features/text_cnn_test.py',
-  'features/visual_encoder_test.py',
-  'study/behaviours_test.py',
-  'study/topics_test.py',
-  'study/check_test.py',
   'sources/simulation/knockout_test.py',
   'losses_test.py',
+  'features/text_cnn_test.py',
+  'gru_test.py',
+  'topics/variational_topics_test.py',
+  'study/behaviours_test.py',
+  'topics/twitter_lda_test.py',
+  'sources/simulation/year_test.py',
 )
 
 

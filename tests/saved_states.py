@@ -92,12 +92,13 @@ def snapshot(directory):
 def run_python(code, directory, *, devices=1, wait=True):
   """Runs code in a process of its own, with DIRECTORY and fake devices."""
   root = pathlib.Path(__file__).parents[1]
+  flags = os.environ.get('XLA_FLAGS', '')
   environment = {
     **os.environ,
     'PYTHONPATH': str(root),
     'JAX_PLATFORMS': 'cpu',
     'NPROC': '8',  # threads enough for as many devices, whatever the machine
-    'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}',
+    'XLA_FLAGS': f'{flags} --xla_force_host_platform_device_count={devices}',
   }
   source = f'DIRECTORY = {str(directory)!r}\n' + textwrap.dedent(code)
   process = subprocess.Popen(

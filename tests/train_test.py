@@ -225,7 +225,8 @@ def save_run(root, path):
 
 
 def test_8_devices_equal_one(tiny_root, tmp_path, study):
-  flags = '--xla_force_host_platform_device_count=8'
+  flags = os.environ.get('XLA_FLAGS', '')
+  flags += ' --xla_force_host_platform_device_count=8'
   here = str(pathlib.Path(__file__).parent)
   arguments = [here, str(tiny_root), str(tmp_path / '8.npz')]
   eight = subprocess.Popen(
