@@ -179,7 +179,11 @@ def _av():
 
 def _opened(path):
   """The file; titles in another encoding than UTF-8 are no fault."""
-  return _av().open(os.fspath(path), metadata_errors='replace')
+  av = _av()
+  # From 19 on PyAV keeps what it cannot decode, and has no such setting.
+  strict = int(av.__version__.split('.')[0]) < 19
+  settings = {'metadata_errors': 'replace'} if strict else {}
+  return av.open(os.fspath(path), **settings)
 
 
 def _video_stream(container):
