@@ -7,13 +7,16 @@ import numpy as np
 
 from dynrec_jax import train
 from dynrec_jax.data import batches, histories, inputs, relevance, sequences
-from dynrec_jax.data.batches import Batch, BatchSpec
+from dynrec_jax.data.batch import Batch
+from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.data.records import Watches
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossWeights
-from dynrec_jax.models.theta import DynamicRecommender
-from dynrec_jax.objective import Features, ObjectiveSettings
+from dynrec_jax.models.dynamic import Dynamic
+from dynrec_jax.models.theta import Theta
+from dynrec_jax.objective import ObjectiveSettings
 
 VIDEOS = 6_814
 VISUAL, TEXT, TOPICS = 8_192, 300, 70
@@ -97,9 +100,9 @@ def spec(device_count: int) -> BatchSpec:
   )
 
 
-def model() -> DynamicRecommender:
-  """theta at the paper's sizes."""
-  return DynamicRecommender(VIDEOS, VISUAL, TEXT, TOPICS)
+def network() -> Dynamic:
+  """The paper's, at its sizes."""
+  return Dynamic(Theta(VIDEOS, VISUAL, TEXT, TOPICS), 'sum_weights')
 
 
 def settings(product_dtype=None) -> ObjectiveSettings:
@@ -109,7 +112,6 @@ def settings(product_dtype=None) -> ObjectiveSettings:
     semantic_margin=0.3,
     relevance_margin=0.5,
     in_batch_negatives=False,
-    interest_norm='sum_weights',
     product_dtype=product_dtype,
   )
 
@@ -130,10 +132,10 @@ def step_flops(data: TrainingSet, batch: Batch) -> dict[str, int]:
   A product with gradients of both sides counts three times, one with a
   frozen side twice.
   """
-  videos = 1 + int(np.sum(np.diff(batch.video_ids[0]) > 0))
+  videos = 1 + int(np.sum(np.diff(batch.sequences.video_ids[0]) > 0))
   sequences_count = 3 * SAMPLES
-  steps = int(batch.step_counts.sum())
-  positions = int(batch.target_where.sum())
+  steps = int(batch.sequences.step_counts.sum())
+  positions = int(batch.targets.where.sum())
   rows = min(videos + sequences_count, steps)
   size = HIDDEN
   return {
@@ -147,22 +149,22 @@ def step_flops(data: TrainingSet, batch: Batch) -> dict[str, int]:
 
 def rectangle(batch: Batch) -> dict[str, np.ndarray]:
   """The batch's packed sequences as padded rectangles, for a plain peer."""
-  counts, packed = batch.step_counts[0], batch.inputs[0]
+  counts, packed = batch.sequences.step_counts[0], batch.sequences.inputs[0]
   starts = np.cumsum(counts) - counts
-  shape = (batch.last[0].size, len(counts))
+  shape = (batch.sequences.last[0].size, len(counts))
   inputs_ = np.zeros(shape, np.int64)
   where = np.zeros(shape, bool)
   for step, (start, count) in enumerate(zip(starts, counts, strict=True)):
     inputs_[:count, step] = packed[start : start + count]
     where[:count, step] = True
-  place = batch.positions[0][batch.target_where[0]]
+  place = batch.targets.positions[0][batch.targets.where[0]]
   step = np.searchsorted(starts, place, side='right') - 1
-  last_step = np.searchsorted(starts, batch.last[0], side='right') - 1
+  last_step = np.searchsorted(starts, batch.sequences.last[0], side='right') - 1
   return {
     'inputs': inputs_,
     'where': where,
     'position_rows': place - starts[step],
     'position_steps': step,
-    'targets': batch.targets[0][batch.target_where[0]].astype(np.int64),
-    'last_rows': batch.last[0] - starts[last_step],
+    'targets': batch.targets.videos[0][batch.targets.where[0]].astype(np.int64),
+    'last_rows': batch.sequences.last[0] - starts[last_step],
   }

@@ -4,6 +4,7 @@ python -m benchmarks.recommend [--json FILE]
 """
 
 import argparse
+import functools
 import json
 import multiprocessing
 import re
@@ -15,6 +16,8 @@ import numpy as np
 
 from benchmarks import machine
 from dynrec_jax import decode, gru
+from dynrec_jax.models import dynamic
+from dynrec_jax.models.network import DecodeTables
 from dynrec_jax.parallel import host_memory
 
 HIDDEN = 300
@@ -24,7 +27,7 @@ STEPS = 5
 SIZES = ((6_814, 256, 15), (1_000_000, 64, 3))
 
 
-def make_tables(video_count: int) -> decode.DecodeTables:
+def make_tables(video_count: int) -> DecodeTables:
   """Spread-out weights, made in place: random ones take memory to make."""
 
   def fill(rows, scale):
@@ -34,9 +37,16 @@ def make_tables(video_count: int) -> decode.DecodeTables:
 
   table = jax.jit(fill, static_argnums=(0, 1))
   params = gru.init_gru(jax.random.key(0), HIDDEN, HIDDEN)
-  return decode.DecodeTables(
-    table(video_count, 1.0), None, params, table(video_count, 0.5)
+  inputs = table(video_count, 1.0)
+  return DecodeTables(
+    dynamic.Recurrence(params, inputs, None), table(video_count, 0.5)
   )
+
+
+# The network's way to read a video, as its predictor hands it in.
+generate = functools.partial(
+  decode.greedy_decode, read_video=dynamic.read_video
+)
 
 
 def make_users(user_count: int, video_count: int) -> tuple[jax.Array, ...]:
@@ -59,9 +69,11 @@ def torch_run(tables, state, known):
   from benchmarks import torch_peer
 
   unit = torch_peer.PaperGRU(HIDDEN, HIDDEN)
-  unit.load(*(np.asarray(x) for x in tables.params[:2]))
+  recurrence = tables.recurrence
+  unit.load(*(np.asarray(x) for x in recurrence.params[:2]))
   arrays = [
-    torch.from_dlpack(x) for x in (tables.inputs, tables.output_kernel, state)
+    torch.from_dlpack(x)
+    for x in (recurrence.inputs, tables.output_kernel, state)
   ]
   seen = torch.tensor(np.asarray(known), dtype=torch.int64)
   return lambda: torch_peer.greedy_decode(unit, *arrays, seen, STEPS)
@@ -72,17 +84,17 @@ def measure(video_count: int, user_count: int, rounds: int) -> dict:
   tables = make_tables(video_count)
   state, known = make_users(user_count, video_count)
   peer = torch_run(tables, state, known)
-  fast = tables if video_count > 100_000 else decode.fold_inputs(tables)
+  fast = tables if video_count > 100_000 else dynamic.fold_inputs(tables)
 
   def own():
-    result = decode.greedy_decode(fast, state, known, k=STEPS)
+    result = generate(fast, state, known, k=STEPS)
     return jax.block_until_ready(result)
 
   same = np.mean(np.asarray(own()[0]) == peer()[0].numpy())
   one = (state[:1], known[:1])
 
   def latency():
-    result = decode.greedy_decode(fast, *one, k=STEPS)
+    result = generate(fast, *one, k=STEPS)
     return jax.block_until_ready(result)
 
   runs = {'own': own, 'torch': peer, 'one user': latency}
@@ -115,7 +127,7 @@ def _largest_resident(video_count, user_count):
   """Recommends once; gigabytes of this process at its largest."""
   tables = make_tables(video_count)
   state, known = make_users(user_count, video_count)
-  jax.block_until_ready(decode.greedy_decode(tables, state, known, k=STEPS))
+  jax.block_until_ready(generate(tables, state, known, k=STEPS))
   # Not getrusage: its maximum counts the parent's memory before the exec.
   status = Path('/proc/self/status').read_text()
   return int(re.search(r'VmHWM:\s+(\d+) kB', status)[1]) * 1024 / 1e9

@@ -133,14 +133,14 @@ class FullModel(nn.Module):
 def as_tensors(batch, rectangle: dict[str, np.ndarray]) -> dict:
   """What `FullModel` reads, from a batch of one device."""
   fields = {
-    'video_ids': batch.video_ids[0].astype(np.int64),
-    'interests': batch.interests[0],
-    'history_weights': batch.history_weights[0],
+    'video_ids': batch.sequences.video_ids[0].astype(np.int64),
+    'interests': batch.sequences.interests[0],
+    'history_weights': batch.history.weights[0],
     'interest_rows': batch.interest_rows[0].astype(np.int64),
     'relevance_where': batch.relevance_where[0],
-    'anchors': batch.semantic_anchors[0].astype(np.int64),
-    'negative_visual': batch.semantic_negative_visual[0, :, 0].astype(np.int64),
-    'negative_text': batch.semantic_negative_text[0, :, 0].astype(np.int64),
+    'anchors': batch.semantic.anchors[0].astype(np.int64),
+    'negative_visual': batch.semantic.negative_visual[0, :, 0].astype(np.int64),
+    'negative_text': batch.semantic.negative_text[0, :, 0].astype(np.int64),
     **rectangle,
   }
   return {name: torch.tensor(value) for name, value in fields.items()}

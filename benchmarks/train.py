@@ -20,8 +20,9 @@ import numpy as np
 
 from benchmarks import machine, problem
 from benchmarks.problem import HIDDEN, SAMPLES, STEPS, VIDEOS
-from dynrec_jax import gru, losses, objective, packed_gru, softmax, train
+from dynrec_jax import gru, losses, packed_gru, softmax, train
 from dynrec_jax.data import batches
+from dynrec_jax.features import catalogue
 from dynrec_jax.parallel import devices, host_memory
 
 ROUNDS = 9
@@ -139,15 +140,15 @@ def measure_core(rounds: int) -> dict[str, float]:
 
 def own_step(data, features, batch, product_dtype=None):
   """A run of the full step that goes on from its own last state."""
-  model, optimizer = problem.model(), problem.optimizer()
+  network, optimizer = problem.network(), problem.optimizer()
   step = train.make_train_step(
-    model,
+    network,
     optimizer,
     problem.settings(product_dtype),
     reduction='sum',
     populations=train.populations_of(data),
   )
-  state = devices.replicate(train.init_state(model, optimizer, 0))
+  state = devices.replicate(train.init_state(network, optimizer, 0))
 
   def run():
     nonlocal state
@@ -163,7 +164,7 @@ def torch_step(features, batch):
 
   from benchmarks import torch_peer
 
-  theta = train.init_state(problem.model(), problem.optimizer(), 0).params
+  theta = train.init_state(problem.network(), problem.optimizer(), 0).params
   model = torch_peer.FullModel(theta)
   rule = torch.optim.SGD(model.parameters(), lr=1e-3, weight_decay=2e-4)
   fields = torch_peer.as_tensors(batch, problem.rectangle(batch))
@@ -189,7 +190,7 @@ def measure_step(rounds: int, *, ragged: bool) -> dict[str, float]:
   """The full step against the peak, torch and bfloat16 products."""
   data = problem.training_set(ragged=ragged)
   batch, frozen = problem.first_batch(data), problem.features()
-  features = devices.replicate(objective.padded(frozen))
+  features = devices.replicate(catalogue.padded(frozen))
   own, peer = own_step(data, features, batch), torch_step(frozen, batch)
   check_step(own, peer)
   runs = {**machine.peak_products(), 'own': own, 'torch': peer}
@@ -199,7 +200,7 @@ def measure_step(rounds: int, *, ragged: bool) -> dict[str, float]:
   secs = machine.time_alternately(runs, rounds)
   peak = machine.peak_flops(secs)
   flops = problem.step_flops(data, batch)
-  positions = int(batch.target_where.sum())
+  positions = int(batch.targets.where.sum())
   took = np.median(secs['own'])
   report = {
     'peak_gflops': peak / 1e9,
@@ -225,17 +226,17 @@ def measure_step(rounds: int, *, ragged: bool) -> dict[str, float]:
 
 def part_runs(features, batch) -> dict:
   """The step's three large parts alone, each with its gradients."""
-  share = batches.Batch(*(jnp.asarray(field[0]) for field in batch))
-  model = problem.model()
-  params = model.init(jax.random.key(0))['params']
+  share = jax.tree.map(lambda field: jnp.asarray(field[0]), batch)
+  network, sequences = problem.network(), share.sequences
+  params = network.init(jax.random.key(0))
   table = jax.random.normal(
-    jax.random.key(1), (len(share.video_ids) + 3 * SAMPLES, HIDDEN)
+    jax.random.key(1), (len(sequences.video_ids) + 3 * SAMPLES, HIDDEN)
   )
   states = jax.random.normal(jax.random.key(2), (SAMPLES * STEPS, HIDDEN))
 
   def embedding(params):
-    theta = model.bind({'params': params})
-    embedded = theta.embed(*features.take(share.video_ids))
+    theta = network.theta.bind({'params': params})
+    embedded = theta.embed(*features.take(sequences.video_ids))
     return jnp.sum(losses.unit(embedded.content))
 
   def scan(params, table):
@@ -243,15 +244,15 @@ def part_runs(features, batch) -> dict:
       packed_gru.gru_scan_packed_table(
         params,
         table,
-        share.inputs,
-        share.step_counts,
+        sequences.inputs,
+        sequences.step_counts,
         row_count=3 * SAMPLES,
       )[: SAMPLES * STEPS]
     )
 
   def cost(states, kernel):
     return softmax.fused_coherence_loss(
-      states, kernel, share.targets, where=share.target_where
+      states, kernel, share.targets.videos, where=share.targets.where
     )
 
   def timed(function, argnums, *arguments):

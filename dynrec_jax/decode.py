@@ -5,14 +5,13 @@ videos need no [B, V] array. Nothing here knows a checkpoint or a config.
 """
 
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from dynrec_jax import gru
+from dynrec_jax.models.network import DecodeTables, ReadVideo
 from dynrec_jax.typed import typed
 
 # Scores held at once if the caller names no chunk size: 16 MiB of float32.
@@ -23,43 +22,8 @@ _CHUNK_VIDEOS = 2048
 _NONE = -1
 
 
-class DecodeTables(NamedTuple):
-  """What a checkpoint comes down to for recommending.
-
-  One of `inputs` and `products` is given, the other is None.
-
-  Attributes:
-    inputs: [V, D], what the GRU reads after each video.
-    products: [V, 3H], `inputs` times the GRU's input kernel, made once per
-      checkpoint by `fold_inputs`: faster, but 3.6 GB at a million videos.
-    params: the GRU's weights.
-    output_kernel: [V, H], T_p.
-    output_bias: [V], or None: the paper has none.
-  """
-
-  inputs: Array | None
-  products: Array | None
-  params: gru.GRUParams
-  output_kernel: Array
-  output_bias: Array | None = None
-
-
-@jax.jit
-def fold_inputs(tables: DecodeTables) -> DecodeTables:
-  """The same tables with the GRU's input products made once.
-
-  Args:
-    tables: with `inputs`.
-
-  Returns:
-    Tables with `products` in their place.
-  """
-  products = tables.inputs @ tables.params.input_kernel
-  return tables._replace(inputs=None, products=products)
-
-
 @functools.partial(
-  jax.jit, static_argnames=('k', 'mask_generated', 'chunk_size')
+  jax.jit, static_argnames=('read_video', 'k', 'mask_generated', 'chunk_size')
 )
 @typed
 def greedy_decode(
@@ -67,6 +31,7 @@ def greedy_decode(
   state: Float[Array, 'B H'],
   known: Int[Array, 'B M'],
   *,
+  read_video: ReadVideo,
   k: int,
   known_where: Bool[Array, 'B M'] | None = None,
   mask_generated: bool = True,
@@ -81,6 +46,7 @@ def greedy_decode(
     state: h_1, the state that predicts the first video.
     known: videos of each user that must not be recommended; an id outside
       [0, V) stands for none.
+    read_video: the network's, see `network.Network`.
     k: how many videos.
     known_where: entries of `known` that count; None counts every one.
     mask_generated: never recommends a video twice.
@@ -105,7 +71,8 @@ def greedy_decode(
     if mask_generated:
       filled = jnp.where(ids < 0, tables.output_kernel.shape[0], ids)
       chosen = lax.dynamic_update_slice_in_dim(chosen, filled, step, axis=1)
-    return (_read(tables, h, ids[:, 0]), chosen), (ids[:, 0], log_p[:, 0])
+    h = read_video(tables, h, jnp.maximum(ids[:, 0], 0))  # -1 reads any
+    return (h, chosen), (ids[:, 0], log_p[:, 0])
 
   _, (ids, log_p) = lax.scan(body, (state, chosen), jnp.arange(k))
   return ids.T, log_p.T
@@ -166,14 +133,6 @@ def _banned(tables, known, where):
   if where is not None:
     counts &= where
   return jnp.where(counts, known, video_count)
-
-
-def _read(tables, h, ids):
-  """The state after reading one video per row; -1 reads any."""
-  ids = jnp.maximum(ids, 0)
-  if tables.products is None:
-    return gru.gru_step(tables.params, h, tables.inputs[ids])
-  return gru.gru_step_products(tables.params, h, tables.products[ids])
 
 
 def _top_videos(tables, h, banned, k, size):

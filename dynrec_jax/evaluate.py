@@ -4,113 +4,97 @@ Paper: Sec 4.1 and 4.2. Held-out users' first n_f months are known, the videos
 watched in the others are the ground truth, lists have 5 videos.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from dynrec_jax import metrics
 from dynrec_jax.data import sequences
 from dynrec_jax.data.histories import Histories
-from dynrec_jax.data.sequences import Samples
+from dynrec_jax.recommender import Lists, Queries, Recommender
 
 
-class Queries(NamedTuple):
-  """Users to recommend to, and what is known of them.
-
-  Attributes:
-    samples: one row per user: what is known ends at `samples.time`.
-    watches: histories that the samples' known videos stand in.
-    behaviours: what interests are made of; the watches, or tweets.
-  """
-
-  samples: Samples
-  watches: Histories
-  behaviours: Histories
-
-  def known_videos(self) -> tuple[np.ndarray, np.ndarray]:
-    """[B, M] int32 known videos, padded with 0, and their [B, M] mask."""
-    row, index = sequences.history_indices(self.samples)
-    return sequences.padded(
-      row, self.watches.item[index], len(self.samples.user)
-    )
-
-
-# Queries, known videos [B, M] that no list may hold and their mask, k ->
-# [B, k] int32 video ids, best first, -1 where no video is left.
-Recommender = Callable[[Queries, np.ndarray, np.ndarray, int], np.ndarray]
-
-
-class UserScores(NamedTuple):
-  """Scores of the users that have a ground truth.
+class Scored(NamedTuple):
+  """Every query's list against its ground truth; all that measures follow from.
 
   Attributes:
-    user: [n] int32.
-    precision: [n] float.
-    recall: [n] float.
-    skipped: users without a ground truth, whose recall is undefined (A25).
+    users: [B] int32.
+    lists: see `Lists`.
+    hits: [B] int32, different videos of the list that were watched later.
+    truth: [B] int32, different videos that were watched later; recall is
+      undefined where it is 0, and such users are skipped (A25).
   """
 
-  user: np.ndarray
-  precision: np.ndarray
-  recall: np.ndarray
-  skipped: int
+  users: np.ndarray
+  lists: Lists
+  hits: np.ndarray
+  truth: np.ndarray
 
 
 def evaluate(
-  recommend: Recommender, queries: Queries, *, k: int, mask_history: bool
-) -> UserScores:
-  """Precision and recall at k of every user.
+  recommend: Recommender, queries: Queries, later: Histories, k: int
+) -> Scored:
+  """The lists of a recommender, and how many of each were watched.
 
   Paper: Sec 4.2; see `metrics`.
 
   Args:
     recommend: the model or a baseline.
-    queries: the users; videos after `samples.time` are the ground truth.
+    queries: the users.
+    later: what each query's user watched afterwards, a row each: the ground
+      truth, less what may be in no list (A23).
     k: length of the lists.
-    mask_history: keep known videos out of lists and ground truth (A23).
 
   Returns:
-    The scores.
+    Lists and counts.
 
   Raises:
     ValueError: if no user has a ground truth.
   """
-  row, target = sequences.targets_of(queries.samples, queries.watches)
-  relevant, where = sequences.padded(row, target, len(queries.samples.user))
-  known, known_where = queries.known_videos()
-  if mask_history:
-    where &= ~_member(relevant, known, known_where)
-  else:
-    known_where = np.zeros_like(known_where)
-  counted = where.any(axis=1)
-  if not counted.any():
+  row = np.repeat(np.arange(queries.count), np.diff(later.offsets))
+  relevant, where = sequences.padded(row, later.item, queries.count)
+  where &= ~_member(relevant, *queries.forbidden_videos())
+  if not where.any():
     raise ValueError('no user to evaluate has watched anything after n_f')
-  ids = recommend(queries, known, known_where, k)
-  precision = metrics.precision_at_k(ids, relevant, where=where)
-  recall = metrics.recall_at_k(ids, relevant, where=where)
-  return UserScores(
-    queries.samples.user[counted],
-    np.asarray(precision)[counted],
-    np.asarray(recall)[counted],
-    int(np.sum(~counted)),
-  )
+  lists = recommend(queries, k)
+  hits, truth = _counts(lists.ids, relevant, where)
+  return Scored(queries.users, lists, np.asarray(hits), np.asarray(truth))
 
 
-def summarise(scores: UserScores) -> dict[str, float]:
-  """Mean precision and recall, F of the means, and the mean of F."""
-  precision = float(np.mean(scores.precision, dtype=np.float64))
-  recall = float(np.mean(scores.recall, dtype=np.float64))
+def summarise(hits: np.ndarray, truth: np.ndarray, k: int) -> dict[str, float]:
+  """Mean precision and recall, F of the means, and the mean of F.
+
+  Args:
+    hits: [B] as `Scored` has them.
+    truth: [B] as `Scored` has them; users without any are skipped (A25).
+    k: length of the lists.
+
+  Returns:
+    The measures, and how many users they are of.
+  """
+  counted = truth > 0
+  each_precision = np.asarray(metrics.precision_at_k(hits[counted], k=k))
+  each_recall = np.asarray(metrics.recall_at_k(hits[counted], truth[counted]))
+  precision = float(np.mean(each_precision, dtype=np.float64))
+  recall = float(np.mean(each_recall, dtype=np.float64))
   return {
     'precision': precision,
     'recall': recall,
     'f_score': float(
       metrics.f_score(np.float64(precision), np.float64(recall))
     ),
-    'mean_f': float(metrics.mean_f(scores.precision, scores.recall)),
-    'users': len(scores.user),
-    'users_without_truth': scores.skipped,
+    'mean_f': float(metrics.mean_f(each_precision, each_recall)),
+    'users': int(counted.sum()),
+    'users_without_truth': int((~counted).sum()),
   }
+
+
+@jax.jit
+def _counts(ids, relevant, where):
+  """Hits and size of the truth, as one program: as many shapes as modes."""
+  hits = metrics.hit_count(ids, relevant, where=where)
+  return hits, metrics.relevant_count(relevant, where=where)
 
 
 def _member(

@@ -1,35 +1,32 @@
-"""Trains, evaluates, recommends, and chooses the weights of Eq (9).
+"""Trains, evaluates, compares, recommends, chooses the weights of Eq (9).
 
 python -m dynrec_jax.main --config=configs/single.py
 python -m dynrec_jax.main --config=configs/single.py --config.mode=recommend
 """
 
+import functools
 import logging as logging_lib
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
-import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from dynrec_jax import checkpoint, objective
-from dynrec_jax.parallel import devices, host_memory, hosts
-from dynrec_jax.report import table
-from dynrec_jax.sources import load
-from dynrec_jax.storage import whole_files
+from dynrec_jax import checkpoint
 from dynrec_jax.study import (
   check,
+  compare,
   content,
   cross_validate,
-  identity,
+  process,
   recommend,
-  settings,
-  split_run,
   topics,
 )
-from dynrec_jax.study.prepare import Prepared, prepare
+from dynrec_jax.study.prepare import prepare
+from dynrec_jax.study.train_and_evaluate import train_and_evaluate
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'The study: a file of configs/.', lock_config=True
@@ -42,7 +39,7 @@ def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'unknown argument {argv[1]!r}')
   config = _CONFIG.value
-  logging.get_absl_handler().addFilter(_for_user)
+  _tell_plainly()
   # Until training takes the signals, a stop only ends what is being prepared:
   # all that was finished of it is stored.
   signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -57,6 +54,24 @@ def main(argv: list[str]) -> None:
     sys.exit(1)
 
 
+def _tell_plainly() -> None:
+  """A log that reads as a story; `--v=1` tells all, and where it was told."""
+  handler = logging.get_absl_handler()
+  handler.addFilter(_for_user)
+  if logging.get_verbosity() < logging.DEBUG:
+    handler.setFormatter(_Plain())
+
+
+class _Plain(logging_lib.Formatter):
+  """What is told and, of warnings and errors, how grave it is."""
+
+  def format(self, record: logging_lib.LogRecord) -> str:
+    text = record.getMessage()
+    if record.levelno < logging_lib.WARNING:
+      return text
+    return f'{record.levelname.lower()}: {text}'
+
+
 def _for_user(record: logging_lib.LogRecord) -> bool:
   """Whether to show a record: libraries tell every rename, only warn here."""
   own = os.path.dirname(__file__)
@@ -67,71 +82,41 @@ def _for_user(record: logging_lib.LogRecord) -> bool:
 
 def run(config) -> None:
   """The whole job, for a checked config."""
-  host_memory.keep_freed_memory()
-  jax.config.update(
-    'jax_compilation_cache_dir',
-    str(load.data_root(config.data.data_dir or None) / 'xla'),
-  )
+  process.set_up(config)
   if config.text.encoder == 'kim_cnn':  # results keep what was found
     config.text.word_vectors = content.word_vectors_file(config)
-  if config.mode == 'choose_topics':
-    print(topics.choose_topics(config))
-    return
-  prepared = prepare(config)
-  if config.mode == 'prepare':
-    print(topics.describe(config, prepared))
-    return
-  if config.mode == 'recommend':
-    print(recommend.recommend(config, prepared))
-    return
-  if config.mode == 'cross_validate':
+  print(_DOORS[config.mode](config) or _exit_to_requeue())
+
+
+def _until_stopped(door: Callable[..., str | None]) -> Callable:
+  """A prepared study's door that saves and gives None when told to stop."""
+
+  def enter(config) -> str | None:
+    prepared = prepare(config)
     with checkpoint.StopRequest() as stop:
-      text = cross_validate.cross_validate(config, prepared, stop.requested)
-    print(text or _exit_to_requeue())
-    return
-  splits = [
-    split_run.make_split(config, prepared, number)
-    for number in range(config.split.seeds)
-  ]
-  model = split_run.make_model(config, prepared)
-  features = devices.replicate(objective.padded(prepared.features))
-  predictor = split_run.make_predictor(config, prepared, model, features)
-  with checkpoint.StopRequest() as stop:
-    for this in splits:
-      logging.info('split %d of %d', this.number, len(splits))
-      if config.mode == 'train_and_evaluate':
-        done = split_run.train_split(
-          config, prepared, model, predictor, features, this, stop.requested
-        )
-        if not done:
-          _exit_to_requeue()
-      split_run.test_split(config, prepared, model, predictor, this)
-  _report(config, prepared, splits)
+      return door(config, prepared, stop.requested)
+
+  return enter
+
+
+# What each mode does: config -> what to print; None if it was stopped.
+_DOORS: Mapping[str, Callable[..., str | None]] = {
+  'train_and_evaluate': _until_stopped(train_and_evaluate),
+  'evaluate': _until_stopped(
+    functools.partial(train_and_evaluate, train=False)
+  ),
+  'cross_validate': _until_stopped(cross_validate.cross_validate),
+  'prepare': lambda config: topics.describe(config, prepare(config)),
+  'choose_topics': topics.choose_topics,
+  'recommend': lambda config: recommend.recommend(config, prepare(config)),
+  'compare': compare.compare,
+}
 
 
 def _exit_to_requeue() -> NoReturn:
   """Ends a run that was asked to stop and has saved."""
   logging.warning('stopped on request; the same command goes on')
   sys.exit(checkpoint.REQUEUE_EXIT_CODE)
-
-
-def _report(config, prepared: Prepared, splits) -> None:
-  """Prints the table and saves it."""
-  rows = table.read_rows([this.directory for this in splits])
-  names = {
-    'random': 'Random',
-    'popularity': 'Popularity',
-    'model': f'dynrec ({config.opt.preset})',
-  }
-  text = table.as_markdown(rows, k=config.decode.k, names=names)
-  text += settings.origin_note(config)
-  facts = identity.saved_config(config, prepared)
-  if hosts.is_writer():
-    table.write_results(
-      os.path.join(config.workdir, 'results.json'), rows, {'config': facts}
-    )
-    whole_files.write_text(os.path.join(config.workdir, 'results.md'), text)
-  print(text)
 
 
 def _parse(argv: list[str]) -> list[str]:

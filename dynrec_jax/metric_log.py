@@ -1,7 +1,7 @@
 """What a run measures, in files, and how far it has come, on the terminal.
 
-`metrics.jsonl` holds one json object per record and is what tables are made
-from; TensorBoard's events beside it hold the same numbers for the eye.
+`metrics.jsonl` holds one json object per record, for programs; TensorBoard's
+events beside it hold the same numbers for the eye.
 """
 
 import contextlib
@@ -38,6 +38,7 @@ with _hidden('torch'):
 _FILE = 'metrics.jsonl'
 _NOT_VALUES = ('step', 'time')
 _REDRAW_SECS = 0.2
+_SIZE = 80, 24  # columns and rows of a terminal that does not say
 _EVENTS_FLUSH_SECS = 10
 
 
@@ -184,6 +185,7 @@ def progress(
     `bar.set_postfix(values, refresh=False)` what to show beside it.
   """
   on_terminal = sys.stderr.isatty()
+  ncols, nrows = (None, None) if _has_size() else _SIZE
   bar = (tqdm if on_terminal else _Lines)(
     desc=label,
     total=total,
@@ -192,11 +194,21 @@ def progress(
     file=sys.stderr,
     mininterval=_REDRAW_SECS if on_terminal else every_secs,
     miniters=1,  # reads the clock at every step: a slow one shows in time
-    dynamic_ncols=on_terminal,
+    dynamic_ncols=on_terminal and _has_size(),
+    ncols=ncols if on_terminal else None,
+    nrows=nrows,
     disable=not hosts.is_writer(),
   )
   with bar, _log_above_bar() if on_terminal else contextlib.nullcontext():
     yield bar
+
+
+def _has_size() -> bool:
+  """Whether the terminal says how large it is; some say 0."""
+  try:
+    return os.get_terminal_size(sys.stderr.fileno()).columns > 0
+  except OSError:
+    return False
 
 
 class _Lines(tqdm):

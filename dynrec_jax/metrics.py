@@ -65,51 +65,39 @@ def relevant_count(
 
 
 @typed
-def precision_at_k(
-  recommended: Int[ArrayLike, 'U K'],
-  relevant: Int[ArrayLike, 'U M'],
-  *,
-  where: Bool[ArrayLike, 'U M'] | None = None,
-) -> Float[Array, 'U']:
+def precision_at_k(hits: Int[ArrayLike, 'U'], *, k: int) -> Float[Array, 'U']:
   """The share of the K recommendations that the user watched.
 
-  Paper: per user |recommended and watched| / K. A list cut short by
-  -1 is still divided by K.
+  Paper: per user |recommended and watched| / K. A list cut short by -1 is
+  still divided by K.
 
   Args:
-    recommended: a list of video ids per user, -1 for none.
-    relevant: the videos each user watched later.
-    where: slots of `relevant` that count; None counts all.
+    hits: see `hit_count`.
+    k: the lists' length.
 
   Returns:
     Precision per user, in [0, 1].
   """
-  hits = hit_count(recommended, relevant, where=where)
-  return hits / jnp.asarray(recommended).shape[1]
+  return jnp.asarray(hits) / k
 
 
 @typed
 def recall_at_k(
-  recommended: Int[ArrayLike, 'U K'],
-  relevant: Int[ArrayLike, 'U M'],
-  *,
-  where: Bool[ArrayLike, 'U M'] | None = None,
+  hits: Int[ArrayLike, 'U'], relevant: Int[ArrayLike, 'U']
 ) -> Float[Array, 'U']:
   """The share of the videos a user watched that were recommended.
 
   Paper: per user |recommended and watched| / |watched|.
 
   Args:
-    recommended: a list of video ids per user, -1 for none.
-    relevant: the videos each user watched later.
-    where: slots of `relevant` that count; None counts all.
+    hits: see `hit_count`.
+    relevant: see `relevant_count`.
 
   Returns:
     Recall per user, in [0, 1]; 0 for a user who watched nothing (who should
     be left out of a mean).
   """
-  hits = hit_count(recommended, relevant, where=where)
-  return hits / jnp.maximum(relevant_count(relevant, where=where), 1)
+  return jnp.asarray(hits) / jnp.maximum(jnp.asarray(relevant), 1)
 
 
 @typed

@@ -3,47 +3,15 @@
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 
-from dynrec_jax import interest, losses, packed_gru, softmax
-from dynrec_jax.data.batches import Batch
+from dynrec_jax import losses, softmax
+from dynrec_jax.data.batch import Batch
+from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
-from dynrec_jax.models.theta import ContentEmbedding, DynamicRecommender
+from dynrec_jax.models.network import Forward, Network
 
 REDUCTIONS = ('sum', 'mean', 'full_sum')
-
-
-class Features(NamedTuple):
-  """The catalogue's frozen features on the device.
-
-  Attributes:
-    visual: [V, Dv] float16 or float32.
-    text: [V, Dt] float16 or float32.
-    has_visual: [V] bool.
-    has_text: [V] bool.
-  """
-
-  visual: Array
-  text: Array
-  has_visual: Array
-  has_text: Array
-
-  def take(self, video_ids: Array) -> 'Features':
-    """The rows of the named videos."""
-    return Features(*(column[video_ids] for column in self))
-
-
-def padded(features: Features) -> Features:
-  """Visual features with zero columns where their row stride is a bad one.
-
-  Rows a multiple of 4 KiB apart fall into the same cache sets: a product over
-  gathered rows of 8,192 float32 then takes a third longer.
-  """
-  visual = features.visual
-  if visual.shape[1] * visual.dtype.itemsize % 4096:
-    return features
-  return features._replace(visual=np.pad(visual, ((0, 0), (0, 16))))
 
 
 class ObjectiveSettings(NamedTuple):
@@ -54,7 +22,6 @@ class ObjectiveSettings(NamedTuple):
     semantic_margin: tau_1.
     relevance_margin: tau_2.
     in_batch_negatives: Eq (1) against all others of the minibatch.
-    interest_norm: N_e of Eq (3).
     product_dtype: of products' operands; None is float32.
   """
 
@@ -62,12 +29,11 @@ class ObjectiveSettings(NamedTuple):
   semantic_margin: float
   relevance_margin: float
   in_batch_negatives: bool
-  interest_norm: str
   product_dtype: Any
 
 
 def loss_terms(
-  model: DynamicRecommender,
+  network: Network,
   params: Any,
   features: Features,
   batch: Batch,
@@ -75,11 +41,12 @@ def loss_terms(
 ) -> tuple[LossTerms, Array]:
   """The four sums of Eq (9) over one device's share of a batch.
 
-  Paper: Eq. (1), (4), (6), (8); see `losses` for each.
+  Paper: Eq. (1), (4), (6), (8); see `losses` for each. What a network or a
+  batch has not is a term of 0.
 
   Args:
-    model: the shell.
-    params: theta.
+    network: any.
+    params: its parameters.
     features: of the whole catalogue.
     batch: one device's share.
     settings: static choices.
@@ -88,41 +55,34 @@ def loss_terms(
     The sums, and the sum over anchors of |T_u u|, which shows a collapse of
     Eq (4)'s trivial minimum.
   """
-  theta = model.bind({'params': params})
-  embedding = theta.embed(*features.take(batch.video_ids))
-  mapped = theta.map_interests(batch.interests)
-  table = jnp.concatenate([theta.map_videos(embedding.content), mapped])
-  states = packed_gru.gru_scan_packed_table(
-    theta.gru,
-    table,
-    batch.inputs,
-    batch.step_counts,
-    row_count=batch.last.size,
+  forward = network.forward(
+    params,
+    features,
+    batch.sequences,
+    batch.history if settings.weights.interest else None,
     product_dtype=settings.product_dtype,
   )
-  own = mapped[batch.interest_rows]
+  own = None
+  if forward.interests is not None:
+    own = forward.interests[batch.interest_rows]
   terms = LossTerms(
-    coherence=softmax.fused_coherence_loss(
-      states[batch.positions],
-      theta.output_kernel,
-      batch.targets,
-      where=batch.target_where,
-      output_bias=theta.output_bias,
-      product_dtype=settings.product_dtype,
-    ),
-    semantic=_semantic(embedding, batch, settings),
-    interest=_interest(theta, own, embedding, batch, settings),
-    relevance=_relevance(states, batch, settings),
+    coherence=_coherence(forward, batch, settings),
+    semantic=_semantic(forward, batch, settings),
+    interest=_interest(forward, own, batch),
+    relevance=_relevance(forward, batch, settings),
   )
+  if own is None:
+    return terms, jnp.zeros(())
   length = jnp.sqrt(jnp.sum(own * own, axis=-1))
   return terms, losses.masked_sum(length, batch.sample_where)
 
 
 def term_counts(batch: Batch) -> LossTerms:
   """How many anchors each term sums over, on one device."""
+  semantic = batch.semantic
   return LossTerms(
     coherence=_count(batch.sample_where),
-    semantic=_count(batch.semantic_where),
+    semantic=jnp.zeros(()) if semantic is None else _count(semantic.where),
     interest=_count(_has_history(batch)),
     relevance=_count(batch.relevance_where),
   )
@@ -160,60 +120,64 @@ def term_scales(
   )
 
 
+def _coherence(
+  forward: Forward, batch: Batch, settings: ObjectiveSettings
+) -> Array:
+  """Eq (8) on the anchors' states."""
+  targets = batch.targets
+  return softmax.fused_coherence_loss(
+    forward.states[targets.positions],
+    forward.output_kernel,
+    targets.videos,
+    where=targets.where,
+    output_bias=forward.output_bias,
+    product_dtype=settings.product_dtype,
+  )
+
+
 def _semantic(
-  embedding: ContentEmbedding, batch: Batch, settings: ObjectiveSettings
+  forward: Forward, batch: Batch, settings: ObjectiveSettings
 ) -> Array:
   """Eq (1) on its own rows."""
-  if settings.weights.semantic == 0:
+  embedding, rows = forward.embedding, batch.semantic
+  if settings.weights.semantic == 0 or embedding is None or rows is None:
     return jnp.zeros(())
-  visual = embedding.visual[batch.semantic_anchors]
-  text = embedding.text[batch.semantic_anchors]
+  visual = embedding.visual[rows.anchors]
+  text = embedding.text[rows.anchors]
   if settings.in_batch_negatives:
     return losses.in_batch_semantic_loss(
       visual,
       text,
       margin=settings.semantic_margin,
-      where=batch.semantic_pool_where,
-      anchor_where=batch.semantic_where,
+      where=rows.pool_where,
+      anchor_where=rows.where,
     )
   return losses.contrastive_semantic_loss(
     visual,
     text,
-    embedding.visual[batch.semantic_negative_visual],
-    embedding.text[batch.semantic_negative_text],
+    embedding.visual[rows.negative_visual],
+    embedding.text[rows.negative_text],
     margin=settings.semantic_margin,
-    where=batch.semantic_where,
+    where=rows.where,
   )
 
 
-def _interest(
-  theta: DynamicRecommender,
-  mapped: Array,
-  embedding: ContentEmbedding,
-  batch: Batch,
-  settings: ObjectiveSettings,
-) -> Array:
-  """Eq (3) and (4) on the anchors."""
-  if settings.weights.interest == 0:
+def _interest(forward: Forward, own: Array | None, batch: Batch) -> Array:
+  """Eq (4) on the anchors."""
+  if own is None or forward.content_interests is None:
     return jnp.zeros(())
-  content = interest.weighted_interest(
-    batch.history_weights,
-    embedding.content,
-    norm=settings.interest_norm,
-    count=batch.history_counts,
-  )
   return losses.interest_distance_loss(
-    mapped, theta.map_videos(content), where=_has_history(batch)
+    own, forward.content_interests, where=_has_history(batch)
   )
 
 
 def _relevance(
-  states: Array, batch: Batch, settings: ObjectiveSettings
+  forward: Forward, batch: Batch, settings: ObjectiveSettings
 ) -> Array:
   """Eq (6) on the last states."""
   if settings.weights.relevance == 0:
     return jnp.zeros(())
-  anchor, positive, negative = states[batch.last]
+  anchor, positive, negative = forward.states[batch.sequences.last]
   return losses.triplet_relevance_loss(
     anchor,
     positive,
@@ -225,7 +189,7 @@ def _relevance(
 
 def _has_history(batch: Batch) -> Array:
   """[B], anchors whose Eq (3) is defined: some watch is known."""
-  return batch.sample_where & (batch.history_counts > 0)
+  return batch.sample_where & (batch.history.counts > 0)
 
 
 def _count(where: Array) -> Array:

@@ -18,11 +18,13 @@ from absl import logging
 
 from dynrec_jax import checkpoint, losses, metric_log, objective
 from dynrec_jax.data import batches
-from dynrec_jax.data.batches import Batch, BatchSpec
+from dynrec_jax.data.batch import Batch
+from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms
-from dynrec_jax.models.theta import DynamicRecommender
-from dynrec_jax.objective import Features, ObjectiveSettings
+from dynrec_jax.models.network import Network
+from dynrec_jax.objective import ObjectiveSettings
 from dynrec_jax.parallel import devices
 
 OPTIMIZERS = ('sgd', 'adam')
@@ -48,7 +50,7 @@ class Position(NamedTuple):
 
   Attributes:
     epoch: epochs validated.
-    best_score: highest validation F at 5 so far; -1 before the first.
+    best_score: highest validation F so far; -1 before the first.
     best_epoch: the epoch that reached it.
   """
 
@@ -97,10 +99,10 @@ def make_optimizer(
 
 
 def init_state(
-  model: DynamicRecommender, optimizer: optax.GradientTransformation, seed: int
+  network: Network, optimizer: optax.GradientTransformation, seed: int
 ) -> TrainState:
   """The state before the first step."""
-  params = model.init(jax.random.key(seed))['params']
+  params = network.init(jax.random.key(seed))
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
@@ -109,7 +111,7 @@ def init_state(
 
 
 def make_train_step(
-  model: DynamicRecommender,
+  network: Network,
   optimizer: optax.GradientTransformation,
   settings: ObjectiveSettings,
   *,
@@ -119,7 +121,7 @@ def make_train_step(
   """One update on all devices.
 
   Args:
-    model: the shell.
+    network: any.
     optimizer: see `make_optimizer`.
     settings: of Eq (9).
     reduction: what each term is summed or averaged over, see
@@ -137,7 +139,7 @@ def make_train_step(
 
     def local_loss(params):
       terms, interest_length = objective.loss_terms(
-        model, params, features, batch, settings
+        network, params, features, batch, settings
       )
       scaled = LossTerms(*(t * s for t, s in zip(terms, scales, strict=True)))
       return losses.unified_loss(scaled, settings.weights), (

@@ -42,9 +42,10 @@ done
 ended=()
 for run in "${order[@]}"; do
   if [[ -f runs/content/$run/results.json ]]; then
-    ended+=("runs/content/$run")
+    ended+=("'runs/content/$run',")
   fi
 done
 if ((${#ended[@]} == ${#order[@]})); then
-  python -m dynrec_jax.study.compare "${ended[@]}"
+  python -m dynrec_jax.main --config=configs/single.py:movietweetings \
+    --config.mode=compare --config.compare.runs="(${ended[*]})"
 fi

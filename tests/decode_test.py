@@ -1,5 +1,7 @@
 """Greedy generation: against a NumPy loop, masks, ties, chunks, memory."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,19 +9,24 @@ import pytest
 from absl.testing import absltest, parameterized
 
 from dynrec_jax import decode, gru
+from dynrec_jax.models import dynamic
+from dynrec_jax.models.network import DecodeTables
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
 B, V, D, H, K = 3, 23, 4, 5, 6
+greedy = functools.partial(decode.greedy_decode, read_video=dynamic.read_video)
 
 
 def numpy_greedy(tables, state, known, k, mask_generated=True):
   """Step by step, user by user, in float64. `known` is a list of sets."""
   w_in, w, bias = (
-    None if x is None else np.asarray(x, np.float64) for x in tables.params
+    None if x is None else np.asarray(x, np.float64)
+    for x in tables.recurrence.params
   )
   inputs, out = (
-    np.asarray(x, np.float64) for x in (tables.inputs, tables.output_kernel)
+    np.asarray(x, np.float64)
+    for x in (tables.recurrence.inputs, tables.output_kernel)
   )
   out_bias = 0 if tables.output_bias is None else np.asarray(tables.output_bias)
   size = w.shape[0]
@@ -58,8 +65,10 @@ def problem(*, bias=False):
   params = gru.GRUParams(
     normal(D, 3 * H), normal(H, 3 * H), normal(3 * H) if bias else None
   )
-  tables = decode.DecodeTables(
-    normal(V, D), None, params, normal(V, H), normal(V) if bias else None
+  tables = DecodeTables(
+    dynamic.Recurrence(params, normal(V, D), None),
+    normal(V, H),
+    normal(V) if bias else None,
   )
   known = jnp.asarray([[4, 1, 9, 2], [0, 22, 7, 7], [5, 6, 8, 3]], jnp.int32)
   where = jnp.asarray([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]], bool)
@@ -83,8 +92,8 @@ class GreedyTest(parameterized.TestCase):
     tables, state, known, where = problem(bias=bias)
     expected = numpy_greedy(tables, state, as_sets(known, where), K)
     if fold:
-      tables = decode.fold_inputs(tables)
-    ids, log_p = decode.greedy_decode(
+      tables = dynamic.fold_inputs(tables)
+    ids, log_p = greedy(
       tables, state, known, known_where=where, k=K, chunk_size=chunk_size
     )
     np.testing.assert_array_equal(ids, expected[0])
@@ -96,7 +105,7 @@ class GreedyTest(parameterized.TestCase):
     # One video is far more likely than all others at every step.
     bias = jnp.zeros(V).at[11].set(100.0)
     tables = tables._replace(output_bias=bias)
-    ids, _ = decode.greedy_decode(
+    ids, _ = greedy(
       tables,
       state,
       known,
@@ -113,7 +122,7 @@ class GreedyTest(parameterized.TestCase):
 
   def test_distinct_and_never_known(self):
     tables, state, known, where = problem()
-    ids, _ = decode.greedy_decode(tables, state, known, known_where=where, k=9)
+    ids, _ = greedy(tables, state, known, known_where=where, k=9)
     for row, banned in zip(np.asarray(ids), as_sets(known, where), strict=True):
       self.assertLen(set(row.tolist()), 9)
       self.assertEmpty(set(row.tolist()) & banned)
@@ -122,7 +131,7 @@ class GreedyTest(parameterized.TestCase):
   def test_ties_go_to_the_lower_id(self, chunk_size):
     tables, state, known, where = problem()
     tables = tables._replace(output_kernel=jnp.zeros((V, H)))
-    ids, log_p = decode.greedy_decode(
+    ids, log_p = greedy(
       tables, state, known, known_where=where, k=5, chunk_size=chunk_size
     )
     np.testing.assert_array_equal(
@@ -135,7 +144,7 @@ class GreedyTest(parameterized.TestCase):
     tables, state, _, _ = problem()
     known = jnp.tile(jnp.arange(V, dtype=jnp.int32), (B, 1))
     where = jnp.ones((B, V), bool).at[0, jnp.array([2, 8])].set(False)
-    ids, log_p = decode.greedy_decode(
+    ids, log_p = greedy(
       tables, state, known, known_where=where, k=4, chunk_size=chunk_size
     )
     self.assertEqual(set(np.asarray(ids[0, :2]).tolist()), {2, 8})
@@ -148,36 +157,32 @@ class GreedyTest(parameterized.TestCase):
   def test_ids_outside_the_catalogue_ban_nothing(self):
     tables, state, _, _ = problem()
     outside = jnp.asarray([[-1, V], [-V, 2**31 - 1], [V + 1, -7]], jnp.int32)
-    ids, _ = decode.greedy_decode(tables, state, outside, k=K)
-    free, _ = decode.greedy_decode(tables, state, outside[:, :0], k=K)
+    ids, _ = greedy(tables, state, outside, k=K)
+    free, _ = greedy(tables, state, outside[:, :0], k=K)
     np.testing.assert_array_equal(ids, free)
 
   def test_no_where_counts_every_known_video(self):
     tables, state, known, where = problem()
-    ids = decode.greedy_decode(tables, state, known, k=K)[0]
-    full = decode.greedy_decode(
-      tables, state, known, known_where=where | True, k=K
-    )[0]
-    part = decode.greedy_decode(tables, state, known, known_where=where, k=K)[0]
+    ids = greedy(tables, state, known, k=K)[0]
+    full = greedy(tables, state, known, known_where=where | True, k=K)[0]
+    part = greedy(tables, state, known, known_where=where, k=K)[0]
     np.testing.assert_array_equal(ids, full)
     self.assertTrue((np.asarray(ids) != np.asarray(part)).any())
 
   def test_scores_that_are_no_numbers_give_no_video(self):
     tables, state, known, where = problem()
     state = state.at[1].set(jnp.nan)
-    ids, log_p = decode.greedy_decode(
-      tables, state, known, known_where=where, k=2
-    )
+    ids, log_p = greedy(tables, state, known, known_where=where, k=2)
     np.testing.assert_array_equal(ids[1], [-1, -1])
     np.testing.assert_array_equal(log_p[1], [-np.inf, -np.inf])
     self.assertTrue((np.asarray(ids)[[0, 2]] >= 0).all())
 
   def test_rows_do_not_mix(self):
     tables, state, known, where = problem()
-    ids = decode.greedy_decode(tables, state, known, known_where=where, k=K)[0]
+    ids = greedy(tables, state, known, known_where=where, k=K)[0]
     for row in range(B):
       one = slice(row, row + 1)
-      alone = decode.greedy_decode(
+      alone = greedy(
         tables, state[one], known[one], known_where=where[one], k=K
       )[0]
       np.testing.assert_array_equal(alone, ids[one])
@@ -185,7 +190,7 @@ class GreedyTest(parameterized.TestCase):
   @parameterized.parameters(dict(k=0), dict(k=2, chunk_size=0))
   def test_sizes_must_be_positive(self, **sizes):
     tables, state, known, _ = problem()
-    for run in (decode.greedy_decode, decode.topk_first):
+    for run in (greedy, decode.topk_first):
       with self.assertRaisesRegex(ValueError, 'is 0, must be 1 or more'):
         run(tables, state, known, **sizes)
 
@@ -222,27 +227,23 @@ class TopkFirstTest(parameterized.TestCase):
   def test_first_equals_the_first_of_greedy(self):
     args, where = problem()[:3], problem()[3]
     ids = decode.topk_first(*args, known_where=where, k=K)[0]
-    greedy = decode.greedy_decode(*args, known_where=where, k=K)[0]
-    np.testing.assert_array_equal(ids[:, 0], greedy[:, 0])
-    self.assertTrue((np.asarray(ids) != np.asarray(greedy)).any())
+    steps = greedy(*args, known_where=where, k=K)[0]
+    np.testing.assert_array_equal(ids[:, 0], steps[:, 0])
+    self.assertTrue((np.asarray(ids) != np.asarray(steps)).any())
 
 
 class MemoryTest(absltest.TestCase):
   def test_large_catalogue_is_never_scored_at_once(self):
     rows, videos = 64, 1_000_000
-    tables = decode.DecodeTables(
-      jax.ShapeDtypeStruct((videos, 8), jnp.float32),
-      None,
-      gru.GRUParams(
-        jax.ShapeDtypeStruct((8, 24), jnp.float32),
-        jax.ShapeDtypeStruct((8, 24), jnp.float32),
-      ),
-      jax.ShapeDtypeStruct((videos, 8), jnp.float32),
-    )
+    kernel = jax.ShapeDtypeStruct((8, 24), jnp.float32)
+    table = jax.ShapeDtypeStruct((videos, 8), jnp.float32)
+    params = gru.GRUParams(kernel, kernel)
+    tables = DecodeTables(dynamic.Recurrence(params, table, None), table)
     compiled = decode.greedy_decode.lower(
       tables,
       jax.ShapeDtypeStruct((rows, 8), jnp.float32),
       jax.ShapeDtypeStruct((rows, 50), jnp.int32),
+      read_video=dynamic.read_video,
       k=5,
     ).compile()
     held = compiled.memory_analysis().temp_size_in_bytes

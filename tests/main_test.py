@@ -18,7 +18,7 @@ import worlds
 
 from dynrec_jax import checkpoint, main
 from dynrec_jax.parallel import host_memory
-from dynrec_jax.study import check
+from dynrec_jax.study import check, keys
 
 ROOT = pathlib.Path(__file__).parent.parent
 QUICK = {'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
@@ -96,10 +96,16 @@ def run_here(place, quick_compile):
 
 
 @pytest.fixture(scope='module')
-def whole(place):
-  """What an uninterrupted run printed; its folder is `whole`."""
+def told(place):
+  """Standard output and error of an uninterrupted run in the folder `whole`."""
   flags = flags_of(place, 'whole', {})
-  return finish(start(['-m', 'dynrec_jax.main', *flags], place))[0]
+  return finish(start(['-m', 'dynrec_jax.main', *flags], place))
+
+
+@pytest.fixture(scope='module')
+def whole(told):
+  """What that run printed."""
+  return told[0]
 
 
 def results(place, workdir):
@@ -118,6 +124,32 @@ def metrics(place, workdir, number):
     {k: v for k, v in json.loads(line).items() if k not in drop}
     for line in lines
   ]
+
+
+def test_every_mode_has_a_door():
+  assert set(main._DOORS) == set(keys.KEYS['mode'].values.valid)
+
+
+def test_a_run_reads_as_a_story(place, told):
+  """A line a stage, bars in between; `--v=1` tells files and all the rest."""
+  lines = told[1].splitlines()
+  stages = [line.split(':')[0] for line in lines if not bar_of(line)]
+  split = ['epoch 1', 'epoch 2']
+  assert stages == [
+    *['data', 'features', 'topics'],
+    *['split 1 of 2', *split, 'split 2 of 2', *split],
+    'results',
+  ]
+  assert any(map(bar_of, lines))
+  flags = [*flags_of(place, 'story', {}), '--config.mode=prepare', '--v=1']
+  _, errors = finish(forked.Run(flags, place))
+  assert re.search(r'prepare\.py:\d+\] data: 60 users', errors)
+  assert 'text_lda: read from' in errors
+
+
+def bar_of(line):
+  """Whether a line is of a progress bar."""
+  return re.match(r'epoch \d+ [\d,]+/', line)
 
 
 def test_a_run_leaves_its_results(place, whole):
@@ -273,8 +305,8 @@ def test_recommend_prints_where_the_lists_are(place, whole, run_here):
 
 
 def lines_of_error(errors):
-  """What was written to standard error, without plain log lines."""
-  return [line for line in errors.splitlines() if not line.startswith('I')]
+  """What was written to standard error."""
+  return errors.splitlines()
 
 
 @pytest.mark.parametrize(

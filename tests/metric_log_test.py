@@ -331,9 +331,10 @@ class TestProgressInAFile:
     assert capsys.readouterr().err.splitlines()[-1].startswith('x 1/9')
 
 
-def test_a_terminal_gets_one_bar_with_whole_log_lines_above(tmp_path):
+@pytest.mark.parametrize('size', [(24, 80), (0, 0)], ids=['80', 'unknown'])
+def test_a_terminal_gets_one_bar_with_whole_log_lines_above(size):
   ours, theirs = pty.openpty()
-  termios.tcsetwinsize(theirs, (24, 80))
+  termios.tcsetwinsize(theirs, size)
   code = """
     import logging as standard, sys, time
     from absl import app, logging

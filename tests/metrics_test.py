@@ -39,30 +39,44 @@ RELEVANT = np.array([[9, 3, 2], [1, 0, 0], [4, 4, 7], [1, 2, 3], [-1, 2, 5]])
 WHERE = np.array([[1, 1, 1], [1, 0, 0], [1, 1, 1], [0, 0, 0], [1, 1, 1]], bool)
 
 
+def precision_of(recommended, relevant, where=None):
+  """Of lists, by way of their hits."""
+  hits = metrics.hit_count(recommended, relevant, where=where)
+  return metrics.precision_at_k(hits, k=recommended.shape[1])
+
+
+def recall_of(recommended, relevant, where=None):
+  """Of lists, by way of their hits and the truth's size."""
+  hits = metrics.hit_count(recommended, relevant, where=where)
+  return metrics.recall_at_k(
+    hits, metrics.relevant_count(relevant, where=where)
+  )
+
+
 class ByHandTest(parameterized.TestCase):
   def test_precision(self):
-    got = metrics.precision_at_k(RECOMMENDED, RELEVANT, where=WHERE)
+    got = precision_of(RECOMMENDED, RELEVANT, where=WHERE)
     np.testing.assert_allclose(got, [2 / 4, 0, 1 / 4, 0, 1 / 4], rtol=1e-6)
 
   def test_recall(self):
-    got = metrics.recall_at_k(RECOMMENDED, RELEVANT, where=WHERE)
+    got = recall_of(RECOMMENDED, RELEVANT, where=WHERE)
     # The last ground truth names -1 as a video: it counts, and is not hit.
     np.testing.assert_allclose(got, [2 / 3, 0, 1 / 2, 0, 1 / 3], rtol=1e-6)
 
   def test_no_mask_counts_all(self):
     every = np.ones_like(WHERE)
-    for score in (metrics.precision_at_k, metrics.recall_at_k):
+    for score in (precision_of, recall_of):
       np.testing.assert_array_equal(
         score(RECOMMENDED, RELEVANT),
         score(RECOMMENDED, RELEVANT, where=every),
       )
-    got = metrics.precision_at_k(RECOMMENDED, RELEVANT)
+    got = precision_of(RECOMMENDED, RELEVANT)
     np.testing.assert_allclose(got, [2 / 4, 1 / 4, 1 / 4, 3 / 4, 1 / 4])
 
   def test_no_slots_at_all(self):
     none = np.zeros((5, 0), int)
-    np.testing.assert_array_equal(metrics.precision_at_k(RECOMMENDED, none), 0)
-    np.testing.assert_array_equal(metrics.recall_at_k(RECOMMENDED, none), 0)
+    np.testing.assert_array_equal(precision_of(RECOMMENDED, none), 0)
+    np.testing.assert_array_equal(recall_of(RECOMMENDED, none), 0)
 
   @parameterized.parameters(
     (0.5, 0.25, 1 / 3), (0.0, 0.0, 0.0), (1, 1, 1.0), (0.3, 0.0, 0.0)
@@ -119,17 +133,17 @@ class AgainstLoopTest(parameterized.TestCase):
       metrics.relevant_count(self.relevant, where=self.where), sizes
     )
     np.testing.assert_allclose(
-      metrics.precision_at_k(*args, where=self.where),
+      precision_of(*args, where=self.where),
       np.array(hits) / 5,
       rtol=1e-6,
     )
     np.testing.assert_allclose(
-      metrics.recall_at_k(*args, where=self.where),
+      recall_of(*args, where=self.where),
       [h / s if s else 0 for h, s in zip(hits, sizes, strict=True)],
       rtol=1e-6,
     )
 
-  @parameterized.parameters(metrics.precision_at_k, metrics.recall_at_k)
+  @parameterized.parameters(precision_of, recall_of)
   def test_jit_equals_eager(self, score):
     np.testing.assert_allclose(
       jax.jit(score)(self.recommended, self.relevant, where=self.where),
@@ -137,7 +151,7 @@ class AgainstLoopTest(parameterized.TestCase):
       rtol=1e-6,
     )
 
-  @parameterized.parameters(metrics.precision_at_k, metrics.recall_at_k)
+  @parameterized.parameters(precision_of, recall_of)
   def test_order_and_padding_do_not_matter(self, score):
     want = score(self.recommended, self.relevant, where=self.where)
     got = score(
@@ -157,8 +171,8 @@ class ChanceTest(parameterized.TestCase):
     truth = rng.random((user_count, video_count)).argsort(axis=1)[:, :8]
     size = rng.integers(1, 9, size=user_count)
     where = np.arange(8) < size[:, None]
-    precision = metrics.precision_at_k(lists, truth, where=where)
-    recall = metrics.recall_at_k(lists, truth, where=where)
+    precision = precision_of(lists, truth, where=where)
+    recall = recall_of(lists, truth, where=where)
     for got, want in (
       (precision, size.mean() / video_count),
       (recall, k / video_count),

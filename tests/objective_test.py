@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,8 @@ import worlds
 
 from dynrec_jax import objective, train
 from dynrec_jax.data import batches
+from dynrec_jax.data.batch import Batch
+from dynrec_jax.features import catalogue
 from dynrec_jax.losses import LossTerms, LossWeights
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
@@ -41,31 +44,31 @@ class Case:
   params: dict
   epoch: batches.Epoch
   step: int
-  batch: batches.Batch
+  batch: Batch
 
 
 def make_case(study):
   epoch = batches.draw_epoch(study.data, study.spec, 1)
   step = batches.steps_per_epoch(study.data, study.spec) - 1
   batch = batches.make_batch(study.data, study.spec, epoch, step)
-  batch = batches.Batch(*(x[0] for x in batch))
-  return Case(study, worlds.random_params(study.model), epoch, step, batch)
+  batch = jax.tree.map(lambda x: x[0], batch)
+  return Case(study, worlds.random_params(study.network), epoch, step, batch)
 
 
 def terms_of(case, batch=None, settings=None):
   """The library's sums."""
   settings = settings or case.study.settings
   batch = jax.tree.map(jnp.asarray, batch or case.batch)
-  features = objective.Features(*map(jnp.asarray, case.study.prepared.features))
-  return _run(case.study.model, settings)(case.params, features, batch)
+  features = catalogue.Features(*map(jnp.asarray, case.study.prepared.features))
+  return _run(case.study.network, settings)(case.params, features, batch)
 
 
 @functools.cache
-def _run(model, settings):
+def _run(network, settings):
   """Compiled once for all batches of a study."""
   return jax.jit(
     lambda params, features, batch: objective.loss_terms(
-      model, params, features, batch, settings
+      network, params, features, batch, settings
     )
   )
 
@@ -152,8 +155,14 @@ def test_terms_equal_loops_on_the_other_paths(name, tiny_settings):
 def test_what_does_not_count_changes_nothing(base):
   batch = base.batch
   rng = np.random.default_rng(0)
-  used = batch.step_counts.sum()
-  table_size = len(batch.video_ids) + len(batch.interests)
+  sequences, targets, history, semantic = (
+    batch.sequences,
+    batch.targets,
+    batch.history,
+    batch.semantic,
+  )
+  used = sequences.step_counts.sum()
+  table_size = len(sequences.video_ids) + len(sequences.interests)
 
   def junk(values, where, high):
     drawn = rng.integers(1, high, values.shape).astype(values.dtype)
@@ -163,26 +172,30 @@ def test_what_does_not_count_changes_nothing(base):
       drawn,
     )
 
-  videos = len(batch.video_ids)
+  videos = len(sequences.video_ids)
+  real = np.arange(len(sequences.inputs)) < used
+  partners = [batch.sample_where, batch.relevance_where, batch.relevance_where]
   other = batch._replace(
-    inputs=junk(batch.inputs, np.arange(len(batch.inputs)) < used, table_size),
-    positions=junk(batch.positions, batch.target_where, used),
-    targets=junk(batch.targets, batch.target_where, worlds.VIDEOS),
-    last=np.where(
-      np.stack(
-        [batch.sample_where, batch.relevance_where, batch.relevance_where]
-      ),
-      batch.last,
-      5,
+    sequences=sequences._replace(
+      inputs=junk(sequences.inputs, real, table_size),
+      last=np.where(np.stack(partners), sequences.last, 5),
+    ),
+    targets=targets._replace(
+      positions=junk(targets.positions, targets.where, used),
+      videos=junk(targets.videos, targets.where, worlds.VIDEOS),
     ),
     interest_rows=junk(batch.interest_rows, batch.sample_where, 20),
-    history_weights=junk(batch.history_weights, batch.sample_where, 9),
-    history_counts=junk(batch.history_counts, batch.sample_where, 9),
-    semantic_anchors=junk(batch.semantic_anchors, batch.semantic_where, videos),
+    history=history._replace(
+      weights=junk(history.weights, batch.sample_where, 9),
+      counts=junk(history.counts, batch.sample_where, 9),
+    ),
+    semantic=semantic._replace(
+      anchors=junk(semantic.anchors, semantic.where, videos)
+    ),
   )
-  assert not np.array_equal(other.inputs, batch.inputs)
-  assert not np.array_equal(other.targets, batch.targets)
-  assert not np.array_equal(other.history_weights, batch.history_weights)
+  assert not np.array_equal(other.sequences.inputs, sequences.inputs)
+  assert not np.array_equal(other.targets.videos, targets.videos)
+  assert not np.array_equal(other.history.weights, history.weights)
   want, length = terms_of(base)
   found, other_length = terms_of(base, other)
   np.testing.assert_array_equal(found, want)
@@ -196,12 +209,13 @@ def test_what_does_not_count_changes_nothing(base):
 def test_without_a_known_watch_there_is_no_interest_loss(base):
   """As of users with tweets alone (SPEC Sec 2)."""
   row = 2
-  batch = base.batch._replace(
-    history_weights=base.batch.history_weights.copy(),
-    history_counts=base.batch.history_counts.copy(),
+  history = base.batch.history
+  history = history._replace(
+    weights=history.weights.copy(), counts=history.counts.copy()
   )
-  batch.history_weights[row] = 0
-  batch.history_counts[row] = 0
+  history.weights[row] = 0
+  history.counts[row] = 0
+  batch = base.batch._replace(history=history)
   plain = plain_model.PlainModel(base.study, base.params)
   samples = base.study.data.samples
   sample = base.epoch.order[base.step * base.study.spec.batch_size + row]
@@ -215,14 +229,47 @@ def test_without_a_known_watch_there_is_no_interest_loss(base):
 
 def test_a_term_of_weight_0_is_not_computed(base):
   settings = base.study.settings._replace(weights=LossWeights(0, 0, 0))
+  history = base.batch.history
   broken = base.batch._replace(
-    semantic_anchors=base.batch.semantic_anchors * 0,
-    history_weights=base.batch.history_weights * np.nan,
+    history=history._replace(weights=history.weights * np.nan)
   )
   want, _ = terms_of(base)
-  found, _ = terms_of(base, broken, settings)
+  for semantic in (broken.semantic, None):
+    batch = broken._replace(semantic=semantic)
+    found, _ = terms_of(base, batch, settings)
+    np.testing.assert_array_equal(found.coherence, want.coherence)
+    assert [float(x) for x in found[1:]] == [0, 0, 0]
+
+
+def test_rows_that_a_batch_lacks_are_a_term_of_0(base):
+  """What no loss of weight asks for is not made: `semantic` may be None."""
+  batch = base.batch._replace(semantic=None)
+  want, found = terms_of(base)[0], terms_of(base, batch)[0]
+  assert float(found.semantic) == 0
   np.testing.assert_array_equal(found.coherence, want.coherence)
-  assert [float(x) for x in found[1:]] == [0, 0, 0]
+  counts = objective.term_counts(jax.tree.map(jnp.asarray, batch))
+  assert float(counts.semantic) == 0
+
+
+def test_what_a_network_lacks_is_a_term_of_0(base):
+  """Networks without embeddings or interests: only Eq (8) and (6) are left."""
+
+  class Bare(NamedTuple):
+    whole: Any
+
+    def forward(self, *args, **kwargs):
+      found = self.whole.forward(*args, **kwargs)
+      return found._replace(
+        embedding=None, interests=None, content_interests=None
+      )
+
+  batch = jax.tree.map(jnp.asarray, base.batch)
+  features = catalogue.Features(*map(jnp.asarray, base.study.features))
+  run = _run(Bare(base.study.network), base.study.settings)
+  (found, length), want = run(base.params, features, batch), terms_of(base)[0]
+  np.testing.assert_allclose(found.coherence, want.coherence, rtol=1e-6)
+  np.testing.assert_allclose(found.relevance, want.relevance, rtol=1e-6)
+  assert (found.semantic, found.interest, length) == (0, 0, 0)
 
 
 def test_scales_of_each_reduction():
@@ -264,31 +311,11 @@ def test_populations_are_the_anchors_of_one_epoch(study):
   assert found.semantic == len(both)
 
 
-@pytest.mark.parametrize(
-  ('width', 'dtype', 'wider'),
-  [
-    (1024, np.float32, 1040),
-    (2048, np.float16, 2064),
-    (1024, np.float16, 1024),
-    (12, np.float32, 12),
-  ],
-)
-def test_rows_4_kib_apart_are_moved(width, dtype, wider):
-  visual = np.ones((3, width), dtype)
-  has = np.ones(3, bool)
-  found = objective.padded(objective.Features(visual, visual, has, has))
-  assert found.visual.shape == (3, wider)
-  assert found.visual.dtype == dtype
-  np.testing.assert_array_equal(found.visual[:, :width], visual)
-  assert not np.any(found.visual[:, width:])
-  assert found.text is visual
-
-
 def test_padded_features_change_nothing(base):
   features = base.study.prepared.features
   wide = np.pad(features.visual, ((0, 0), (0, 5)))
   wide = features._replace(visual=jnp.asarray(wide))
-  wide = objective.Features(*map(jnp.asarray, wide))
-  run = _run(base.study.model, base.study.settings)
+  wide = catalogue.Features(*map(jnp.asarray, wide))
+  run = _run(base.study.network, base.study.settings)
   found, _ = run(base.params, wide, jax.tree.map(jnp.asarray, base.batch))
   np.testing.assert_allclose(found, terms_of(base)[0], rtol=1e-6)

@@ -7,9 +7,7 @@ import plain_model
 import pytest
 import worlds
 
-from dynrec_jax import evaluate, objective, predict
-from dynrec_jax.data import sequences
-from dynrec_jax.study import split_run
+from dynrec_jax import predict
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 K = 5
@@ -34,28 +32,17 @@ class Case:
   params: dict
   plain: plain_model.PlainModel
 
-  def lists(self, queries, *, mask=True, k=K):
-    known, where = queries.known_videos()
-    tables = self.predictor.fold(self.params)
-    return self.predictor.lists(
-      self.params, tables, queries, known, where & mask, k
-    )
+  def lists(self, queries, *, k=K):
+    return self.predictor.recommender(self.params)(queries, k)
 
 
 def make_case(study):
-  predictor = split_run.make_predictor(
-    study.config, study.prepared, study.model, study.features
-  )
-  params = worlds.random_params(study.model)
+  params = worlds.random_params(study.network)
   plain = plain_model.PlainModel(study, params)
-  return Case(study, predictor, params, plain)
+  return Case(study, study.parts.predictor, params, plain)
 
 
-def make_queries(study, users, session, watches=None):
-  watches = watches or study.prepared.watches
-  users = np.asarray(users, np.int32)
-  samples = sequences.queries(watches, users, session, study.prepared.sessions)
-  return evaluate.Queries(samples, watches, watches)
+make_queries = worlds.make_queries
 
 
 @pytest.fixture(scope='module', params=MODES)
@@ -84,7 +71,7 @@ def check_lists(case, users, session, found, *, k=K, **plain_settings):
 def test_lists_equal_a_run_step_by_step(case, session):
   users = range(worlds.USERS)
   queries = make_queries(case.study, users, session)
-  assert queries.samples.history_count.max() > 3  # more than is read
+  assert np.diff(queries.watches.offsets).max() > 3  # more than is read
   found = case.lists(queries)
   check_lists(case, users, session, found)
   for user, row in enumerate(found[0]):
@@ -95,7 +82,7 @@ def test_lists_equal_a_run_step_by_step(case, session):
 
 def test_known_videos_may_be_allowed(base):
   users = range(worlds.USERS)
-  found = base.lists(make_queries(base.study, users, LONG), mask=False)
+  found = base.lists(make_queries(base.study, users, LONG, mask_known=False))
   check_lists(base, users, LONG, found, mask_known=False)
   # Random parameters like some of them: the mask has an effect.
   masked = base.lists(make_queries(base.study, users, LONG))
@@ -134,11 +121,11 @@ def test_what_comes_after_is_not_read(case):
   assert later.any()
   users = range(worlds.USERS)
   want = case.lists(make_queries(case.study, users, SHORT))
-  found = case.lists(make_queries(case.study, users, SHORT, other))
+  found = case.lists(make_queries(case.study, users, SHORT, watches=other))
   np.testing.assert_array_equal(found[0], want[0])
   np.testing.assert_array_equal(found[1], want[1])
   # What comes before is.
-  found = case.lists(make_queries(case.study, users, LONG, other))
+  found = case.lists(make_queries(case.study, users, LONG, watches=other))
   want = case.lists(make_queries(case.study, users, LONG))
   assert not np.array_equal(found[0], want[0])
 
@@ -155,11 +142,9 @@ def test_order_and_number_of_rows_do_not_matter(case):
   np.testing.assert_array_equal(one_ids, ids[[7]])
 
 
-def test_a_recommender_gives_the_lists(base):
-  queries = make_queries(base.study, [1, 2, 3], LONG)
-  known, where = queries.known_videos()
-  ids = base.predictor.recommender(base.params)(queries, known, where, K)
-  np.testing.assert_array_equal(ids, base.lists(queries)[0])
+def test_nobody_gets_no_list(base):
+  found = base.lists(make_queries(base.study, [], LONG))
+  assert found.ids.shape == found.scores.shape == (0, K)
 
 
 def test_a_user_without_any_watch_gets_a_list(base):
@@ -170,7 +155,7 @@ def test_a_user_without_any_watch_gets_a_list(base):
     )
   )
   queries = make_queries(base.study, [user], 1)
-  assert queries.samples.history_count[0] == 0
+  assert queries.watches.offsets[-1] == 0
   ids, scores = base.lists(queries)
   assert ids[0, 0] == 0
   np.testing.assert_allclose(scores[0, 0], -np.log(worlds.VIDEOS), rtol=1e-5)
@@ -186,12 +171,10 @@ def test_a_user_without_any_watch_gets_a_list(base):
 )
 def test_unknown_choices_are_errors(change, message, base):
   study = base.study
-  settings = base.predictor.settings._replace(**change)
+  settings = base.predictor.settings
+  if 'method' in change:
+    settings = settings._replace(**change)
+  else:
+    settings = settings._replace(inputs=settings.inputs._replace(**change))
   with pytest.raises(ValueError, match=message):
-    predict.Predictor(
-      study.model,
-      objective.Features(*study.prepared.features),
-      study.prepared.behaviours.topics,
-      study.prepared.sessions,
-      settings,
-    )
+    predict.Predictor(study.network, study.features, settings)

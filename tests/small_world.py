@@ -10,10 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dynrec_jax.data import inputs, relevance, sequences, sessions
+from dynrec_jax.data import histories, inputs, relevance, sequences, sessions
 from dynrec_jax.data.histories import Histories
+from dynrec_jax.data.records import MISSING_TIME, Videos, object_array
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.features.catalogue import Features
+from dynrec_jax.recommender import Queries, Seen
 
 UTC = datetime.UTC
 START = int(datetime.datetime(2013, 6, 1, tzinfo=UTC).timestamp())
@@ -144,7 +147,7 @@ def make_training_set(
   with_relevance: bool = True,
   paired_videos=None,
 ) -> TrainingSet:
-  """The library's training set, as `experiment` makes it."""
+  """The library's training set, as `study.training_data` makes it."""
   behaviours = world.watches if behaviours is None else behaviours
   video_count = len(world.topics)
   samples = sequences.virtual_sequences(
@@ -183,4 +186,78 @@ def make_training_set(
     max_len=max_len,
     decay=DECAY,
     unit_secs=UNIT_SECS,
+  )
+
+
+def queries_at(watches, users, session, clock, *, mask_known=True) -> Queries:
+  """Queries of users whose interests are made of their watches."""
+  users = np.asarray(users, np.int32)
+  time = np.full(len(users), clock.borders[session])
+  known, _ = histories.rows_before(watches, users, time)
+  return Queries(
+    users=users,
+    session=np.full(len(users), session, np.int32),
+    time=time,
+    watches=known,
+    behaviours=known,
+    topics=np.eye(int(watches.item.max(initial=0)) + 1, dtype=np.float32),
+    texts=None,
+    profiles=np.full(len(users), '', object),
+    clock=clock,
+    mask_known=mask_known,
+  )
+
+
+def queries_knowing(known, *, mask_known=True) -> Queries:
+  """Queries of users 10, 11 ..., who watched the videos of a row each."""
+  watches = table([list(enumerate(row, start=START)) for row in known])
+  count = len(known)
+  return queries_at(
+    watches, np.arange(count), 1, MONTHS, mask_known=mask_known
+  )._replace(users=np.arange(10, 10 + count, dtype=np.int32))
+
+
+def seen_of(
+  watches: Histories,
+  *,
+  video_count: int,
+  train_users=None,
+  view_count=None,
+  session: int = 9,
+  seed: int = 0,
+) -> Seen:
+  """What methods may read when interests are made of watches.
+
+  Videos have a title, and no other content; a view count if it is given.
+  """
+  if train_users is None:
+    train_users = range(watches.user_count)
+  if view_count is None:
+    view_count = np.full(video_count, -1)
+  titles = object_array(f'title {video}' for video in range(video_count))
+  nothing = object_array([()] * video_count)
+  visual, has = np.zeros((video_count, 2), np.float32), np.zeros(video_count)
+  return Seen(
+    train_users=np.array(train_users, np.int32),
+    session=session,
+    watches=watches,
+    behaviours=watches,
+    topics=np.eye(video_count, dtype=np.float32),
+    texts=None,
+    profiles=object_array([''] * watches.user_count),
+    videos=Videos(
+      id=object_array(f'v{video}' for video in range(video_count)),
+      title=titles,
+      description=object_array([''] * video_count),
+      tags=nothing,
+      categories=nothing,
+      upload_time=np.full(video_count, MISSING_TIME),
+      view_count=np.asarray(view_count, np.int64),
+      visual=visual,
+      has_visual=has > 0,
+    ),
+    video_texts=list(titles),
+    features=Features(visual, visual[:, :1], has > 0, has > 0),
+    clock=MONTHS,
+    seed=seed,
   )

@@ -14,11 +14,12 @@ import optax
 import pytest
 import worlds
 
-from dynrec_jax import checkpoint, evaluate, objective, predict, train
+from dynrec_jax import checkpoint, objective, train
 from dynrec_jax.data import batches
+from dynrec_jax.features import catalogue
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.parallel import devices
-from dynrec_jax.study import split_run
+from dynrec_jax.study import split_run, training_data
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 TERMS = [f'loss_{name}' for name in LossTerms._fields]
@@ -47,7 +48,7 @@ def sgd(study, quick_compile):
 
 def make_step(study, optimizer, **changes):
   return train.make_train_step(
-    study.model,
+    study.network,
     optimizer,
     study.settings._replace(**changes),
     reduction='mean',
@@ -56,7 +57,7 @@ def make_step(study, optimizer, **changes):
 
 
 def fresh(study, optimizer):
-  return devices.replicate(train.init_state(study.model, optimizer, seed=5))
+  return devices.replicate(train.init_state(study.network, optimizer, seed=5))
 
 
 def run_steps(study, optimizer, step_fn, count, first=0):
@@ -142,13 +143,13 @@ def test_a_step_of_sgd_is_the_paper_s(study, sgd):
   batch = next(batches.batches(study.data, study.spec))
   before = jax.tree.map(np.asarray, fresh(study, optimizer).params)
   own = jax.tree.map(lambda x: jnp.asarray(x[0]), batch)
-  features = objective.Features(*map(jnp.asarray, study.prepared.features))
+  features = catalogue.Features(*map(jnp.asarray, study.prepared.features))
   counts = objective.term_counts(own)
 
   @jax.jit
   def total(params):
     terms, _ = objective.loss_terms(
-      study.model, params, features, own, study.settings
+      study.network, params, features, own, study.settings
     )
     rec, sem, dist, rel = (t / n for t, n in zip(terms, counts, strict=True))
     return rec + 0.2 * sem + 0.4 * dist + 0.2 * rel
@@ -307,7 +308,7 @@ def test_the_step_is_compiled_once(short_study, sgd, tmp_path, caplog):
       for stop in (2, None):
         fit(
           step_fn,
-          train.init_state(short_study.model, optimizer, seed=5),
+          train.init_state(short_study.network, optimizer, seed=5),
           short_study,
           tmp_path,
           stop_requested=lambda step, stop=stop: step == stop,
@@ -357,7 +358,7 @@ def test_20_samples_are_learned_by_heart(tiny_settings, study):
   assert len(samples.user) == 20
   optimizer = train.make_optimizer('adam', learning_rate=0.03, weight_decay=0.0)
   step_fn = train.make_train_step(
-    few.model,
+    few.network,
     optimizer,
     few.settings._replace(weights=LossWeights(0.2, 0.01, 0.0)),
     reduction='mean',
@@ -371,14 +372,9 @@ def test_20_samples_are_learned_by_heart(tiny_settings, study):
   chance = 4 * np.log(worlds.VIDEOS)
   assert abs(costs[0] - chance) < 2
   assert costs[-1] < 0.1
-  predictor = split_run.make_predictor(
-    config, prepared, few.model, few.features
-  )
-  queries = evaluate.Queries(
-    samples, prepared.watches, prepared.behaviours.histories
-  )
-  known, where = queries.known_videos()
-  ids = predictor.recommender(state.params)(queries, known, where, 4)
+  queries = worlds.make_queries(few, samples.user, samples.session)
+  recommend = few.parts.predictor.recommender(state.params)
+  ids = recommend(queries, 4).ids
   targets = [
     prepared.watches.item[start + count : start + count + 4]
     for start, count in zip(
@@ -513,14 +509,9 @@ def test_the_predictor_reads_half_a_run_s_state(study, sgd):
   """Validation takes the step's own output, on the devices it lies on."""
   optimizer, step_fn = sgd
   state, _ = run_steps(study, optimizer, step_fn, 1)
-  predictor = split_run.make_predictor(
-    study.config, study.prepared, study.model, study.features
-  )
-  assert isinstance(predictor, predict.Predictor)
-  queries = split_run.make_queries(
+  questions = training_data.make_questions(
     study.config, study.prepared, study.split, study.split.users.valid, 0.75
   )
-  scores = evaluate.evaluate(
-    predictor.recommender(state.params), queries, k=5, mask_history=True
-  )
-  assert 0 <= evaluate.summarise(scores)['f_score'] <= 1
+  recommend = study.parts.predictor.recommender(state.params)
+  scored = split_run.score(study.config, recommend, questions)
+  assert 0 <= split_run.measures(study.config, scored)['f_score'] <= 1

@@ -15,8 +15,10 @@ import ml_collections
 import numpy as np
 
 from configs import default
-from dynrec_jax.parallel import devices
-from dynrec_jax.study import prepare, settings, split_run
+from dynrec_jax.data.records import Watches
+from dynrec_jax.study import prepare, settings, splits, training_data
+from dynrec_jax.study.parts import make_parts
+from dynrec_jax.study.training_data import make_training_set
 
 USERS, VIDEOS, TASTES = 60, 40, 4
 NO_VISUAL = (3, 17, 25)
@@ -154,21 +156,50 @@ class Study:
   def __init__(self, config, prepared=None, users=None):
     self.config = config
     self.prepared = prepared or prepare.prepare(config)
-    self.split = split_run.make_split(config, self.prepared, 0)
+    self.split = splits.make_split(config, self.prepared, 0)
     if users is not None:
       self.split = self.split._replace(
         users=self.split.users._replace(train=users)
       )
-    self.model = split_run.make_model(config, self.prepared)
-    self.data = split_run.make_training_set(config, self.prepared, self.split)
+    self.parts = make_parts(config, self.prepared)
+    self.network, self.features = self.parts.network, self.parts.features
+    self.data = make_training_set(config, self.prepared, self.split)
     self.spec = settings.batch_spec(config, self.split.seed)
     self.settings = settings.objective_settings(config)
-    self.features = devices.replicate(self.prepared.features)
 
 
-def random_params(model, seed: int = 3):
+def as_watches(rows) -> Watches:
+  """A table of watches from (time, video) of each user, in order."""
+  flat = [(user, v, t) for user, row in enumerate(rows) for t, v in row]
+  user, video, time = np.array(flat, np.int64).T
+  return Watches(user.astype(np.int32), video.astype(np.int32), time)
+
+
+def tested(split) -> set[tuple[str, str]]:
+  """(mode, method) of all lists that testing a split left."""
+  files = pathlib.Path(split.directory, 'lists').glob('*/*.jsonl')
+  return {(path.parent.name, path.stem) for path in files}
+
+
+def make_queries(study, users, session, *, watches=None, mask_known=True):
+  """Queries at the end of sessions; interests are made of the watches."""
+  prepared = study.prepared
+  watches = watches or prepared.watches
+  known = training_data.Known(
+    watches, watches, None, prepared.records.profiles, prepared.sessions
+  )
+  return training_data.make_queries(
+    known,
+    prepared.behaviours.topics,
+    np.asarray(users, np.int32),
+    session,
+    mask_known=mask_known,
+  )
+
+
+def random_params(network, seed: int = 3):
   """Parameters without a zero, biases among them."""
-  shapes = jax.eval_shape(lambda: model.init(jax.random.key(0))['params'])
+  shapes = jax.eval_shape(lambda: network.init(jax.random.key(0)))
   rng = np.random.default_rng(seed)
   return jax.tree.map(
     lambda x: jnp.asarray(rng.normal(0, 0.5, x.shape), x.dtype), shapes

@@ -1,1 +1,1 @@
-"""Recommenders the model is compared with, behind one contract."""
+"""What the model is compared with: a file per method, `fit(seen, ...)`."""

@@ -1,12 +1,9 @@
-"""Fixed-shape batches as index arrays: what one device computes in one step.
+"""What every epoch draws, and the batches of its steps.
 
 A batch holds B anchors with their positive and negative partners (3B
 sequences), the videos that occur in it once each, and the semantic loss's own
-rows. Sequences are packed step by step, the longest first, so that the
-recurrent scan need not touch padding (`packed_gru`); the softmax's positions
-come real ones first. So samples are drawn at random, whatever their lengths,
-and only two sizes differ between batches, each one of a few: M, the videos,
-and P, the inputs.
+rows. Samples are drawn at random, whatever their lengths, and only two sizes
+differ between batches, each one of a few: M, the videos, and P, the inputs.
 """
 
 from collections.abc import Iterator
@@ -15,59 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from dynrec_jax.data import assemble, relevance
+from dynrec_jax.data.batch import Batch, Semantic
 from dynrec_jax.data.relevance import Triplets
 from dynrec_jax.data.training_set import TrainingSet
 
 _SHUFFLE, _TRIPLETS, _SEMANTIC = range(3)  # purposes of an epoch's randomness
 _SMALLEST = 256
-
-
-class Batch(NamedTuple):
-  """One device's share of a step (leading axis: devices, once stacked).
-
-  Attributes:
-    video_ids: [M] int32, the videos that occur, ascending, padded with 0.
-    interests: [R, K] float32, u of the sequences.
-    inputs: [P] int32, rows of the table [M videos, then R interests]: the
-      inputs of step 0, of step 1 and so on.
-    step_counts: [T] int32, sequences that have an input at each step; the
-      other inputs are padding.
-    last: [3, B] int32, place of the last input of each anchor, positive and
-      negative.
-    sample_where: [B] bool, anchors that exist.
-    positions: [Q] int32, place of each prediction's state, real ones first.
-    targets: [Q] int32, the video that was watched (of the catalogue).
-    target_where: [Q] bool.
-    interest_rows: [B] int32, row of `interests` with the anchor's own u.
-    history_weights: [B, M] float32, Eq (3)'s weights, summed by video.
-    history_counts: [B] float32, how many watches they are summed from.
-    relevance_where: [B] bool, anchors with both partners.
-    semantic_anchors: [S] int32, rows of the table.
-    semantic_negative_visual: [S, N] int32, rows of the table.
-    semantic_negative_text: [S, N] int32, rows of the table.
-    semantic_where: [S] bool, anchors that count here.
-    semantic_pool_where: [S] bool, anchors that exist on any device: those are
-      each other's negatives if they are taken in the batch.
-  """
-
-  video_ids: np.ndarray
-  interests: np.ndarray
-  inputs: np.ndarray
-  step_counts: np.ndarray
-  last: np.ndarray
-  sample_where: np.ndarray
-  positions: np.ndarray
-  targets: np.ndarray
-  target_where: np.ndarray
-  interest_rows: np.ndarray
-  history_weights: np.ndarray
-  history_counts: np.ndarray
-  relevance_where: np.ndarray
-  semantic_anchors: np.ndarray
-  semantic_negative_visual: np.ndarray
-  semantic_negative_text: np.ndarray
-  semantic_where: np.ndarray
-  semantic_pool_where: np.ndarray
 
 
 class BatchSpec(NamedTuple):
@@ -76,7 +26,8 @@ class BatchSpec(NamedTuple):
   Attributes:
     batch_size: B anchors per step, over all devices.
     device_count: devices that share a step.
-    semantic_batch_size: rows of Eq (1) per step, over all devices.
+    semantic_batch_size: rows of Eq (1) per step, over all devices; 0 leaves
+      the term out.
     negative_count: N negatives per row and direction; 0 for 'in_batch'.
     negative: rule of the triplets' negatives, see `relevance`.
     seed: of everything drawn.
@@ -183,7 +134,9 @@ def draw_semantic(
   steps, rows = shape
   count = len(videos) if len(videos) > 1 else 0
   used = min(rows, count)
-  per_order = max(1, count // rows)  # steps that one random order serves
+  per_order = max(
+    1, count // max(1, rows)
+  )  # steps that one random order serves
   orders = -(-steps // per_order)
   place = np.zeros((steps, rows), np.int64)
   place[:, :used] = np.stack(
@@ -215,10 +168,16 @@ def make_batch(
     has_partners = where[own] & partners.where[rows[own]]
     exists = [where[own], has_partners, has_partners]
     shares.append(
-      assemble.sequence_fields(data, np.stack(chosen), np.stack(exists))
-      | _semantic_fields(spec, epoch, step, device)
+      assemble.make_share(
+        data,
+        np.stack(chosen),
+        np.stack(exists),
+        _semantic(spec, epoch, step, device),
+      )
     )
-  return Batch(**assemble.with_tables(shares, data, bucket_size))
+  return assemble.stacked(
+    shares, data.video_count, data.sequence_len, bucket_size
+  )
 
 
 def bucket_size(count: int, limit: int) -> int:
@@ -234,26 +193,28 @@ def bucket_size(count: int, limit: int) -> int:
   return max(1, min(fits[0], limit))
 
 
-def _semantic_fields(
+def _semantic(
   spec: BatchSpec, epoch: Epoch, step: int, device: int
-) -> dict[str, np.ndarray]:
+) -> Semantic | None:
   """Eq (1)'s rows of one device, videos by catalogue id.
 
   With in-batch negatives every device holds the whole minibatch, since all of
   it are negatives, and counts its own share of the anchors.
   """
   rows = spec.semantic_batch_size
+  if not rows:
+    return None
   own = _share(rows, spec.device_count, device)
   where = np.zeros(rows, bool)
   where[own] = epoch.anchor_where[own]
   held = slice(None) if spec.negative_count == 0 else own
-  return {
-    'semantic_anchors': epoch.anchors[step][held],
-    'semantic_negative_visual': epoch.negative_visual[step][held],
-    'semantic_negative_text': epoch.negative_text[step][held],
-    'semantic_where': where[held],
-    'semantic_pool_where': epoch.anchor_where[held],
-  }
+  return Semantic(
+    anchors=epoch.anchors[step][held],
+    negative_visual=epoch.negative_visual[step][held],
+    negative_text=epoch.negative_text[step][held],
+    where=where[held],
+    pool_where=epoch.anchor_where[held],
+  )
 
 
 def _share(row_count: int, device_count: int, device: int) -> slice:

@@ -60,6 +60,48 @@ def tweet_histories(
   return _histories(tweets.user, topic_rows, tweets.time, user_count)
 
 
+def rows_before(
+  histories: Histories, users: np.ndarray, times: np.ndarray
+) -> tuple[Histories, np.ndarray]:
+  """Each named user's events before a time of its own, a row per name.
+
+  Args:
+    histories: of all users.
+    users: [B] positions, any number of times each.
+    times: [B] seconds; an event at the same second is not before it.
+
+  Returns:
+    The rows, and the place in `histories` of each of their events.
+  """
+  counts = histories.count_before(users, times)
+  return _slices(histories, histories.offsets[users], counts)
+
+
+def rows_from(
+  histories: Histories, users: np.ndarray, times: np.ndarray
+) -> tuple[Histories, np.ndarray]:
+  """The events that `rows_before` leaves out, a row per name."""
+  before = histories.count_before(users, times)
+  counts = np.diff(histories.offsets)[users] - before
+  return _slices(histories, histories.offsets[users] + before, counts)
+
+
+def take_rows(
+  histories: Histories, rows: np.ndarray
+) -> tuple[Histories, np.ndarray]:
+  """The named rows, and the place in `histories` of each of their events."""
+  counts = np.diff(histories.offsets)[rows]
+  return _slices(histories, histories.offsets[rows], counts)
+
+
+def no_events(row_count: int) -> Histories:
+  """Rows without any event."""
+  nothing = np.zeros(0, np.int32)
+  return Histories(
+    np.zeros(row_count + 1, np.int64), nothing, nothing.astype(np.int64)
+  )
+
+
 def ragged_indices(
   starts: np.ndarray, counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -70,8 +112,22 @@ def ragged_indices(
     index: [sum(counts)], its place in the flat array.
   """
   row = np.repeat(np.arange(len(counts)), counts)
-  within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-  return row, starts[row] + within
+  return row, starts[row] + within(row, counts)
+
+
+def within(row: np.ndarray, counts: np.ndarray) -> np.ndarray:
+  """The place of each element of ragged rows in its own row."""
+  return np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def _slices(
+  histories: Histories, starts: np.ndarray, counts: np.ndarray
+) -> tuple[Histories, np.ndarray]:
+  """Slices as rows of their own, and the places of their events."""
+  _, index = ragged_indices(starts, counts)
+  offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+  rows = Histories(offsets, histories.item[index], histories.time[index])
+  return rows, index
 
 
 def _histories(user, item, time, user_count) -> Histories:

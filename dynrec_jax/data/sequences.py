@@ -2,8 +2,7 @@
 
 Paper: Sec 4.1. For each train user and each session l < L with a behaviour up
 to l and a watch after it: the input is the interest at the end of l, the
-target the watches after l in time order. Held-out users get one such query at
-their border n_f instead.
+target the watches after l in time order.
 """
 
 from typing import NamedTuple
@@ -73,7 +72,7 @@ def virtual_sequences(
   users = np.unique(users)
   session = np.tile(np.arange(1, sessions.count, dtype=np.int32), len(users))
   user = np.repeat(users.astype(np.int32), sessions.count - 1)
-  samples = queries(watches, user, session, sessions)
+  samples = samples_at(watches, user, session, sessions)
   limit = next_count if horizon == 'next_k' else max_target_len
   after = samples.target_count
   if horizon == 'next_session':
@@ -86,28 +85,21 @@ def virtual_sequences(
   return samples.take((known > 0) & (samples.target_count > 0))
 
 
-def queries(
+def samples_at(
   watches: Histories,
   users: np.ndarray,
   session: np.ndarray | int,
   sessions: Sessions,
-  *,
-  hide_history: bool = False,
 ) -> Samples:
   """One sample per user at the end of a session, all later watches as target.
 
-  Users without a history or a target are kept, with a count of 0. With
-  `hide_history` nobody has a history: earlier watches are neither input nor
-  masked (the cross network's cold start).
+  Users without a history or a target are kept, with a count of 0.
   """
   session = np.broadcast_to(np.asarray(session, np.int32), users.shape)
   time = sessions.borders[session]
   history = watches.count_before(users, time).astype(np.int32)
   start = watches.offsets[users]
   total = (watches.offsets[users + 1] - start).astype(np.int32)
-  if hide_history:
-    start, total = start + history, total - history
-    history = np.zeros_like(history)
   return Samples(
     users.astype(np.int32), session, time, start, history, total - history
   )

@@ -1,10 +1,44 @@
-"""Scaling of frozen features, block by block."""
+"""The catalogue's frozen features: what they are, their scaling and padding."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Array
 
 _ROWS_AT_ONCE = 8192  # in float32; frames of many videos are gigabytes
+
+
+class Features(NamedTuple):
+  """The catalogue's frozen features, on the host or on the device.
+
+  Attributes:
+    visual: [V, Dv] float16 or float32.
+    text: [V, Dt] float16 or float32.
+    has_visual: [V] bool.
+    has_text: [V] bool.
+  """
+
+  visual: Array
+  text: Array
+  has_visual: Array
+  has_text: Array
+
+  def take(self, video_ids: Array) -> 'Features':
+    """The rows of the named videos."""
+    return Features(*(column[video_ids] for column in self))
+
+
+def padded(features: Features) -> Features:
+  """Visual features with zero columns where their row stride is a bad one.
+
+  Rows a multiple of 4 KiB apart fall into the same cache sets: a product over
+  gathered rows of 8,192 float32 then takes a third longer.
+  """
+  visual = features.visual
+  if visual.shape[1] * visual.dtype.itemsize % 4096:
+    return features
+  return features._replace(visual=np.pad(visual, ((0, 0), (0, 16))))
 
 
 def unit_blocks(features: np.ndarray, widths: Sequence[int]) -> np.ndarray:

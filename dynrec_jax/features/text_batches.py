@@ -108,7 +108,7 @@ def encode_documents(
 def _report(unknown, known_count, cut_count, most_words):
   """Logs what does not count."""
   unknown_count = sum(unknown.values())
-  logging.info(
+  logging.debug(
     'text: %d words have a vector, %d (%d different) have none; often: %s',
     known_count,
     unknown_count,

@@ -164,7 +164,7 @@ def encode_texts(
 
 def _report(found, train_count, held_out_count, majority):
   """Logs how the training went."""
-  logging.info(
+  logging.debug(
     'text CNN: %d classes, %d videos to learn, %d held out; epoch %d of %d: '
     'loss %.3f, first guess right %.3f (always %r: %.3f)',
     len(found.classes),

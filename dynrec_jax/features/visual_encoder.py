@@ -60,7 +60,7 @@ class Encoder(NamedTuple):
 
   @property
   def widths(self) -> tuple[int, ...]:
-    """Numbers of each part, for `blocks.unit_blocks`."""
+    """Numbers of each part, for `catalogue.unit_blocks`."""
     return tuple(part.net.feature_size for part in self.parts)
 
 
@@ -313,7 +313,6 @@ def _stored(
     settings,
     compute,
     version=_VERSION,
-    log_level=logging.DEBUG,  # one for each video
   )
 
 

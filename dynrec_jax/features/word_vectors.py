@@ -145,7 +145,9 @@ def load_word_vectors(
     raise ValueError(
       f'{path}: cut off or damaged ({error}); right: the whole file'
     ) from error
-  logging.info('%s: %d words, %d numbers each', path.name, *found.vectors.shape)
+  logging.debug(
+    '%s: %d words, %d numbers each', path.name, *found.vectors.shape
+  )
   return found
 
 

@@ -4,14 +4,13 @@ Paper: Sec 3. theta = {T_v, T_t, T_u, T_x, U_*, W_*, T_p}. The shell declares
 them and maps arrays with them; the equations are in level 0.
 """
 
-from typing import NamedTuple
-
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Num
 
 from dynrec_jax import gru
 from dynrec_jax.losses import unit
+from dynrec_jax.models.network import ContentEmbedding
 
 EMBED_NORMS = ('everywhere', 'loss_only')
 
@@ -19,22 +18,7 @@ EMBED_NORMS = ('everywhere', 'loss_only')
 _glorot = nn.initializers.glorot_uniform()
 
 
-class ContentEmbedding(NamedTuple):
-  """Videos in the semantic space.
-
-  Attributes:
-    visual: [M, E] v_e = T_v v, zeros where the modality is missing.
-    text: [M, E] t_e = T_t t, zeros where the modality is missing.
-    content: [M, 2E] what Eq (3) and the network read of a video: the two side
-      by side, each of unit length unless `embed_norm` is 'loss_only'.
-  """
-
-  visual: Array
-  text: Array
-  content: Array
-
-
-class DynamicRecommender(nn.Module):
+class Theta(nn.Module):
   """theta and the maps it defines.
 
   Attributes:
@@ -99,7 +83,7 @@ class DynamicRecommender(nn.Module):
 
     Differs: a missing modality is a zero half, so the video enters through the
     other one. Zero columns behind `visual_size` are allowed, see
-    `objective.padded`.
+    `catalogue.padded`.
     """
     # The frozen features may be stored in half precision; products are not.
     extra = visual.shape[1] - self.visual_kernel.shape[0]

@@ -1,1 +1,1 @@
-"""Tables and figures, made from logged metrics alone."""
+"""Tables and figures, made from arrays and from what runs leave in files."""

@@ -1,17 +1,13 @@
-"""The table of a study: mean and spread over splits of what each run logged.
-
-Reads `metrics.jsonl` files and nothing else.
-"""
+"""The table of a study: mean and spread over splits of what lists measure."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from dynrec_jax import metric_log
-from dynrec_jax.storage import whole_files
+from dynrec_jax import evaluate
+from dynrec_jax.report.user_lists import UserLists
 
 MEASURES = ('precision', 'recall', 'f_score')
 _HEADINGS = {'precision': 'P@{k}', 'recall': 'R@{k}', 'f_score': 'F@{k}'}
@@ -31,34 +27,24 @@ class Row(NamedTuple):
   scores: Mapping[str, np.ndarray]
 
 
-def read_rows(directories: Sequence[str]) -> list[Row]:
-  """The last test scores in each split's metrics, by mode and method.
+def make_rows(
+  lists: Mapping[tuple[str, str], Sequence[UserLists]], *, k: int
+) -> list[Row]:
+  """What every method's lists measure.
 
   Args:
-    directories: of the splits.
+    lists: (mode, method) -> the lists of each split, in the tables' order.
+    k: length of the lists.
 
   Returns:
-    Rows in the order in which they were logged.
-
-  Raises:
-    ValueError: if a split has no test scores.
+    Rows in the same order.
   """
-  found: dict[tuple[str, str], dict[str, list[float]]] = {}
-  for directory in directories:
-    path = os.path.join(directory, 'metrics.jsonl')
-    last: dict[str, float] = {}
-    for record in metric_log.read_metrics(path):
-      last.update({k: v for k, v in record.items() if k.startswith('test_')})
-    if not last:
-      raise ValueError(f'{path} holds no test scores')
-    for name, value in last.items():
-      mode, method, measure = name.removeprefix('test_').split('/')
-      row = found.setdefault((mode, method), {})
-      row.setdefault(measure, []).append(value)
-  return [
-    Row(*key, {k: np.array(v) for k, v in scores.items()})
-    for key, scores in found.items()
-  ]
+  rows = []
+  for (mode, method), splits in lists.items():
+    each = [evaluate.summarise(s.hits, s.truth, k) for s in splits]
+    scores = {name: np.array([of[name] for of in each]) for name in each[0]}
+    rows.append(Row(mode, method, scores))
+  return rows
 
 
 def as_markdown(
@@ -67,7 +53,7 @@ def as_markdown(
   """The rows as a table, mean ± sample standard deviation over splits.
 
   Args:
-    rows: see `read_rows`.
+    rows: see `make_rows`.
     k: length of the lists.
     names: how each method is called.
   """
@@ -87,16 +73,18 @@ def as_markdown(
   return '\n'.join(lines)
 
 
-def write_results(path: str, rows: Sequence[Row], facts: Mapping) -> None:
-  """The rows and what they are of, as JSON, replacing the file at once."""
-  content = dict(facts) | {
-    'rows': [
-      {'mode': row.mode, 'method': row.method}
-      | {measure: values.tolist() for measure, values in row.scores.items()}
-      for row in rows
-    ]
-  }
-  whole_files.write_text(path, json.dumps(content, indent=2))
+def as_json(rows: Sequence[Row], facts: Mapping) -> str:
+  """The rows and what they are of, as `results.json` holds them."""
+  return json.dumps(dict(facts) | {'rows': as_json_rows(rows)}, indent=2)
+
+
+def as_json_rows(rows: Sequence[Row]) -> list[dict]:
+  """The rows as json holds them."""
+  return [
+    {'mode': row.mode, 'method': row.method}
+    | {measure: values.tolist() for measure, values in row.scores.items()}
+    for row in rows
+  ]
 
 
 def headings(k: int) -> list[str]:

@@ -10,7 +10,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dynrec_jax.storage import whole_files
-from dynrec_jax.topics.choose_count import CountChoice
 
 _SIZE = (7.0, 4.0)  # inches
 _DPI = 120
@@ -45,32 +44,31 @@ def session_shares(
   return total / np.where(mass > 0, mass, 1)
 
 
-def count_table(choice: CountChoice) -> str:
+# Of one number of topics: it, perplexity, sweeps, seconds.
+Trial = tuple[int, float, int, float]
+
+
+def count_table(trials: Sequence[Trial], chosen: Trial) -> str:
   """The fits as a markdown table, the chosen number of topics in bold."""
   lines = ['| K | perplexity | sweeps | seconds |', '|---|---|---|---|']
-  for trial in choice.trials:
-    count = str(trial.topic_count)
-    name = f'**{count}**' if trial == choice.chosen else count
-    lines.append(
-      f'| {name} | {trial.perplexity:.1f} | {trial.sweeps} '
-      f'| {trial.seconds:.1f} |'
-    )
+  for trial in trials:
+    count, perplexity, sweeps, seconds = trial
+    name = f'**{count}**' if trial == chosen else str(count)
+    lines.append(f'| {name} | {perplexity:.1f} | {sweeps} | {seconds:.1f} |')
   return '\n'.join(lines)
 
 
-def plot_counts(path: str, choice: CountChoice) -> None:
+def plot_counts(path: str, trials: Sequence[Trial], chosen: Trial) -> None:
   """Perplexity against the number of topics, the chosen one marked: a PNG."""
   figure = Figure(_SIZE, layout='constrained')
   axes = figure.add_subplot()
-  trials = sorted(choice.trials)
-  axes.plot(
-    [t.topic_count for t in trials], [t.perplexity for t in trials], 'o-'
-  )
-  chosen = choice.chosen
-  axes.plot([chosen.topic_count], [chosen.perplexity], 's', markersize=10)
+  counts, perplexities, *_ = zip(*sorted(trials), strict=True)
+  axes.plot(counts, perplexities, 'o-')
+  count, perplexity, *_ = chosen
+  axes.plot([count], [perplexity], 's', markersize=10)
   axes.annotate(
-    f'K = {chosen.topic_count}',
-    (chosen.topic_count, chosen.perplexity),
+    f'K = {count}',
+    (count, perplexity),
     textcoords='offset points',
     xytext=(8, 8),
   )

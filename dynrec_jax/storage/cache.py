@@ -38,7 +38,6 @@ def cached(
   compute: Callable[[], dict[str, np.ndarray]],
   *,
   version: str = '1',
-  log_level: int = logging.INFO,
 ) -> dict[str, np.ndarray]:
   """What `compute` gives, from the disk if it was computed before.
 
@@ -53,7 +52,6 @@ def cached(
     settings: everything else it depends on, as JSON can hold it.
     compute: called without arguments on a miss; gives arrays by name.
     version: of the code behind `compute`; a new one makes old files unused.
-    log_level: at which a hit is logged; lower it for what there is a lot of.
 
   Returns:
     The arrays by name.
@@ -68,7 +66,7 @@ def cached(
   path = pathlib.Path(directory) / f'{name}-{key[:32]}.npz'
   stored = _read(path)
   if stored is not None:
-    logging.log(log_level, '%s: read from %s', name, path)
+    logging.debug('%s: read from %s', name, path)
     return stored
   arrays = _checked(name, compute())
   try:

@@ -15,7 +15,7 @@ from absl import logging
 from dynrec_jax.data import histories
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import Records, Tweets
-from dynrec_jax.study import content
+from dynrec_jax.study import places
 from dynrec_jax.study.naming import naming
 from dynrec_jax.topics import border_fit, tweet_text, tweet_topics
 from dynrec_jax.topics.border_fit import FitSettings, KnownTopics
@@ -58,7 +58,7 @@ def from_tweets(
   tweets, user_count = tweets_of(records, config), len(records.user_ids)
   if tweets.topics.shape[1]:
     logging.info(
-      'tweets: %d topic vectors of the source, %d numbers each',
+      'topics: the source brings %d vectors of %d numbers',
       *tweets.topics.shape,
     )
     rows = np.arange(len(tweets.user))
@@ -69,9 +69,10 @@ def from_tweets(
       tweets, start, border, fit_settings(config), user_count=user_count
     )
   logging.info(
-    'TwitterLDA: %d words, %d tweets with topics up to n_f',
-    len(known.vocabulary),
-    (known.topic >= 0).sum(),
+    'topics: %d of tweets by TwitterLDA; %s words, %s tweets up to n_f',
+    config.topics.tweet_count,
+    f'{len(known.vocabulary):,}',
+    f'{(known.topic >= 0).sum():,}',
   )
   # One row per topic, and one of zeros for tweets without any.
   count = config.topics.tweet_count
@@ -190,5 +191,5 @@ def fit_settings(config: ml_collections.ConfigDict) -> FitSettings:
     ),
     t.least_tweets,
     config.seed,
-    content.cache_dir(config),
+    places.cache_dir(config),
   )

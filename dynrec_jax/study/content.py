@@ -19,10 +19,11 @@ from dynrec_jax.features import (
   visual_encoder,
   word_vectors,
 )
+from dynrec_jax.features.catalogue import Features
 from dynrec_jax.features.tfidf_svd import tfidf_svd
-from dynrec_jax.objective import Features
-from dynrec_jax.sources import feature_files, load
+from dynrec_jax.sources import feature_files
 from dynrec_jax.storage import cache, digests
+from dynrec_jax.study import places
 from dynrec_jax.study.naming import naming
 from dynrec_jax.topics.multimodal_lda import multimodal_lda
 from dynrec_jax.topics.text_lda import text_lda
@@ -63,11 +64,16 @@ def video_features(
     text = catalogue.unit_blocks(text, ())
   features = Features(visual, text, has_visual, found['has_text'])
   logging.info(
-    'of %d videos %d have a visual feature, %d a text, %d both',
-    len(visual),
-    features.has_visual.sum(),
-    features.has_text.sum(),
-    (features.has_visual & features.has_text).sum(),
+    'features: of %s videos %s have a visual feature, %s a text, %s both',
+    *(
+      f'{count:,}'
+      for count in (
+        len(visual),
+        features.has_visual.sum(),
+        features.has_text.sum(),
+        (features.has_visual & features.has_text).sum(),
+      )
+    ),
   )
   return features
 
@@ -87,7 +93,7 @@ def _text_features(
     return {'text': text, 'has_text': has_text}
 
   return cache.cached(
-    cache_dir(config), 'tfidf_svd', [texts], settings, compute
+    places.cache_dir(config), 'tfidf_svd', [texts], settings, compute
   )
 
 
@@ -133,7 +139,7 @@ def _kim_cnn(
   own = {} if path else {'word_size': config.text.word_size}
   inputs = [texts, labels, digest]
   return cache.cached(
-    cache_dir(config), 'kim_cnn', inputs, settings | own, compute
+    places.cache_dir(config), 'kim_cnn', inputs, settings | own, compute
   )
 
 
@@ -142,25 +148,20 @@ def word_vectors_file(config: ml_collections.ConfigDict) -> str:
   named = config.text.word_vectors
   if named != GOOGLE_NEWS:
     return named
-  folders = [word_vectors_folder(config)]
+  folders = [places.word_vectors_dir(config)]
   if config.data.manual_dir:
     folders.insert(0, pathlib.Path(config.data.manual_dir))
   for folder in folders:
     for pattern in _GOOGLE_NEWS_FILES:
       for path in sorted(folder.glob(pattern)):
-        logging.info('word vectors: %s', path)
+        logging.debug('word vectors: %s', path)
         return str(path)
-  logging.info(
+  logging.debug(
     'no %s in %s: word vectors are trained on the texts',
     _GOOGLE_NEWS_FILES[-2],
     ' or '.join(map(str, folders)),
   )
   return ''
-
-
-def word_vectors_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
-  """Where word vectors are looked for, beside the source's own folder."""
-  return load.data_root(config.data.data_dir or None) / 'word_vectors'
 
 
 def video_topics(
@@ -188,8 +189,14 @@ def video_topics(
       return multimodal_lda(texts, words, form=form, **settings)._asdict()
 
   found = cache.cached(
-    cache_dir(config), form, inputs, settings | slices, compute, version='2'
+    places.cache_dir(config),
+    form,
+    inputs,
+    settings | slices,
+    compute,
+    version='2',
   )
+  logging.info('topics: %d of videos by %s', config.topics.count, form)
   return VideoTopics(**found)
 
 
@@ -210,7 +217,7 @@ def visual_words(
     frames = visual_encoder.frame_features(
       visual_encoder.find_videos(config.visual.folder, list(video_ids)),
       _load_encoder(config.visual),
-      cache_dir=cache_dir(config),
+      cache_dir=places.cache_dir(config),
     )
     if len(frames.video) > has_visual.sum():
       rows = frames.features
@@ -245,7 +252,7 @@ def encode_videos(
   found = visual_encoder.encode_videos(
     visual_encoder.find_videos(v.folder, list(records.videos.id)),
     encoder,
-    cache_dir=cache_dir(config),
+    cache_dir=places.cache_dir(config),
     keep_frames=_topics_read_frames(config),
   )
   videos = records.videos._replace(
@@ -271,11 +278,4 @@ def _topics_read_frames(config: ml_collections.ConfigDict) -> bool:
     config.visual.encoder not in OF_SOURCE
     and config.scenario == 'single'
     and config.topics.yt in FORMS
-  )
-
-
-def cache_dir(config: ml_collections.ConfigDict) -> str:
-  """Where computed content lies."""
-  return str(
-    load.data_root(config.data.cache_dir or config.data.data_dir or None)
   )

@@ -9,47 +9,37 @@ import copy
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import jax
 import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax import objective, train
+from dynrec_jax import train
 from dynrec_jax.checkpoint import same_config
 from dynrec_jax.data import sessions, split
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.split import UserSplit
 from dynrec_jax.losses import LossWeights
-from dynrec_jax.models.theta import DynamicRecommender
-from dynrec_jax.objective import Features
-from dynrec_jax.parallel import devices, hosts
-from dynrec_jax.predict import Predictor
+from dynrec_jax.parallel import hosts
 from dynrec_jax.report import search_table
-from dynrec_jax.storage import whole_files
 from dynrec_jax.study import (
   behaviours,
   identity,
   settings,
   split_run,
+  splits,
   weight_search,
+  workdir,
 )
 from dynrec_jax.study.fold_results import Fit, FoldResults
 from dynrec_jax.study.naming import naming
+from dynrec_jax.study.parts import Parts, make_parts
 from dynrec_jax.study.prepare import Prepared
-from dynrec_jax.study.split_run import Split
+from dynrec_jax.study.splits import Split
+from dynrec_jax.study.training_data import make_questions
 
 FOLD_COUNT = 3
-
-
-class _Parts(NamedTuple):
-  """What all fits share."""
-
-  prepared: Prepared
-  model: DynamicRecommender
-  predictor: Predictor
-  features: Features
 
 
 def cross_validate(
@@ -79,7 +69,7 @@ def cross_validate(
   ]
   path = os.path.join(config.workdir, 'cross_validation.jsonl')
   results = FoldResults(path, _settings(config, prepared))
-  parts = _make_parts(config, prepared)
+  parts = make_parts(config, prepared)
   values, start = _values(config), _weights(config)
   means: dict[LossWeights, float] = {}
   total = weight_search.point_count(config.cv.grid, values, start)
@@ -99,7 +89,8 @@ def cross_validate(
         if scores is None:
           return None
         results.add(key, scores)
-      shutil.rmtree(this.checkpoints, ignore_errors=True)
+      if hosts.is_writer():
+        shutil.rmtree(this.checkpoints, ignore_errors=True)
     means[point] = _mean_f(results.scores, point)
     # Else each fit's compiled step stays, some 30 MB of it.
     jax.clear_caches()
@@ -114,23 +105,13 @@ def make_folds(config: ml_collections.ConfigDict, prepared: Prepared):
     Per fold, whom it trains on, who stops its training, and, as `test`, whom
     it scores.
   """
-  this = split_run.make_split(config, prepared, config.cv.split)
+  this = splits.make_split(config, prepared, config.cv.split)
   return split.make_folds(
     np.concatenate([this.users.train, this.users.valid]),
     seed=this.seed,
     fold_count=FOLD_COUNT,
     valid_frac=config.train.val_frac,
   )
-
-
-def _make_parts(
-  config: ml_collections.ConfigDict, prepared: Prepared
-) -> _Parts:
-  """The model and what it reads; none depends on the weights."""
-  model = split_run.make_model(config, prepared)
-  features = devices.replicate(objective.padded(prepared.features))
-  predictor = split_run.make_predictor(config, prepared, model, features)
-  return _Parts(prepared, model, predictor, features)
 
 
 def _fold_split(
@@ -151,29 +132,29 @@ def _fold_split(
 
 def _fit(
   config: ml_collections.ConfigDict,
-  parts: _Parts,
+  parts: Parts,
   this: Split,
   label: str,
   stop_requested: Callable[[int], bool],
 ) -> dict[str, float] | None:
   """Scores of the fold's third; None if asked to stop."""
   logging.info('%s', label)
-  prepared, model, predictor, features = parts
   try:
-    complete = split_run.train_split(
-      config, prepared, model, predictor, features, this, stop_requested
-    )
+    complete = split_run.train_split(config, parts, this, stop_requested)
   except train.NonFiniteLossError as error:
     raise ValueError(
       f'{label}: {error}, or leave these weights out of cv'
     ) from error
   if not complete:
     return None
-  found = split_run.load_params(config, prepared, model, this)
-  queries = split_run.make_queries(
-    config, prepared, this, this.users.test, sessions.LONG_FRACTION
+  found = split_run.load_params(config, parts, this)
+  questions = make_questions(
+    config, parts.prepared, this, this.users.test, sessions.LONG_FRACTION
   )
-  scores = split_run.score(config, predictor.recommender(found.state), queries)
+  recommend = parts.predictor.recommender(found.state)
+  scores = split_run.measures(
+    config, split_run.score(config, recommend, questions)
+  )
   logging.info('%s: F %.4f', label, scores['f_score'])
   return scores
 
@@ -225,7 +206,5 @@ def _report(
   rows = [(p, _of_point(scores, p)) for p in weight_search.ranked(means)]
   text = search_table.as_markdown(rows, k=config.decode.k)
   text += settings.origin_note(config)
-  path = os.path.join(config.workdir, 'cross_validation.md')
-  if hosts.is_writer():
-    whole_files.write_text(path, text)
+  workdir.write_text(config, 'cross_validation.md', text)
   return text

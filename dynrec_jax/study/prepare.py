@@ -5,7 +5,7 @@ Records, filters, sessions; then what is computed from content.
 
 import contextlib
 import datetime
-import sys
+import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import Records
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.features import documents
-from dynrec_jax.objective import Features
+from dynrec_jax.features.catalogue import Features
 from dynrec_jax.sources import load
 from dynrec_jax.storage import digests
 from dynrec_jax.study import behaviours, content
@@ -36,6 +36,9 @@ class Prepared(NamedTuple):
     topic_words: [K] each topic's words, best first; () if the source brings
       the topics.
     features: of the catalogue, on the host.
+    video_texts: [V] each video's text.
+    tweet_texts: [n] object (str), of the tweets that interests are made of, in
+      their order; None where they are made of watches.
     sessions: the clock.
     fingerprint: of the catalogue and all content vectors; a checkpoint fits
       no other.
@@ -46,6 +49,8 @@ class Prepared(NamedTuple):
   behaviours: Behaviours
   topic_words: Sequence[Sequence[str]]
   features: Features
+  video_texts: Sequence[str]
+  tweet_texts: np.ndarray | None
   sessions: Sessions
   fingerprint: str
 
@@ -63,17 +68,20 @@ def prepare(config: ml_collections.ConfigDict) -> Prepared:
   if config.scenario == 'single':
     topics = content.video_topics(records, texts, features, config)
     made_of = Behaviours(topics.topics, watches, None)
-    topic_words = topics.top_words
+    topic_words, tweet_texts = topics.top_words, None
   else:
     start, border = int(clock.borders[0]), known_until(clock)
     made_of = behaviours.from_tweets(records, start, border, config)
     topic_words = behaviours.topic_words(made_of)
+    tweet_texts = records.tweets.text
   return Prepared(
     records,
     watches,
     made_of,
     topic_words,
     features,
+    texts,
+    tweet_texts,
     clock,
     _fingerprint(records, features, made_of),
   )
@@ -113,9 +121,9 @@ def known_until(clock: Sessions) -> int:
 
 def _load(config) -> Records:
   """The raw source."""
-  # TFDS prints what it does; standard output is for results.
+  # TFDS prints what it does.
   with (
-    contextlib.redirect_stdout(sys.stderr),
+    contextlib.redirect_stdout(io.StringIO()),
     naming(manual_dir='data.manual_dir', strict='data.strict'),
   ):
     records = load.load_source(
@@ -133,8 +141,9 @@ def _load(config) -> Records:
 
 def _filtered(records: Records, config) -> Records:
   """The users and videos of the study; logs what every rule removed."""
+  before = filters.count_left('in the source', records.watches)
   watches = filters.first_watches(records.watches)
-  logging.info(
+  logging.debug(
     'first watches of a video: %d of %d watches',
     len(watches.user),
     len(records.watches.user),
@@ -169,7 +178,17 @@ def _filtered(records: Records, config) -> Records:
       mode=config.filter.mode,
     )
   for line in filters.removed([*steps, *later[1:]]):
-    logging.info('%s', line)
+    logging.debug('%s', line)
+  left = later[-1]
+  logging.info(
+    'data: %s users, %s videos, %s watches of %s; repeats and filters removed '
+    '%s, %s and %s',
+    *(f'{count:,}' for count in (left.users, left.videos, left.watches)),
+    config.data.name,
+    f'{before.users - left.users:,} users',
+    f'{before.videos - left.videos:,} videos',
+    f'{before.watches - left.watches:,} watches',
+  )
   return filters.compact(records, watches)
 
 

@@ -1,6 +1,5 @@
 """From a checkpoint to lists of videos, for known and for new users."""
 
-import json
 import os
 import pathlib
 from typing import NamedTuple
@@ -9,32 +8,28 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax.data import filters, histories, records, sequences
-from dynrec_jax.data.histories import Histories
+from dynrec_jax.data import filters, histories, records
 from dynrec_jax.data.sessions import Sessions
-from dynrec_jax.evaluate import Queries
 from dynrec_jax.parallel import hosts
+from dynrec_jax.report import user_lists
 from dynrec_jax.sources import own_folder
-from dynrec_jax.storage import whole_files
-from dynrec_jax.study import behaviours, split_run
+from dynrec_jax.study import behaviours, split_run, splits
+from dynrec_jax.study.parts import make_parts
 from dynrec_jax.study.prepare import Prepared
-from dynrec_jax.study.split_run import Split
+from dynrec_jax.study.splits import Split
+from dynrec_jax.study.training_data import Known, make_queries
 
 
-class Known(NamedTuple):
+class Users(NamedTuple):
   """Users to choose from, and all that is known of them.
 
   Attributes:
     ids: [U] object (str).
-    watches: videos that no list may hold.
-    behaviours: what interests are made of: the watches, or tweets.
-    sessions: a clock that ends after the last behaviour.
+    known: `clock` ends after the last behaviour.
   """
 
   ids: np.ndarray
-  watches: Histories
-  behaviours: Histories
-  sessions: Sessions
+  known: Known
 
 
 def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
@@ -50,36 +45,32 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   Raises:
     ValueError: an unknown user, a malformed history, or no fitting checkpoint.
   """
-  this = split_run.make_split(config, prepared, config.recommend.split)
-  known_of = _known(config, prepared, this)
-  users = _chosen(config.recommend.users, known_of.ids)
-  model = split_run.make_model(config, prepared)
-  clock = known_of.sessions
-  predictor = split_run.make_predictor(
-    config, prepared, model, prepared.features, clock
+  this = splits.make_split(config, prepared, config.recommend.split)
+  everyone = _users(config, prepared, this)
+  users = _chosen(config.recommend.users, everyone.ids)
+  parts = make_parts(config, prepared)
+  params = split_run.load_params(config, parts, this).state
+  queries = make_queries(
+    everyone.known,
+    prepared.behaviours.topics,
+    users,
+    everyone.known.clock.count,
+    mask_known=config.eval.mask_history,
   )
-  params = split_run.load_params(config, prepared, model, this).state
-  queries = Queries(
-    sequences.queries(known_of.watches, users, clock.count, clock),
-    known_of.watches,
-    known_of.behaviours,
-  )
-  known, where = queries.known_videos()
-  where &= config.eval.mask_history
-  videos, scores = predictor.lists(
-    params, predictor.fold(params), queries, known, where, config.decode.k
-  )
+  lists = parts.predictor.recommender(params)(queries, config.decode.k)
   path = config.recommend.output or os.path.join(
     config.workdir, 'recommendations.jsonl'
   )
+  rows = user_lists.as_rows(
+    everyone.ids[users], prepared.records.videos.id, lists
+  )
   if hosts.is_writer():
-    ids = prepared.records.videos.id
-    _write(path, known_of.ids[users], ids, videos, scores)
+    user_lists.write_lists(path, rows)
   logging.info('%d lists of %d videos in %s', len(users), config.decode.k, path)
   return path
 
 
-def _known(config, prepared: Prepared, this: Split) -> Known:
+def _users(config, prepared: Prepared, this: Split) -> Users:
   """The users of the data, or those of the history file."""
   path = config.recommend.history
   if path and config.scenario == 'cross':
@@ -92,10 +83,19 @@ def _known(config, prepared: Prepared, this: Split) -> Known:
   # `sessions.end` cuts what is learned from, not what is known by now.
   times = np.concatenate([prepared.watches.time, everything.time])
   clock = _extended(prepared.sessions, times)
-  return Known(prepared.records.user_ids, prepared.watches, everything, clock)
+  return Users(
+    prepared.records.user_ids,
+    Known(
+      prepared.watches,
+      everything,
+      prepared.tweet_texts,
+      prepared.records.profiles,
+      clock,
+    ),
+  )
 
 
-def _new_authors(path: str, prepared: Prepared, this: Split) -> Known:
+def _new_authors(path: str, prepared: Prepared, this: Split) -> Users:
   """The users of a file of tweets, who have watched nothing."""
   user_of: dict[str, int] = {}
   tweets = records.in_order(
@@ -104,12 +104,11 @@ def _new_authors(path: str, prepared: Prepared, this: Split) -> Known:
   made_of = behaviours.of_new_users(
     prepared.behaviours, tweets, this.users.train, len(user_of)
   )
-  nothing = np.zeros(0, np.int32)
-  watches = Histories(
-    np.zeros(len(user_of) + 1, np.int64), nothing, nothing.astype(np.int64)
-  )
   clock = _extended(prepared.sessions, tweets.time)
-  return Known(records.object_array(user_of), watches, made_of, clock)
+  watches = histories.no_events(len(user_of))
+  ids = records.object_array(user_of)
+  known = Known(watches, made_of, tweets.text, _no_profiles(ids), clock)
+  return Users(ids, known)
 
 
 def _extended(clock: Sessions, times: np.ndarray) -> Sessions:
@@ -119,7 +118,7 @@ def _extended(clock: Sessions, times: np.ndarray) -> Sessions:
   return Sessions(borders)
 
 
-def _new_watchers(path: str, prepared: Prepared) -> Known:
+def _new_watchers(path: str, prepared: Prepared) -> Users:
   """The users of a file of watches."""
   row_of = {video: row for row, video in enumerate(prepared.records.videos.id)}
   users, table, unlisted = own_folder.watches_from_file(
@@ -134,7 +133,13 @@ def _new_watchers(path: str, prepared: Prepared) -> Known:
   table = filters.first_watches(records.in_order(table))
   watches = histories.watch_histories(table, len(users))
   clock = _extended(prepared.sessions, table.time)
-  return Known(records.object_array(users), watches, watches, clock)
+  ids = records.object_array(users)
+  return Users(ids, Known(watches, watches, None, _no_profiles(ids), clock))
+
+
+def _no_profiles(ids: np.ndarray) -> np.ndarray:
+  """The self-descriptions of users who brought none."""
+  return records.object_array([''] * len(ids))
 
 
 def _chosen(wanted, ids: np.ndarray) -> np.ndarray:
@@ -149,16 +154,3 @@ def _chosen(wanted, ids: np.ndarray) -> np.ndarray:
       f'{len(ids)} users that the filters left'
     )
   return np.array([position[str(user)] for user in wanted], np.int32)
-
-
-def _write(path: str, users, video_ids, videos, scores) -> None:
-  """The lists, in a file that appears whole or not at all."""
-  with whole_files.whole_file(path) as file:
-    for user, row, values in zip(users, videos, scores, strict=True):
-      real = row >= 0
-      line = {
-        'user': user,
-        'videos': list(video_ids[row[real]]),
-        'scores': [round(float(v), 5) for v in values[real]],
-      }
-      file.write(json.dumps(line, ensure_ascii=False) + '\n')

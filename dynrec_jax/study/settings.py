@@ -7,10 +7,11 @@ import optax
 from dynrec_jax import train
 from dynrec_jax.data import sessions
 from dynrec_jax.data.batches import BatchSpec
+from dynrec_jax.data.query_inputs import InputSettings
 from dynrec_jax.losses import LossWeights
 from dynrec_jax.objective import ObjectiveSettings
 from dynrec_jax.parallel import devices
-from dynrec_jax.predict import QuerySettings
+from dynrec_jax.predict import PredictSettings
 from dynrec_jax.sources import load
 from dynrec_jax.study import keys
 from dynrec_jax.study.prepare import Prepared
@@ -37,17 +38,17 @@ def loop_settings(config: ml_collections.ConfigDict) -> train.LoopSettings:
   )
 
 
-def query_settings(
+def predict_settings(
   config: ml_collections.ConfigDict, prepared: Prepared
-) -> QuerySettings:
-  """How queries are read, as in training."""
-  return QuerySettings(
+) -> PredictSettings:
+  """How queries are read, as in training, and lists made."""
+  inputs = InputSettings(
     history_mode=config.model.history_mode,
     max_len=config.seq.max_target_len,
-    method=config.decode.method,
     norm=config.interest.norm,
     **decay(config, prepared),
   )
+  return PredictSettings(inputs, config.decode.method)
 
 
 def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
@@ -69,7 +70,9 @@ def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
   return BatchSpec(
     batch_size=config.train.batch_size,
     device_count=device_count,
-    semantic_batch_size=config.sem.batch_size,
+    semantic_batch_size=config.sem.batch_size
+    if config.loss.semantic_weight
+    else 0,
     negative_count=0 if in_batch else config.sem.n_neg,
     negative=config.rel.negative,
     seed=seed,
@@ -88,7 +91,6 @@ def objective_settings(config: ml_collections.ConfigDict) -> ObjectiveSettings:
     semantic_margin=config.loss.semantic_margin,
     relevance_margin=config.loss.relevance_margin,
     in_batch_negatives=config.sem.negative == 'in_batch',
-    interest_norm=config.interest.norm,
     product_dtype=None if dtype == 'float32' else getattr(jnp, dtype),
   )
 

@@ -4,8 +4,6 @@ Paper: Sec 4.1 chooses the number of topics by perplexity; Fig 4 shows topics
 over time.
 """
 
-import os
-
 import ml_collections
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -13,8 +11,14 @@ from scipy.sparse import csr_matrix
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.parallel import hosts
 from dynrec_jax.report import topic_report
-from dynrec_jax.storage import whole_files
-from dynrec_jax.study import behaviours, content, prepare, settings
+from dynrec_jax.study import (
+  behaviours,
+  content,
+  places,
+  prepare,
+  settings,
+  workdir,
+)
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.topics import choose_count, tweet_text
 
@@ -37,7 +41,7 @@ def describe(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
     shares = _shares(prepared)
     lines += ['', topic_report.topic_table(prepared.topic_words, shares)]
     if hosts.is_writer():
-      path = _path(config, 'topics.png')
+      path = workdir.path_of(config, 'topics.png')
       topic_report.plot_shares(path, shares, prepared.topic_words)
   return _saved(config, 'topics.md', '\n'.join(lines))
 
@@ -56,9 +60,11 @@ def choose_topics(config: ml_collections.ConfigDict) -> str:
   else:
     choice, key = _choose_for_tweets(config), 'topics.tweet_count'
   if hosts.is_writer():
-    topic_report.plot_counts(_path(config, 'topic_count.png'), choice)
+    topic_report.plot_counts(
+      workdir.path_of(config, 'topic_count.png'), *choice
+    )
   chosen = f'--config.{key}={choice.chosen.topic_count}'
-  text = f'{topic_report.count_table(choice)}\n\n{chosen}'
+  text = f'{topic_report.count_table(*choice)}\n\n{chosen}'
   return _saved(config, 'topic_count.md', text)
 
 
@@ -76,7 +82,7 @@ def _choose_for_videos(config) -> choose_count.CountChoice:
     seed=config.seed,
     form=form,
     topic_counts=config.topics.counts,
-    cache_dir=content.cache_dir(config),
+    cache_dir=places.cache_dir(config),
   )
 
 
@@ -106,7 +112,7 @@ def _choose_for_tweets(config) -> choose_count.CountChoice:
     seed=config.seed,
     topic_counts=config.topics.counts,
     priors=behaviours.fit_settings(config).hyper,
-    cache_dir=content.cache_dir(config),
+    cache_dir=places.cache_dir(config),
   )
 
 
@@ -130,15 +136,8 @@ def _session(clock: Sessions, times: np.ndarray) -> np.ndarray:
   return np.clip(clock.of(times) - 1, 0, clock.count - 1)
 
 
-def _path(config, name: str) -> str:
-  """A file in the workdir, which is made."""
-  os.makedirs(config.workdir, exist_ok=True)
-  return os.path.join(config.workdir, name)
-
-
 def _saved(config, name: str, text: str) -> str:
   """The text, also in a file, with a note if the data are simulated."""
   text += settings.origin_note(config)
-  if hosts.is_writer():
-    whole_files.write_text(_path(config, name), text)
+  workdir.write_text(config, name, text)
   return text

@@ -2,84 +2,102 @@
 
 import numpy as np
 import pytest
+import small_world
 
 from dynrec_jax.baselines import popularity
+from dynrec_jax.baselines.popularity import Settings
 
-# Video 3: three users; 1: two users; 4: two users, one of them thrice;
-# 0: one user, four times; 2 and 5: nobody.
-WATCHES = [
-  *[(0, 3), (1, 3), (2, 3), (0, 1), (2, 1)],
-  *[(1, 4), (1, 4), (1, 4), (3, 4), (5, 0), (5, 0), (5, 0), (5, 0)],
-]
-USER, VIDEO = np.array(WATCHES, np.int32).T
+# Videos by user. 3: three users; 1: two users; 4: two users, one of them
+# thrice; 0: one user, four times; 2 and 5: nobody.
+VIDEOS = [[3, 1], [3, 4, 4, 4], [3, 1], [4], [], [0, 0, 0, 0]]
+BY_VIEWS = Settings('view_count')
 
 
-def by_watchers():
-  return popularity.popularity_by_watchers(USER, VIDEO, 6)
+def watches_of(videos):
+  return small_world.table([list(enumerate(row)) for row in videos])
 
 
-def users(count):
-  return [np.zeros(0, np.int32)] * count
+def by_watchers(**changes):
+  seen = small_world.seen_of(watches_of(VIDEOS), video_count=6, **changes)
+  return popularity.fit(seen, Settings())
+
+
+def by_view_count(counts):
+  seen = small_world.seen_of(
+    watches_of(VIDEOS), video_count=len(counts), view_count=counts
+  )
+  return popularity.fit(seen, BY_VIEWS)
+
+
+def queries(known, **changes):
+  return small_world.queries_knowing(known, **changes)
 
 
 def test_counts_users_not_watches_and_breaks_ties_by_id():
-  lists = by_watchers().recommend(users(2), 6)
-  assert lists.dtype == np.int32
-  np.testing.assert_array_equal(lists, [[3, 1, 4, 0, 2, 5]] * 2)
+  lists = by_watchers()(queries([[], []]), 6)
+  assert lists.ids.dtype == np.int32
+  np.testing.assert_array_equal(lists.ids, [[3, 1, 4, 0, 2, 5]] * 2)
+  np.testing.assert_array_equal(lists.scores, [[3, 2, 2, 1, 0, 0]] * 2)
 
 
-def test_order_of_watches_does_not_matter():
-  order = np.random.default_rng(0).permutation(len(USER))
-  got = popularity.popularity_by_watchers(USER[order], VIDEO[order], 6)
-  np.testing.assert_array_equal(got.order, by_watchers().order)
+def test_watchers_are_counted_once_each():
+  seen = small_world.seen_of(watches_of(VIDEOS), video_count=7)
+  counts = popularity.watcher_counts(seen)
+  np.testing.assert_array_equal(counts, [1, 2, 0, 3, 2, 0, 0])
 
 
-def test_excluded_videos_are_skipped():
-  exclude = [np.array([3, 4]), np.array([], int), np.array([5, 2, 0, 5])]
-  lists = by_watchers().recommend(users(3), 3, exclude)
-  np.testing.assert_array_equal(lists, [[1, 0, 2], [3, 1, 4], [3, 1, 4]])
+def test_only_train_users_count():
+  """Users 1, 3 and 5: video 4 twice, 3 and 0 once each."""
+  lists = by_watchers(train_users=[5, 1, 3])(queries([[]]), 6)
+  np.testing.assert_array_equal(lists.ids, [[4, 0, 3, 1, 2, 5]])
+  np.testing.assert_array_equal(lists.scores, [[2, 1, 1, 0, 0, 0]])
 
 
-def test_history_alone_excludes_nothing():
-  lists = by_watchers().recommend([np.array([3])], 1)
-  np.testing.assert_array_equal(lists, [[3]])
+def test_order_of_users_and_watches_does_not_matter():
+  videos = [row[::-1] for row in VIDEOS[::-1]]
+  seen = small_world.seen_of(watches_of(videos), video_count=6)
+  lists = popularity.fit(seen, Settings())(queries([[]]), 6)
+  np.testing.assert_array_equal(lists.ids, [[3, 1, 4, 0, 2, 5]])
+
+
+def test_known_videos_are_skipped():
+  lists = by_watchers()(queries([[3, 4], [], [5, 2, 0, 5]]), 3)
+  np.testing.assert_array_equal(lists.ids, [[1, 0, 2], [3, 1, 4], [3, 1, 4]])
+
+
+def test_known_videos_may_be_allowed():
+  lists = by_watchers()(queries([[3], [1, 3]], mask_known=False), 2)
+  np.testing.assert_array_equal(lists.ids, [[3, 1]] * 2)
 
 
 def test_too_few_videos_end_in_none():
-  exclude = [np.array([0, 1, 2, 3]), np.arange(6)]
-  lists = by_watchers().recommend(users(2), 4, exclude)
-  np.testing.assert_array_equal(lists, [[4, 5, -1, -1], [-1] * 4])
-  np.testing.assert_array_equal(
-    by_watchers().recommend(users(1), 8)[0, 6:], [-1, -1]
-  )
+  lists = by_watchers()(queries([[0, 1, 2, 3], [0, 1, 2, 3, 4, 5]]), 4)
+  np.testing.assert_array_equal(lists.ids, [[4, 5, -1, -1], [-1] * 4])
+  np.testing.assert_array_equal(lists.scores[0], [2, 0, -np.inf, -np.inf])
+  ids = by_watchers()(queries([[]]), 8).ids
+  np.testing.assert_array_equal(ids, [[3, 1, 4, 0, 2, 5, -1, -1]])
 
 
 def test_by_view_count():
-  counts = np.array([7, -1, 90, 7, 0, -5], np.int64)
-  got = popularity.popularity_by_view_count(counts)
-  np.testing.assert_array_equal(got.order, [2, 0, 3, 4, 1, 5])
-  huge = popularity.popularity_by_view_count(np.array([2**40, 2**40 + 1]))
-  np.testing.assert_array_equal(huge.order, [1, 0])
+  # Below 0 all are unknown.
+  lists = by_view_count([7, -5, 90, 7, 0, -1])(queries([[]]), 6)
+  np.testing.assert_array_equal(lists.ids, [[2, 0, 3, 4, 1, 5]])
+  lists = by_view_count([2**40, 2**40 + 1])(queries([[]]), 2)
+  np.testing.assert_array_equal(lists.ids, [[1, 0]])
 
 
 def test_many_ties_stay_in_order():
-  counts = np.arange(1000) % 3
-  got = popularity.popularity_by_view_count(counts).order
+  lists = by_view_count(np.arange(1000) % 3)(queries([[]]), 1000)
   want = [*range(2, 1000, 3), *range(1, 1000, 3), *range(0, 1000, 3)]
-  np.testing.assert_array_equal(got, want)
+  np.testing.assert_array_equal(lists.ids, [want])
 
 
 def test_no_view_count_is_refused():
-  with pytest.raises(ValueError, match='none of the 3 videos'):
-    popularity.popularity_by_view_count(np.full(3, -1))
+  with pytest.raises(ValueError, match='which none of the 3 videos has'):
+    by_view_count([-1, -1, -1])
 
 
-@pytest.mark.parametrize('video', [-1, 6])
-def test_unknown_video_is_refused(video):
-  with pytest.raises(ValueError, match=f'watch 1 has video id {video}, .*5'):
-    popularity.popularity_by_watchers(np.array([0, 1]), np.array([0, video]), 6)
-
-
-def test_another_number_of_users_is_refused():
-  with pytest.raises(ValueError, match='shorter'):
-    by_watchers().recommend(users(2), 1, [np.array([1])])
+def test_unknown_source_is_refused():
+  seen = small_world.seen_of(watches_of(VIDEOS), video_count=6)
+  with pytest.raises(ValueError, match="'likes'; valid are train, view_count"):
+    popularity.fit(seen, Settings('likes'))

@@ -3,13 +3,15 @@
 import collections
 import math
 
+import jax
 import numpy as np
 import pytest
 import small_world
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynrec_jax.data import batches, inputs, sequences
-from dynrec_jax.data.batches import Batch, BatchSpec
+from dynrec_jax.data.batch import Batch
+from dynrec_jax.data.batches import BatchSpec
 
 WORLD = small_world.make_world(video_count=65)
 USERS = np.setdiff1d(np.arange(25), [2, 12, 13, 24])
@@ -74,8 +76,8 @@ class Share:
   """One device's part of a batch, unpacked."""
 
   def __init__(self, batch: Batch, device: int):
-    self.batch = Batch(*(column[device] for column in batch))
-    counts = self.batch.step_counts
+    self.batch = jax.tree.map(lambda column: column[device], batch)
+    counts = self.batch.sequences.step_counts
     assert (np.diff(counts) <= 0).all()  # the longest stand first
     starts = np.cumsum(counts) - counts
     self.cell = {
@@ -87,27 +89,31 @@ class Share:
     for place in range(int(counts.sum())):
       rank, step = self.cell[place]
       assert len(self.sequences[rank]) == step
-      self.sequences[rank].append(self.value(self.batch.inputs[place]))
+      self.sequences[rank].append(
+        self.value(self.batch.sequences.inputs[place])
+      )
 
   def value(self, token):
     """A video's catalogue id or an interest."""
-    size = len(self.batch.video_ids)
+    size = len(self.batch.sequences.video_ids)
     if token < size:
-      return int(self.batch.video_ids[token])
-    return self.batch.interests[token - size]
+      return int(self.batch.sequences.video_ids[token])
+    return self.batch.sequences.interests[token - size]
 
   def rank(self, role, anchor) -> int:
     """The sequence of an anchor (0), positive (1) or negative (2)."""
-    rank, step = self.cell[int(self.batch.last[role, anchor])]
+    rank, step = self.cell[int(self.batch.sequences.last[role, anchor])]
     assert step == len(self.sequences[rank]) - 1
     return rank
 
   def predictions(self):
     """{rank: [(step, target)]} in the order they stand in."""
     found = collections.defaultdict(list)
-    where = self.batch.target_where
+    where = self.batch.targets.where
     for place, target in zip(
-      self.batch.positions[where], self.batch.targets[where], strict=True
+      self.batch.targets.positions[where],
+      self.batch.targets.videos[where],
+      strict=True,
     ):
       rank, step = self.cell[int(place)]
       found[rank].append((step, int(target)))
@@ -136,7 +142,9 @@ def expected_weights(sample):
 def catalogue_weights(share, anchor):
   """The anchor's weights by catalogue id; padding must weigh nothing."""
   out = np.zeros(V)
-  np.add.at(out, share.batch.video_ids, share.batch.history_weights[anchor])
+  np.add.at(
+    out, share.batch.sequences.video_ids, share.batch.history.weights[anchor]
+  )
   return out
 
 
@@ -163,8 +171,8 @@ class TestMakeBatch:
           assert share.batch.sample_where[b] == exists
           if not exists:
             assert not share.batch.relevance_where[b]
-            assert not share.batch.history_weights[b].any()
-            assert share.batch.history_counts[b] == 0
+            assert not share.batch.history.weights[b].any()
+            assert share.batch.history.counts[b] == 0
             continue
           index = epoch.order[place]
           trio = [index, partners.positive[index], partners.negative[index]]
@@ -183,10 +191,10 @@ class TestMakeBatch:
           assert predictions.pop(share.rank(0, b)) == [
             (prefix - 1 + j, video) for j, video in enumerate(sample.target)
           ]
-          own = share.batch.interests[share.batch.interest_rows[b]]
+          own = share.batch.sequences.interests[share.batch.interest_rows[b]]
           at = prefix - 1 if history_mode == 'session_chain' else 0
           assert_allclose(own, expected[at], rtol=2e-5, atol=1e-7)
-          assert share.batch.history_counts[b] == len(sample.history)
+          assert share.batch.history.counts[b] == len(sample.history)
           assert_allclose(
             catalogue_weights(share, b), expected_weights(sample), rtol=1e-5
           )
@@ -198,8 +206,9 @@ class TestMakeBatch:
     data = data_of()
     epoch = batches.draw_epoch(data, SPEC, 0)
     batch = batches.make_batch(data, SPEC, epoch, 1)
-    floats = {'interests', 'history_weights', 'history_counts'}
-    for name, column in batch._asdict().items():
+    floats = {'sequences/interests', 'history/weights', 'history/counts'}
+    for path, column in jax.tree_util.tree_leaves_with_path(batch):
+      name = jax.tree_util.keystr(path, simple=True, separator='/')
       kind = np.int32
       if name in floats:
         kind = np.float32
@@ -207,11 +216,15 @@ class TestMakeBatch:
         kind = bool
       assert column.dtype == kind, name
       assert column.shape[0] == 1
-    assert batch.step_counts.shape == (1, data.sequence_len)
-    assert batch.interests.shape == (1, 24, 6)
-    assert batch.positions.shape == batch.targets.shape == (1, 8 * MAX_LEN)
-    assert batch.last.shape == (1, 3, 8)
-    assert batch.semantic_negative_text.shape == (1, 12, 3)
+    assert batch.sequences.step_counts.shape == (1, data.sequence_len)
+    assert batch.sequences.interests.shape == (1, 24, 6)
+    assert (
+      batch.targets.positions.shape
+      == batch.targets.videos.shape
+      == (1, 8 * MAX_LEN)
+    )
+    assert batch.sequences.last.shape == (1, 3, 8)
+    assert batch.semantic.negative_text.shape == (1, 12, 3)
 
   def test_room_for_one_more_step_of_all_sequences(self, monkeypatch):
     monkeypatch.setattr(batches, '_SMALLEST', 4)  # hardly any padding
@@ -220,15 +233,19 @@ class TestMakeBatch:
     for step in range(batches.steps_per_epoch(data, SPEC)):
       epoch = batches.draw_epoch(data, SPEC, 0)
       batch = batches.make_batch(data, SPEC, epoch, step)
-      room.append(batch.inputs.shape[1] - int(batch.step_counts.sum()))
-      assert not batch.inputs[0, batch.step_counts.sum() :].any()
+      room.append(
+        batch.sequences.inputs.shape[1] - int(batch.sequences.step_counts.sum())
+      )
+      assert not batch.sequences.inputs[
+        0, batch.sequences.step_counts.sum() :
+      ].any()
     assert 24 <= min(room) < 32
 
   def test_real_predictions_come_first(self):
     data = data_of()
     epoch = batches.draw_epoch(data, SPEC, 0)
     for step in range(batches.steps_per_epoch(data, SPEC)):
-      where = batches.make_batch(data, SPEC, epoch, step).target_where[0]
+      where = batches.make_batch(data, SPEC, epoch, step).targets.where[0]
       assert (np.diff(where.astype(int)) <= 0).all()
 
   def test_the_table_holds_what_occurs_once_each(self):
@@ -242,15 +259,15 @@ class TestMakeBatch:
     for b in range(8):
       occurs |= set(np.flatnonzero(catalogue_weights(share, b)).tolist())
     for column in (
-      batch.semantic_anchors,
-      batch.semantic_negative_visual,
-      batch.semantic_negative_text,
+      batch.semantic.anchors,
+      batch.semantic.negative_visual,
+      batch.semantic.negative_text,
     ):
-      occurs |= set(batch.video_ids[column].ravel().tolist())
+      occurs |= set(batch.sequences.video_ids[column].ravel().tolist())
     count = len(occurs)
-    assert_array_equal(batch.video_ids[:count], sorted(occurs))
-    assert_array_equal(batch.video_ids[count:], 0)
-    assert not batch.history_weights[:, count:].any()
+    assert_array_equal(batch.sequences.video_ids[:count], sorted(occurs))
+    assert_array_equal(batch.sequences.video_ids[count:], 0)
+    assert not batch.history.weights[:, count:].any()
 
   def test_semantic_rows_are_the_epochs(self):
     data = data_of()
@@ -258,16 +275,17 @@ class TestMakeBatch:
       spec = SPEC._replace(device_count=device_count)
       epoch = batches.draw_epoch(data, spec, 1)
       batch = batches.make_batch(data, spec, epoch, 3)
-      for name, drawn in (
-        ('semantic_anchors', epoch.anchors),
-        ('semantic_negative_visual', epoch.negative_visual),
-        ('semantic_negative_text', epoch.negative_text),
+      for rows, drawn in zip(
+        batch.semantic[:3],
+        (epoch.anchors, epoch.negative_visual, epoch.negative_text),
+        strict=True,
       ):
-        rows = getattr(batch, name)
-        got = [batch.video_ids[d][rows[d]] for d in range(device_count)]
+        got = [
+          batch.sequences.video_ids[d][rows[d]] for d in range(device_count)
+        ]
         assert_array_equal(np.concatenate(got), drawn[3])
-      assert_array_equal(batch.semantic_where, batch.semantic_pool_where)
-      assert_array_equal(batch.semantic_where.ravel(), epoch.anchor_where)
+      assert_array_equal(batch.semantic.where, batch.semantic.pool_where)
+      assert_array_equal(batch.semantic.where.ravel(), epoch.anchor_where)
 
   def test_in_batch_every_device_holds_all_and_counts_its_own(self):
     # 9 videos for 12 rows: the last 3 do not exist.
@@ -276,13 +294,13 @@ class TestMakeBatch:
     epoch = batches.draw_epoch(data, spec, 0)
     batch = batches.make_batch(data, spec, epoch, 2)
     for d in range(4):
-      anchors = batch.video_ids[d][batch.semantic_anchors[d]]
+      anchors = batch.sequences.video_ids[d][batch.semantic.anchors[d]]
       assert_array_equal(anchors, epoch.anchors[2])
       assert sorted(anchors[:9]) == list(range(3, 12))
-      assert_array_equal(batch.semantic_pool_where[d], np.arange(12) < 9)
-    assert batch.semantic_negative_visual.shape == (4, 12, 0)
-    assert_array_equal(batch.semantic_where.sum(axis=0), np.arange(12) < 9)
-    assert_array_equal(batch.semantic_where.sum(axis=1), [3, 3, 3, 0])
+      assert_array_equal(batch.semantic.pool_where[d], np.arange(12) < 9)
+    assert batch.semantic.negative_visual.shape == (4, 12, 0)
+    assert_array_equal(batch.semantic.where.sum(axis=0), np.arange(12) < 9)
+    assert_array_equal(batch.semantic.where.sum(axis=1), [3, 3, 3, 0])
 
   @pytest.mark.parametrize('paired', [[], [7]])
   def test_fewer_than_two_paired_videos_give_no_anchor(self, paired):
@@ -291,10 +309,27 @@ class TestMakeBatch:
       spec = SPEC._replace(negative_count=negative_count)
       epoch = batches.draw_epoch(data, spec, 0)
       batch = batches.make_batch(data, spec, epoch, 0)
-      assert not batch.semantic_where.any()
-      assert not batch.semantic_pool_where.any()
-      assert batch.semantic_anchors.shape == (1, 12)
-      assert batch.semantic_anchors.max() < batch.video_ids.shape[1]
+      assert not batch.semantic.where.any()
+      assert not batch.semantic.pool_where.any()
+      assert batch.semantic.anchors.shape == (1, 12)
+      assert batch.semantic.anchors.max() < batch.sequences.video_ids.shape[1]
+
+  def test_without_rows_there_is_no_semantic_part(self):
+    """And no video of it in the table; all else stays as it is."""
+    data = data_of()
+    spec = SPEC._replace(semantic_batch_size=0)
+    (whole, bare) = (
+      batches.make_batch(data, s, batches.draw_epoch(data, s, 0), 1)
+      for s in (SPEC, spec)
+    )
+    assert bare.semantic is None
+    one, two = Share(whole, 0), Share(bare, 0)
+    assert one.predictions() == two.predictions()
+    for rank, row in one.sequences.items():
+      assert_same_sequence(two.sequences[rank], row)
+    assert len(np.unique(two.batch.sequences.video_ids)) < len(
+      np.unique(one.batch.sequences.video_ids)
+    )
 
   def test_without_relevance_anchors_stand_alone(self):
     data = data_of(with_relevance=False)
@@ -332,7 +367,7 @@ class TestEpochs:
           assert_array_equal(real, np.arange(len(data.samples.user) % 8))
         for b in real:
           target = tuple(video for _, video in found[share.rank(0, b)])
-          seen[target, int(share.batch.history_counts[b])] += 1
+          seen[target, int(share.batch.history.counts[b])] += 1
       assert seen == expected
 
   def test_a_step_is_the_same_however_reached(self):
@@ -344,8 +379,7 @@ class TestEpochs:
       resumed = batches.batches(data, SPEC, first)
       for step in (first, first + 1):
         got = next(resumed)
-        for a, b in zip(got, whole[step], strict=True):
-          assert_array_equal(a, b)
+        jax.tree.map(assert_array_equal, got, whole[step])
 
   def test_draws_depend_on_seed_and_epoch_alone(self):
     data = data_of()

@@ -120,3 +120,124 @@ class TestRaggedIndices:
   def test_nothing(self):
     row, index = histories.ragged_indices(np.zeros(0, int), np.zeros(0, int))
     assert row.shape == index.shape == (0,)
+
+
+def lists_of(table):
+  """Per row a list of (time, item)."""
+  return [
+    list(
+      zip(
+        table.time[start:end].tolist(),
+        table.item[start:end].tolist(),
+        strict=True,
+      )
+    )
+    for start, end in zip(table.offsets[:-1], table.offsets[1:], strict=True)
+  ]
+
+
+def check_rows(made, found, expected):
+  """The rows, their types, and that the places are those of the events."""
+  rows, index = found
+  assert lists_of(rows) == expected
+  assert rows.user_count == len(expected)
+  assert [x.dtype for x in rows] == [np.int64, np.int32, np.int64]
+  np.testing.assert_array_equal(made.item[index], rows.item)
+  np.testing.assert_array_equal(made.time[index], rows.time)
+  owner = np.repeat(np.arange(made.user_count), np.diff(made.offsets))
+  return owner[index]
+
+
+class TestRows:
+  # Each user once and some again, at times within and beyond the events.
+  def asked(self, seed):
+    rng = np.random.default_rng(seed)
+    users = np.concatenate([rng.permutation(17), [4, 4, 0, 16]])
+    times = rng.integers(-45, 66, size=len(users))
+    times[:3] = [-1000, 1000, 59]
+    return users.astype(np.int32), times
+
+  def made(self, seed):
+    events = random_events(seed)
+    return events, histories.watch_histories(watches_of(events), len(events))
+
+  @pytest.mark.parametrize('seed', range(3))
+  def test_rows_before_and_rows_from(self, seed):
+    events, made = self.made(seed)
+    users, times = self.asked(seed)
+    pairs = list(zip(users.tolist(), times.tolist(), strict=True))
+    before = [[e for e in events[u] if e[0] < time] for u, time in pairs]
+    after = [[e for e in events[u] if e[0] >= time] for u, time in pairs]
+    for rows, expected in (
+      (histories.rows_before(made, users, times), before),
+      (histories.rows_from(made, users, times), after),
+    ):
+      assert any(expected)
+      owners = check_rows(made, rows, expected)
+      counts = [len(row) for row in expected]
+      np.testing.assert_array_equal(owners, np.repeat(users, counts))
+
+  def test_an_event_at_the_very_second_comes_after(self):
+    made = histories.watch_histories(
+      watches_of([[(1, 7), (5, 8), (5, 9), (6, 3)], [(5, 4)]]), 2
+    )
+    users, times = np.array([0, 1, 0]), np.array([5, 5, 6])
+    before, index = histories.rows_before(made, users, times)
+    assert lists_of(before) == [[(1, 7)], [], [(1, 7), (5, 8), (5, 9)]]
+    np.testing.assert_array_equal(index, [0, 0, 1, 2])
+    after, index = histories.rows_from(made, users, times)
+    assert lists_of(after) == [[(5, 8), (5, 9), (6, 3)], [(5, 4)], [(6, 3)]]
+    np.testing.assert_array_equal(index, [1, 2, 3, 4, 3])
+
+  @pytest.mark.parametrize(
+    'rows', [[5, 1, 2], [4, 4, 0, 16, 4, 3], [], list(range(17))]
+  )
+  def test_take_rows(self, rows):
+    events, made = self.made(1)
+    found = histories.take_rows(made, np.array(rows, int))
+    owners = check_rows(made, found, [events[row] for row in rows])
+    counts = [len(events[row]) for row in rows]
+    np.testing.assert_array_equal(owners, np.repeat(rows, counts))
+
+  def test_taking_everything_changes_nothing(self):
+    _, made = self.made(2)
+    rows, index = histories.take_rows(made, np.arange(17))
+    for one, other in zip(rows, made, strict=True):
+      np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(index, np.arange(len(made.item)))
+
+  def test_nobody(self):
+    _, made = self.made(0)
+    nobody = np.zeros(0, np.int64)
+    for rows in (histories.rows_before, histories.rows_from):
+      found, index = rows(made, nobody, nobody)
+      assert found.user_count == 0
+      assert len(found.item) == len(found.time) == len(index) == 0
+
+  def test_rows_are_copies(self):
+    events, made = self.made(0)
+    rows, _ = histories.take_rows(made, np.arange(17))
+    rows.item[:] = -1
+    rows.time[:] = -1
+    assert lists_of(made) == events
+
+
+@pytest.mark.parametrize('count', [0, 1, 4])
+def test_no_events(count):
+  rows = histories.no_events(count)
+  assert rows.user_count == count
+  assert lists_of(rows) == [[]] * count
+  assert [x.dtype for x in rows] == [np.int64, np.int32, np.int64]
+  users = np.arange(count)
+  times = np.full(count, 2**40)
+  np.testing.assert_array_equal(rows.count_before(users, times), [0] * count)
+  before, _ = histories.rows_before(rows, users, times)
+  assert lists_of(before) == [[]] * count
+
+
+def test_within():
+  row = np.array([0, 0, 0, 2, 3, 3])
+  got = histories.within(row, np.array([3, 0, 1, 2, 0]))
+  np.testing.assert_array_equal(got, [0, 1, 2, 0, 0, 1])
+  nothing = np.zeros(0, int)
+  assert histories.within(nothing, np.zeros(4, int)).shape == (0,)

@@ -12,7 +12,7 @@ V = 41
 # Users with and without a history, at various sessions.
 USERS = np.array([7, 3, 0, 11, 5, 7], np.int32)
 SESSIONS = np.array([12, 9, 3, 1, 9, 2], np.int32)
-QUERIES = sequences.queries(WORLD.watches, USERS, SESSIONS, WORLD.sessions)
+QUERIES = sequences.samples_at(WORLD.watches, USERS, SESSIONS, WORLD.sessions)
 
 
 def rows_of(samples, history_mode):

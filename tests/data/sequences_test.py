@@ -157,7 +157,7 @@ class TestQueries:
   @pytest.mark.parametrize('session', [3, 9, 12])
   def test_everyone_is_kept_and_no_target_is_cut(self, session):
     users = np.arange(25, dtype=np.int32)[::-1]
-    got = sequences.queries(WORLD.watches, users, session, WORLD.sessions)
+    got = sequences.samples_at(WORLD.watches, users, session, WORLD.sessions)
     end = BORDERS[session]
     expected = [
       (
@@ -173,23 +173,8 @@ class TestQueries:
     if session == 12:
       assert not got.target_count.any()
 
-  def test_a_hidden_history_leaves_the_target_alone(self):
-    shown, hidden = (
-      sequences.queries(WORLD.watches, USERS, 5, WORLD.sessions, **settings)
-      for settings in ({}, {'hide_history': True})
-    )
-    assert shown.history_count.any()
-    assert not hidden.history_count.any()
-    assert len(sequences.history_indices(hidden)[0]) == 0
-    for one, two in zip(
-      sequences.targets_of(shown, WORLD.watches),
-      sequences.targets_of(hidden, WORLD.watches),
-      strict=True,
-    ):
-      np.testing.assert_array_equal(one, two)
-
   def test_a_session_per_user(self):
-    got = sequences.queries(
+    got = sequences.samples_at(
       WORLD.watches, np.array([7, 7]), np.array([2, 11]), WORLD.sessions
     )
     # User 7 watches on borders 0, 2, 2, 2, 5, 9, 11 and in the last second.
@@ -197,7 +182,7 @@ class TestQueries:
     assert got.target_count.tolist() == [7, 2]
 
   def test_no_user(self):
-    got = sequences.queries(
+    got = sequences.samples_at(
       WORLD.watches, np.zeros(0, np.int32), 3, WORLD.sessions
     )
     assert all(column.shape == (0,) for column in got)
@@ -206,7 +191,7 @@ class TestQueries:
 class TestHistoryIndices:
   @pytest.mark.parametrize('max_len', [1, 3, 100])
   def test_the_latest_of_each_row(self, max_len):
-    got = sequences.queries(WORLD.watches, USERS, 8, WORLD.sessions)
+    got = sequences.samples_at(WORLD.watches, USERS, 8, WORLD.sessions)
     row, index = sequences.history_indices(got, max_len=max_len)
     for place, user in enumerate(USERS):
       past = [v for t, v in WORLD.events[user] if t < BORDERS[8]]

@@ -58,3 +58,23 @@ def test_no_row():
 def test_widths_that_do_not_fit(widths):
   with pytest.raises(ValueError, match=r'widths is \(.* have 7 numbers'):
     unit_blocks(np.ones((2, 7), np.float32), widths)
+
+
+@pytest.mark.parametrize(
+  ('width', 'dtype', 'wider'),
+  [
+    (1024, np.float32, 1040),
+    (2048, np.float16, 2064),
+    (1024, np.float16, 1024),
+    (12, np.float32, 12),
+  ],
+)
+def test_rows_4_kib_apart_are_moved(width, dtype, wider):
+  visual = np.ones((3, width), dtype)
+  has = np.ones(3, bool)
+  found = catalogue.padded(catalogue.Features(visual, visual, has, has))
+  assert found.visual.shape == (3, wider)
+  assert found.visual.dtype == dtype
+  np.testing.assert_array_equal(found.visual[:, :width], visual)
+  assert not np.any(found.visual[:, width:])
+  assert found.text is visual

@@ -46,7 +46,7 @@ def test_scale_of_the_file_does_not_count():
 
 def test_long_documents_are_cut_and_counted(caplog):
   texts = ['the shark x Paris', 'the', 'the the the', 'x y the x y Paris']
-  with caplog.at_level('INFO'):
+  with caplog.at_level('DEBUG', logger='absl'):
     found = encode_documents(texts, VECTORS, most_words=2)
   np.testing.assert_array_equal(found.lengths, [2, 1, 2, 2])
   assert '2 documents are cut after 2 words' in caplog.text

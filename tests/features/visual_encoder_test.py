@@ -18,11 +18,11 @@ from dynrec_jax.features import (
   frames,
   vgg19,
   visual_encoder,
-  weights,
 )
 from dynrec_jax.features.frames import FrameShape
 from dynrec_jax.features.visual_encoder import Encoder, Part
 from dynrec_jax.features.weights import State
+from dynrec_jax.storage import digests
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
@@ -389,5 +389,5 @@ def test_a_real_video_is_recognised(efficientnet, tmp_path):
 
 
 def test_installed_weights_are_the_published_ones(efficientnet):
-  digest = weights.file_sha256(efficientnet_lite0.installed_weights())
+  digest = digests.file_sha256(efficientnet_lite0.installed_weights())
   assert digest.startswith(efficientnet_lite0.WEIGHTS.sha256)

@@ -8,8 +8,10 @@ import worlds
 
 from dynrec_jax import losses, objective
 from dynrec_jax.data import batches
+from dynrec_jax.features import catalogue
 from dynrec_jax.losses import LossTerms, LossWeights
-from dynrec_jax.models.theta import DynamicRecommender
+from dynrec_jax.models.dynamic import Dynamic
+from dynrec_jax.models.theta import Theta
 
 SIZES = {
   'video_count': 7,
@@ -50,7 +52,7 @@ def by_name(params):
 
 
 def shapes_of(**changes):
-  model = DynamicRecommender(**SIZES, **changes)
+  model = Theta(**SIZES, **changes)
   params = jax.eval_shape(lambda: model.init(jax.random.key(0)))
   assert set(params) == {'params'}
   return {name: x.shape for name, x in by_name(params['params']).items()}
@@ -67,7 +69,7 @@ def test_biases_only_where_asked_for():
 
 def test_initial_values():
   """Glorot uniform; orthogonal recurrent gates (A19); biases 0."""
-  model = DynamicRecommender(**SIZES, gru_bias=True, softmax_bias=True)
+  model = Theta(**SIZES, gru_bias=True, softmax_bias=True)
   params = by_name(model.init(jax.random.key(1))['params'])
   for name in set(THETA) - {'gru/recurrent_kernel'}:
     rows, columns = THETA[name]
@@ -84,8 +86,8 @@ def test_initial_values():
 
 
 def embed(embed_norm, dtype=np.float32):
-  model = DynamicRecommender(**SIZES, embed_norm=embed_norm)
-  params = worlds.random_params(model)
+  model = Theta(**SIZES, embed_norm=embed_norm)
+  params = worlds.random_params(Dynamic(model, 'sum_weights'))
   rng = np.random.default_rng(0)
   visual = rng.normal(size=(4, 5)).astype(dtype)
   text = rng.normal(size=(4, 4)).astype(dtype)
@@ -125,7 +127,7 @@ def test_everywhere_means_unit_halves():
 
 
 def test_unknown_embed_norm_is_an_error():
-  model = DynamicRecommender(**SIZES, embed_norm='nowhere')
+  model = Theta(**SIZES, embed_norm='nowhere')
   with pytest.raises(
     ValueError, match="'nowhere'; valid are everywhere, loss_"
   ):
@@ -138,20 +140,20 @@ def gradients(study, quick_compile):
   del quick_compile
   batch = next(batches.batches(study.data, study.spec))
   batch = jax.tree.map(lambda x: jnp.asarray(x[0]), batch)
-  features = objective.Features(*map(jnp.asarray, study.prepared.features))
+  features = catalogue.Features(*map(jnp.asarray, study.prepared.features))
 
   @jax.jit
   def gradient(params, coherence, weights):
     def total(params):
       terms, _ = objective.loss_terms(
-        study.model, params, features, batch, study.settings
+        study.network, params, features, batch, study.settings
       )
       terms = terms._replace(coherence=coherence * terms.coherence)
       return losses.unified_loss(terms, weights)
 
     return jax.grad(total)(params)
 
-  params = worlds.random_params(study.model)
+  params = worlds.random_params(study.network)
   weights = dict(zip(LossTerms._fields, np.eye(4), strict=True))
   return {
     name: by_name(gradient(params, row[0], LossWeights(*row[1:])))

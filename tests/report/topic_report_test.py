@@ -33,7 +33,7 @@ def test_a_session_out_of_range(wrong):
 
 
 def test_table_of_counts():
-  assert topic_report.count_table(CHOICE) == '\n'.join(
+  assert topic_report.count_table(*CHOICE) == '\n'.join(
     [
       '| K | perplexity | sweeps | seconds |',
       '|---|---|---|---|',
@@ -70,11 +70,11 @@ def inked(path):
 
 def test_plot_of_counts(tmp_path):
   path, other = tmp_path / 'a.png', tmp_path / 'b.png'
-  topic_report.plot_counts(str(path), CHOICE)
+  topic_report.plot_counts(str(path), *CHOICE)
   assert inked(path).mean() > 0.005
-  topic_report.plot_counts(str(other), CHOICE._replace(trials=TRIALS[::-1]))
+  topic_report.plot_counts(str(other), TRIALS[::-1], CHOICE.chosen)
   assert path.read_bytes() == other.read_bytes()  # in order of K
-  topic_report.plot_counts(str(other), CHOICE._replace(chosen=TRIALS[0]))
+  topic_report.plot_counts(str(other), TRIALS, TRIALS[0])
   assert path.read_bytes() != other.read_bytes()
 
 

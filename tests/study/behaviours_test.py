@@ -9,13 +9,14 @@ import worlds
 
 from dynrec_jax import checkpoint, train
 from dynrec_jax.data import sequences
-from dynrec_jax.report import table
 from dynrec_jax.study import (
   behaviours,
   identity,
   prepare,
   recommend,
   split_run,
+  splits,
+  training_data,
 )
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
@@ -66,12 +67,20 @@ def test_tastes_have_topics_of_their_own(cross):
 
 def test_queries_know_tweets_and_no_watch(cross):
   users = cross.split.users.test
-  queries = split_run.make_queries(
+  queries, later = training_data.make_questions(
     cross.config, cross.prepared, cross.split, users, 0.75
   )
-  assert set(split_run.MODES['cross']) == {'cross'}
-  assert not queries.known_videos()[1].any()
-  row, target = sequences.targets_of(queries.samples, queries.watches)
+  assert set(splits.MODES['cross']) == {'cross'}
+  assert not queries.forbidden_videos()[1].any()
+  said = [
+    (user, text)
+    for user, time, text in worlds.tweets()
+    if user in users and time < BORDER
+  ]
+  speaker = np.repeat(users, np.diff(queries.behaviours.offsets))
+  assert list(zip(speaker.tolist(), queries.texts, strict=True)) == said
+  row = np.repeat(np.arange(len(users)), np.diff(later.offsets))
+  target = later.item
   wanted = [
     (user, f'v{video}')
     for user, video, time in worlds.watches()
@@ -94,14 +103,10 @@ def training_content(study):
 
 
 def lists_of(study, params):
-  predictor = split_run.make_predictor(
-    study.config, study.prepared, study.model, study.features
-  )
-  queries = split_run.make_queries(
+  queries, _ = training_data.make_questions(
     study.config, study.prepared, study.split, study.split.users.test, 0.75
   )
-  known, where = queries.known_videos()
-  return predictor.recommender(params)(queries, known, where, 5)
+  return study.parts.predictor.recommender(params)(queries, 5).ids
 
 
 def test_nothing_of_a_test_user_but_early_tweets_is_read(cross, tmp_path):
@@ -126,7 +131,7 @@ def test_nothing_of_a_test_user_but_early_tweets_is_read(cross, tmp_path):
     training_content(cross), training_content(other), strict=True
   ):
     np.testing.assert_array_equal(one, two)
-  params = worlds.random_params(cross.model)
+  params = worlds.random_params(cross.network)
   np.testing.assert_array_equal(
     lists_of(cross, params), lists_of(other, params)
   )
@@ -135,19 +140,12 @@ def test_nothing_of_a_test_user_but_early_tweets_is_read(cross, tmp_path):
 def test_a_split_trains_and_is_tested(cross, tmp_path):
   config = cross.config.copy_and_resolve_references()
   config.workdir = str(tmp_path)
-  split = split_run.make_split(config, cross.prepared, 0)
-  predictor = split_run.make_predictor(
-    config, cross.prepared, cross.model, cross.features
-  )
-  parts = (config, cross.prepared, cross.model, predictor)
-  assert split_run.train_split(
-    *parts, cross.features, split, lambda step: False
-  )
-  split_run.test_split(*parts, split)
-  rows = table.read_rows([split.directory])
-  assert [(row.mode, row.method) for row in rows] == [
+  split = splits.make_split(config, cross.prepared, 0)
+  assert split_run.train_split(config, cross.parts, split, lambda step: False)
+  split_run.test_split(config, cross.parts, split)
+  assert worlds.tested(split) == {
     ('cross', method) for method in ('random', 'popularity', 'model')
-  ]
+  }
   # Users who tweet and have watched nothing yet skip Eq (4) alone.
   assert (cross.data.samples.history_count == 0).any()
 
@@ -165,8 +163,8 @@ def test_topic_vectors_of_the_source_are_read_as_they_are(tmp_path):
     i for u in range(worlds.USERS) for i, row in enumerate(rows) if row[0] == u
   ]
   np.testing.assert_array_equal(made_of.topics[events.item], topics[order])
-  assert study.model.topic_count == 3
-  lists = lists_of(study, worlds.random_params(study.model))
+  assert study.network.theta.topic_count == 3
+  lists = lists_of(study, worlds.random_params(study.network))
   assert lists.shape == (len(study.split.users.test), 5)
   with pytest.raises(ValueError, match='this source brings topic vectors'):
     behaviours.of_new_users(made_of, None, None, 1)
@@ -179,7 +177,7 @@ def test_users_need_their_tweets_and_what_goes_is_told(cross, monkeypatch):
   kept = [user for user in count if count[user] >= 7]
   lines = []
   monkeypatch.setattr(
-    prepare.logging, 'info', lambda text, *values: lines.append(text % values)
+    prepare.logging, 'debug', lambda text, *values: lines.append(text % values)
   )
   config = cross.config.copy_and_resolve_references()
   config.filter.min_tweets_per_user = 7
@@ -208,8 +206,8 @@ def test_new_authors_get_what_known_ones_with_the_same_past_get(
   """A held-out user and a stranger with the same words and days."""
   config = cross.config.copy_and_resolve_references()
   config.workdir = str(tmp_path)
-  split = split_run.make_split(config, cross.prepared, 0)
-  params = worlds.random_params(cross.model)
+  split = splits.make_split(config, cross.prepared, 0)
+  params = worlds.random_params(cross.network)
   with checkpoint.Checkpointer(
     split.checkpoints,
     config=identity.saved_config(config, cross.prepared),

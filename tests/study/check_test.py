@@ -4,6 +4,7 @@ import json
 import math
 import re
 
+import jax
 import numpy as np
 import pytest
 import worlds
@@ -12,8 +13,16 @@ from config_lines import parse
 from configs import default
 from dynrec_jax import train
 from dynrec_jax.data import batches, relevance
-from dynrec_jax.report import table
-from dynrec_jax.study import check, keys, prepare, settings, split_run
+from dynrec_jax.study import (
+  check,
+  keys,
+  methods,
+  prepare,
+  settings,
+  split_run,
+  splits,
+  training_data,
+)
 from dynrec_jax.study.keys import declared
 
 VALID = {
@@ -244,23 +253,26 @@ def recorded(config, prepared, monkeypatch):
     patch.setattr(relevance, 'find_relevant', remember('related', related))
     for name in ('make_optimizer', 'make_train_step', 'init_state', 'fit'):
       patch.setattr(train, name, remember(name))
-    predictor = split_run.make_predictor(
-      config, prepared, study.model, study.features
-    )
-    split_run.train_split(
-      config,
-      prepared,
-      study.model,
-      predictor,
-      study.features,
-      study.split,
-      None,
-    )
+    split_run.train_split(config, study.parts, study.split, None)
   _, _, data, spec, *_ = seen.pop('fit')
   batch = next(batches.batches(data, spec))
-  order = split_run._popularity(config, prepared, study.split).order
+  fraction = splits.MODES['single']['long']
+  most = methods.fit(
+    'popularity',
+    config,
+    training_data.make_seen(config, prepared, study.split, fraction),
+    None,
+  )
+  queries, _ = training_data.make_questions(
+    config, prepared, study.split, study.split.users.test, fraction
+  )
   return repr(
-    (seen, predictor.settings, [x.tolist() for x in batch], order.tolist())
+    (
+      seen,
+      study.parts.predictor.settings,
+      [x.tolist() for x in jax.tree.leaves(batch)],
+      most(queries, 5).ids.tolist(),
+    )
   )
 
 
@@ -313,14 +325,10 @@ def test_each_choice_runs(run, tiny_settings, tmp_path, quick_compile):
   config = worlds.tiny_config(settings, opt__learning_rate=1e-4)
   check.check_config(config)
   study = worlds.Study(config)
-  predictor = split_run.make_predictor(
-    config, study.prepared, study.model, study.features
-  )
-  parts = (config, study.prepared, study.model, predictor)
   assert split_run.train_split(
-    *parts, study.features, study.split, lambda step: False
+    config, study.parts, study.split, lambda step: False
   )
-  split_run.test_split(*parts, study.split)
+  split_run.test_split(config, study.parts, study.split)
   lines = (tmp_path / 'split_0' / 'metrics.jsonl').read_text().splitlines()
   steps = [r for r in map(json.loads, lines) if 'train/loss' in r]
   assert len(steps) == batches.steps_per_epoch(study.data, study.spec)
@@ -328,8 +336,7 @@ def test_each_choice_runs(run, tiny_settings, tmp_path, quick_compile):
     values = [r[f'train/loss_{name}'] for r in steps]
     assert np.all(np.isfinite(values))
     assert np.any(np.array(values) > 0), name
-  rows = table.read_rows([study.split.directory])
-  assert {(row.mode, row.method) for row in rows} == {
+  assert worlds.tested(study.split) == {
     (mode, method)
     for mode in ('long', 'short')
     for method in ('random', 'popularity', 'model')
@@ -340,7 +347,7 @@ def test_a_split_without_users_is_an_error(tiny_settings, base_prepared):
   for key in ('split.test_frac', 'train.val_frac'):
     config = worlds.tiny_config(tiny_settings | BASE | {key: 0.001})
     with pytest.raises(ValueError, match=f'^{key} of .* users is nobody'):
-      split_run.make_split(config, base_prepared, 0)
+      splits.make_split(config, base_prepared, 0)
 
 
 @pytest.mark.parametrize('key', ['train.batch_size', 'sem.batch_size'])
@@ -349,6 +356,6 @@ def test_batches_are_shared_evenly_by_devices(
 ):
   monkeypatch.setattr(settings.devices, 'device_count', lambda: 4)
   config = worlds.tiny_config(tiny_settings | {key: 6})
-  split = split_run.make_split(config, base_prepared, 0)
+  split = splits.make_split(config, base_prepared, 0)
   with pytest.raises(ValueError, match=f'^{key} is 6, not a multiple of the 4'):
     settings.batch_spec(config, split.seed)

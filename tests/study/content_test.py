@@ -12,7 +12,7 @@ from dynrec_jax.features import (
   visual_encoder,
   word_vectors,
 )
-from dynrec_jax.study import content, prepare
+from dynrec_jax.study import content, places, prepare
 
 
 class Calls:
@@ -229,7 +229,7 @@ def test_google_news_vectors_are_used_where_they_are(
   config = make_config(text__word_vectors='googlenews')
   assert content.word_vectors_file(config) == ''
   name = 'GoogleNews-vectors-negative300.bin'
-  in_cache = content.word_vectors_folder(config) / f'{name}.gz'
+  in_cache = places.word_vectors_dir(config) / f'{name}.gz'
   in_cache.parent.mkdir(parents=True)
   in_cache.write_bytes(b'')
   assert content.word_vectors_file(config) == str(in_cache)

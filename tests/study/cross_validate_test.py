@@ -21,6 +21,7 @@ from dynrec_jax.study import (
   fold_results,
   prepare,
   split_run,
+  splits,
 )
 
 CHANGES = {
@@ -88,10 +89,8 @@ class Seen:
     self.learned, self.asked = [], []
 
   def watch(self, patch):
-    make_set, make_queries = (
-      split_run.make_training_set,
-      split_run.make_queries,
-    )
+    make_set = split_run.make_training_set
+    make_questions = split_run.make_questions
 
     def training_set(*args):
       data = make_set(*args)
@@ -100,14 +99,15 @@ class Seen:
         assert set(data.relevance.users.tolist()) == self.learned[-1]
       return data
 
-    def queries(config, prepared, this, users, fraction):
-      out = make_queries(config, prepared, this, users, fraction)
+    def questions(config, prepared, this, users, fraction):
+      out = make_questions(config, prepared, this, users, fraction)
       assert fraction == 0.75  # n_f is long
-      self.asked.append(set(out.samples.user.tolist()))
+      self.asked.append(set(out[0].users.tolist()))
       return out
 
     patch.setattr(split_run, 'make_training_set', training_set)
-    patch.setattr(split_run, 'make_queries', queries)
+    patch.setattr(split_run, 'make_questions', questions)
+    patch.setattr(cross_validate, 'make_questions', questions)
 
 
 @pytest.fixture(scope='module')
@@ -125,7 +125,7 @@ def users(whole):
   """The normal split, and the folds."""
   config, _, _ = whole
   prepared = prepare.prepare(config)
-  split = split_run.make_split(config, prepared, 0).users
+  split = splits.make_split(config, prepared, 0).users
   return split, cross_validate.make_folds(config, prepared)
 
 

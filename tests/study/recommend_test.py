@@ -21,7 +21,7 @@ class Saved:
     self.folder = folder
     self.settings = settings | {'workdir': str(folder / 'run')}
     self.study = worlds.Study(self.config())
-    self.params = worlds.random_params(self.study.model)
+    self.params = worlds.random_params(self.study.network)
     self.plain = plain_model.PlainModel(self.study, self.params)
     state = train.TrainState(np.int32(7), self.params, ())
     with checkpoint.Checkpointer(

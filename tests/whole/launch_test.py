@@ -3,6 +3,10 @@
 import pathlib
 import subprocess
 
+from config_lines import parse
+
+from dynrec_jax.study import check
+
 SCRIPT = pathlib.Path(__file__).parents[2] / 'launch' / 'requeue.sh'
 
 
@@ -67,8 +71,17 @@ def test_all_content_is_compared_once_all_runs_have_ended(tmp_path):
   )
   assert done.returncode == 0, done.stderr
   runs = ('kim_mm_lda', 'tfidf', 'text_lda', 'corr_lda', 'no_visual')
-  wanted = ' '.join(f'runs/content/{run}' for run in runs)
-  assert lines[-1] == f'-m dynrec_jax.study.compare {wanted}'
+  named = ' '.join(f"'runs/content/{run}'," for run in runs)
+  assert lines[-1] == (
+    '-m dynrec_jax.main --config=configs/single.py:movietweetings '
+    f'--config.mode=compare --config.compare.runs=({named})'
+  )
+  config = parse(
+    '--config.mode=compare',
+    f'--config.compare.runs=({named})',
+    path='configs/single.py:movietweetings',
+  )
+  assert config.compare.runs == tuple(f'runs/content/{run}' for run in runs)
   assert len(lines) == 6
 
 
@@ -81,10 +94,6 @@ def test_an_unknown_run_starts_nothing(tmp_path):
 
 def test_every_run_is_of_a_config_that_can_be(tmp_path):
   """The flags of the script, as the command line reads them."""
-  from config_lines import parse
-
-  from dynrec_jax.study import check
-
   _, lines = compare_content(tmp_path, '/data')
   different = set()
   for line in lines[:-1]:

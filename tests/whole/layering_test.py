@@ -27,13 +27,15 @@ LEVELS = (
     ('storage', 'parallel'),
     ('checkpoint', 'metric_log', 'data'),
     ('sources', 'topics', 'features'),
+    ('recommender',),
   ),
   # 2 networks and loops
   (
     ('models',),
     ('objective', 'decode'),
-    ('evaluate',),
-    ('predict', 'train', 'baselines'),
+    ('predict', 'evaluate'),
+    ('train',),
+    ('baselines',),
   ),
   # 3 report
   (('report',),),
@@ -91,6 +93,8 @@ DEVICE_NAMES = frozenset(
     'all_to_all',
     'axis_index',
     'create_device_mesh',
+    'local_device_count',
+    'local_devices',
     'make_mesh',
     'pmap',
     'pmax',
@@ -107,15 +111,46 @@ DEVICE_NAMES = frozenset(
   )
 )
 
+# The config's keys that no other name can be mistaken for.
+DOTTED = [name for name in keys.KEYS if '.' in name]
+
+# Arrows that the levels would allow, and that must not come back: who must not
+# know whom. A name stands for all that lies below it.
+FORBIDDEN = (
+  # One network or another, the loops must not tell.
+  ('objective', 'models', 'models.network'),
+  ('decode', 'models', 'models.network'),
+  ('predict', 'models', 'models.network'),
+  ('evaluate', 'models', None),
+  ('train', 'models', 'models.network'),
+  # Recommending needs no loss and no truth.
+  ('predict', 'objective', None),
+  ('predict', 'evaluate', None),
+  ('baselines', 'models', None),
+  ('baselines', 'objective', None),
+  ('baselines', 'evaluate', None),
+  ('baselines', 'predict', None),
+  # Figures are made from what lies in files and arrays.
+  ('report', 'topics', None),
+  ('report', 'models', None),
+  ('report', 'train', None),
+  # In the study: what is prepared knows no loop, what recommends no truth.
+  ('study.content', 'objective', None),
+  ('study.prepare', 'objective', None),
+  ('study.recommend', 'evaluate', None),
+  ('study.behaviours', 'study.content', None),
+  # The door of all doors has modes, nothing else.
+  ('main', 'objective', None),
+  ('main', 'parallel', None),
+  ('main', 'models', None),
+)
+
 # Libraries that one module alone imports.
 OWNERS = {
   'hashlib': 'storage.digests',
   'tempfile': 'storage.whole_files',
   'uuid': 'storage.whole_files',
 }
-
-# The config's keys that no other name can be mistaken for.
-DOTTED = [name for name in keys.KEYS if '.' in name]
 
 PLACES = {
   part: (level, group)
@@ -189,6 +224,18 @@ def import_faults(module, source):
       allowed = may_use_library(module, name)
     if not allowed:
       yield f'{module}, line {line}: may not import {name}'
+
+
+def forbidden_faults(module, source):
+  """Imports along an arrow that must not be."""
+  for line, name in imported(source):
+    name = name.removeprefix('dynrec_jax.')
+    for part, other, but in FORBIDDEN:
+      below = [
+        f'{x}.'.startswith(f'{y}.') for x, y in ((module, part), (name, other))
+      ]
+      if all(below) and not (but and f'{name}.'.startswith(f'{but}.')):
+        yield f'{module}, line {line}: must not know {name}'
 
 
 def device_faults(module, source):
@@ -287,6 +334,37 @@ def test_what_is_no_key(source):
   assert list(key_faults('train', source, DOTTED)) == []
 
 
+@pytest.mark.parametrize('module', [m for m in sources() if m])
+def test_forbidden_arrows_stay_away(module):
+  assert list(forbidden_faults(module, sources()[module])) == []
+
+
+@pytest.mark.parametrize(
+  ('module', 'source', 'count'),
+  [
+    ('train', 'from dynrec_jax.models.theta import Theta', 1),
+    ('train', 'from dynrec_jax.models import dynamic', 1),
+    ('train', 'from dynrec_jax.models.network import Network', 0),
+    ('study.recommend', 'from dynrec_jax import evaluate, predict', 1),
+    ('study.recommend', 'from dynrec_jax.study import splits', 0),
+    ('report.topic_report', 'from dynrec_jax.topics.choose_count import X', 1),
+    ('main', 'from dynrec_jax.parallel import devices', 1),
+    ('mainly', 'from dynrec_jax.parallel import devices', 0),
+    ('study.behaviours', 'from dynrec_jax.study.content import x', 1),
+    ('study.behaviours', 'from dynrec_jax.study.contents import x', 0),
+  ],
+)
+def test_forbidden_arrows_are_found(module, source, count):
+  assert len(list(forbidden_faults(module, source))) == count
+
+
+def test_every_forbidden_arrow_is_between_rooms_that_are():
+  """A room that has moved takes its arrows along."""
+  there = set(sources()) | {m.split('.')[0] for m in sources()}
+  named = {x for row in FORBIDDEN for x in row if x}
+  assert named <= there
+
+
 def test_no_cycles():
   assert cycles(sources()) == []
 
@@ -316,6 +394,9 @@ def test_package_itself_imports_nothing():
     ('storage.digests', 'import hashlib'),
     ('train', 'from flax import struct\nimport optax'),
     ('train', 'from dynrec_jax import evaluate, losses, models'),
+    ('baselines.top_k', 'from dynrec_jax.recommender import Seen'),
+    ('recommender', 'from dynrec_jax.features.catalogue import Features'),
+    ('decode', 'from dynrec_jax.models.network import DecodeTables'),
     ('main', 'from absl import app, flags, logging'),
     ('main', 'from ml_collections import config_flags'),
     ('study.prepare', 'from ml_collections import config_dict'),
@@ -334,7 +415,11 @@ def test_allowed(module, source):
     ('metrics', 'from dynrec_jax import interest'),  # beside
     ('interest', 'from dynrec_jax.data import records'),  # up
     ('models.theta', 'from dynrec_jax.train import step'),  # up
-    ('evaluate', 'from dynrec_jax.baselines.random import R'),  # right
+    ('evaluate', 'from dynrec_jax.baselines.random import fit'),  # right
+    ('features.tfidf', 'from dynrec_jax.recommender import Seen'),  # right
+    ('models.plus', 'from dynrec_jax.decode import greedy_decode'),  # right
+    ('data.queries', 'from dynrec_jax.sources import load'),  # right
+    ('report.runs', 'from dynrec_jax.study import keys'),  # up
     ('data.records', 'from dynrec_jax.data.batches import pad'),  # right
     ('data.split', 'from dynrec_jax.topics import text_lda'),  # right
     ('train', 'from dynrec_jax.newcomer import x'),  # no place

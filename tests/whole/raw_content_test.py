@@ -66,6 +66,7 @@ def run(place, scenario, mode, **changes):
       '-m',
       'dynrec_jax.main',
       f'--config={ROOT}/configs/{scenario}.py:files',
+      '--v=1',  # what is read again, too
       *flags,
     ],
     env=os.environ | QUICK,

@@ -32,6 +32,7 @@ KEYS = {
         'cross_validate',
         'evaluate',
         'recommend',
+        'compare',
       )
     ),
     Of.NOTHING,

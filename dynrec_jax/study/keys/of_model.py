@@ -137,7 +137,7 @@ KEYS = {
     10,
     Whole(1, 10**6),
     Of.STOPPING,
-    'without a better validation F at 5, after which training ends',
+    'without a better validation F at `decode.k`, after which training ends',
     unit='epochs',
   ),
   'train.val_frac': Key(

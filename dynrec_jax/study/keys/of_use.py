@@ -1,6 +1,7 @@
 """Keys of generation, evaluation, recommending and the search for weights."""
 
 from dynrec_jax import predict
+from dynrec_jax.baselines import popularity
 from dynrec_jax.study import weight_search
 from dynrec_jax.study.keys.declared import (
   DifferentNumbers,
@@ -19,6 +20,7 @@ SECTIONS = {
   'eval': 'Evaluation',
   'pop': 'The popularity baseline',
   'recommend': '`mode=recommend`',
+  'compare': '`mode=compare`',
   'cv': '`mode=cross_validate`: lambda_1 to lambda_3 by 3-fold '
   'cross-validation',
 }
@@ -42,7 +44,7 @@ KEYS = {
   ),
   'pop.source': Key(
     'train',
-    OneOf(('train', 'view_count')),
+    OneOf(popularity.SOURCES),
     Of.BASELINES,
     "popular with train users, or by the catalogue's view counts",
     decision=26,
@@ -65,6 +67,19 @@ KEYS = {
   ),
   'recommend.split': Key(
     0, Whole(0, 999), Of.NOTHING, 'whose checkpoint is used'
+  ),
+  'compare.runs': Key(
+    (),
+    Texts('folders of runs of the same users'),
+    Of.NOTHING,
+    'the first is what the others are compared with; `()` is the workdir',
+  ),
+  'compare.methods': Key(
+    (),
+    Texts('names of methods'),
+    Of.NOTHING,
+    'of each run, the first to compare with; `()` is the model of several '
+    'runs, or the model and all others of one',
   ),
   'cv.grid': Key(
     'full',

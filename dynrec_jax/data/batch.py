@@ -1,0 +1,77 @@
+"""What one device computes in one step, as fixed-shape index arrays.
+
+B anchors with their positive and negative partners are 3B sequences.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dynrec_jax.data.packed import Sequences
+
+
+class Targets(NamedTuple):
+  """The predictions of Eq (8), of anchors alone.
+
+  Attributes:
+    positions: [Q] int32, place of each prediction's state, real ones first.
+    videos: [Q] int32, the video that was watched (of the catalogue).
+    where: [Q] bool.
+  """
+
+  positions: np.ndarray
+  videos: np.ndarray
+  where: np.ndarray
+
+
+class History(NamedTuple):
+  """What Eq (3) reads of each anchor.
+
+  Attributes:
+    weights: [B, M] float32, decay weights, summed by video.
+    counts: [B] float32, how many watches they are summed from.
+  """
+
+  weights: np.ndarray
+  counts: np.ndarray
+
+
+class Semantic(NamedTuple):
+  """The rows of Eq (1); videos are rows of the table.
+
+  Attributes:
+    anchors: [S] int32.
+    negative_visual: [S, N] int32.
+    negative_text: [S, N] int32.
+    where: [S] bool, anchors that count here.
+    pool_where: [S] bool, anchors that exist on any device: those are each
+      other's negatives if they are taken in the batch.
+  """
+
+  anchors: np.ndarray
+  negative_visual: np.ndarray
+  negative_text: np.ndarray
+  where: np.ndarray
+  pool_where: np.ndarray
+
+
+class Batch(NamedTuple):
+  """One device's share of a step (leading axis: devices, once stacked).
+
+  Attributes:
+    sequences: of anchors, positives and negatives; `last` is [3, B].
+    sample_where: [B] bool, anchors that exist.
+    interest_rows: [B] int32, row of the interests with the anchor's own u.
+    targets: of Eq (8).
+    history: of Eq (3).
+    relevance_where: [B] bool, anchors with both partners.
+    semantic: of Eq (1); None if that term has no weight.
+  """
+
+  sequences: Sequences
+  sample_where: np.ndarray
+  interest_rows: np.ndarray
+  targets: Targets
+  history: History
+  relevance_where: np.ndarray
+  semantic: Semantic | None

@@ -1,0 +1,98 @@
+"""Sequences of unequal length without gaps: step by step, the longest first.
+
+So the recurrent scan need not touch padding (`packed_gru`). Training and
+serving give the network this one form.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Sequences(NamedTuple):
+  """What a network reads of S sequences.
+
+  Attributes:
+    video_ids: [M] int32, the videos that occur, once each, padded with 0.
+    interests: [R, K] float32, u of the sequences.
+    inputs: [P] int32, rows of the table [M videos, then R interests]: the
+      inputs of step 0, of step 1 and so on; behind them padding.
+    step_counts: [T] int32, sequences that have an input at each step.
+    last: int32, place of each sequence's last input, in any shape of S.
+  """
+
+  video_ids: np.ndarray
+  interests: np.ndarray
+  inputs: np.ndarray
+  step_counts: np.ndarray
+  last: np.ndarray
+
+
+class Packing:
+  """Where each step of each sequence lies when the longest come first.
+
+  Attributes:
+    step_counts: [T] int64, sequences with an input at each step.
+  """
+
+  def __init__(self, lengths: np.ndarray, width: int):
+    """Ranks the sequences; equal lengths keep their order.
+
+    Args:
+      lengths: [S] inputs of each.
+      width: T, at least the longest length.
+    """
+    self._lengths = lengths
+    self._rank = np.empty(len(lengths), np.int64)
+    self._rank[np.argsort(-lengths, kind='stable')] = np.arange(len(lengths))
+    ended = np.cumsum(np.bincount(lengths, minlength=width + 1))[:width]
+    self.step_counts = len(lengths) - ended
+    self._starts = np.cumsum(self.step_counts) - self.step_counts
+
+  def place(self, row: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """The place of each (sequence, step)."""
+    return self._starts[step] + self._rank[row]
+
+  def last(self) -> np.ndarray:
+    """[S] the place of each sequence's last input.
+
+    Of an empty one it may lie behind the inputs, by fewer places than there
+    are sequences.
+    """
+    steps = np.maximum(self._lengths - 1, 0)
+    return self.place(np.arange(len(steps)), steps)
+
+  def pack(self, parts) -> np.ndarray:
+    """Ragged (row, step, token) parts in their places; all are filled."""
+    packed = np.zeros(int(self.step_counts.sum()), np.int64)
+    for row, step, token in parts:
+      inside = step < self._lengths[row]  # the last target is no input
+      packed[self.place(row[inside], step[inside])] = token[inside]
+    return packed
+
+
+def pad(values: np.ndarray, size: int) -> np.ndarray:
+  """Zeros behind the values, up to `size` rows."""
+  width = [(0, size - len(values))] + [(0, 0)] * (values.ndim - 1)
+  return np.pad(values, width)
+
+
+def local_tokens(
+  tokens: np.ndarray, row_of: np.ndarray, table_size: int
+) -> np.ndarray:
+  """Tokens (a video, or V + an interest row) as rows of a table.
+
+  Args:
+    tokens: [P].
+    row_of: [V] the table's row of each video that occurs.
+    table_size: rows of videos in the table; the interests follow.
+
+  Returns:
+    [P] int32.
+  """
+  video_count = len(row_of)
+  is_video = tokens < video_count
+  local = row_of[np.where(is_video, tokens, 0)]
+  return np.where(is_video, local, tokens - video_count + table_size).astype(
+    np.int32
+  )

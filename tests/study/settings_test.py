@@ -1,0 +1,103 @@
+"""The config as plain arguments."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import worlds
+
+from dynrec_jax.study import settings
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+  ('preset', 'own', 'expected'),
+  [
+    ('paper', {}, ('sgd', 'sum')),
+    ('practical', {}, ('adam', 'mean')),
+    ('paper', {'opt.name': 'adam'}, ('adam', 'sum')),
+    ('practical', {'loss.reduction': 'full_sum'}, ('adam', 'full_sum')),
+  ],
+)
+def test_a_preset_gives_what_is_not_named(preset, own, expected, tiny_settings):
+  config = worlds.tiny_config(tiny_settings | {'opt.preset': preset} | own)
+  found = [settings.preset_value(config, key) for key in ('name', 'reduction')]
+  assert tuple(found) == expected
+
+
+def test_the_optimiser_is_the_config_s(tiny_settings):
+  """theta - lr (g + 2 lambda_4 theta)."""
+  config = worlds.tiny_config(
+    tiny_settings,
+    opt__preset='paper',
+    opt__learning_rate=0.5,
+    loss__weight_decay=0.1,
+  )
+  optimizer = settings.make_optimizer(config)
+  params = {'x': jnp.array([3.0, -2.0])}
+  updates, _ = optimizer.update(
+    {'x': jnp.array([1.0, 0.0])}, optimizer.init(params), params
+  )
+  found = optax.apply_updates(params, updates)['x']
+  np.testing.assert_allclose(found, [3 - 0.5 * 1.6, -2 + 0.5 * 0.4], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ('unit', 'days'), [('session', 365 / 12), ('week', 7), ('month', 365 / 12)]
+)
+def test_ages_are_told_in_the_config_s_unit(unit, days, tiny_settings, study):
+  """The year of the study has 360 days and some hours from end to end."""
+  config = worlds.tiny_config(
+    tiny_settings, interest__time_unit=unit, interest__decay=0.3
+  )
+  found = settings.decay(config, study.prepared)
+  assert found['decay'] == 0.3
+  if unit == 'session':
+    borders = study.prepared.sessions.borders
+    days = (borders[-1] - borders[0]) / DAY / 12
+  assert found['unit_secs'] == pytest.approx(days * DAY)
+
+
+def test_batches_are_as_the_config_has_them(tiny_settings, monkeypatch):
+  monkeypatch.setattr(settings.devices, 'device_count', lambda: 4)
+  config = worlds.tiny_config(
+    tiny_settings,
+    train__batch_size=12,
+    sem__batch_size=20,
+    sem__n_neg=3,
+    rel__negative='less_than_pos',
+  )
+  spec = settings.batch_spec(config, 7)
+  assert spec == (12, 4, 20, 3, 'less_than_pos', 7)
+  config.sem.negative = 'in_batch'
+  assert settings.batch_spec(config, 7).negative_count == 0
+  config.loss.semantic_weight = 0.0
+  assert settings.batch_spec(config, 7).semantic_batch_size == 0
+
+
+def test_the_objective_is_as_the_config_has_it(tiny_settings):
+  config = worlds.tiny_config(
+    tiny_settings,
+    loss__semantic_weight=0.1,
+    loss__interest_weight=0.5,
+    loss__relevance_weight=0.0,
+    loss__semantic_margin=0.4,
+    loss__relevance_margin=0.6,
+    model__product_dtype='bfloat16',
+  )
+  found = settings.objective_settings(config)
+  assert found.weights == (0.1, 0.5, 0.0)
+  assert (found.semantic_margin, found.relevance_margin) == (0.4, 0.6)
+  assert not found.in_batch_negatives
+  assert found.product_dtype == jnp.bfloat16
+  config.model.product_dtype = 'float32'
+  assert settings.objective_settings(config).product_dtype is None
+
+
+def test_tables_of_simulated_data_say_so(tiny_settings):
+  config = worlds.tiny_config(tiny_settings)
+  assert settings.origin_note(config) == ''
+  config.data.name, config.data.world = 'simulated_year', 'small:no_drift'
+  note = settings.origin_note(config)
+  assert 'Simulated data (simulated_year, world small:no_drift, seed 6)' in note
