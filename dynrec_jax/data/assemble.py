@@ -63,9 +63,12 @@ def make_share(
   )
   counted = (target_row < anchor_count) & exists[target_row]
   row, step = target_row[counted], step[counted]
-  positions = packing.place(row, prefix.counts[row] - 1 + step)
+  targets = _targets(
+    packing.place(row, prefix.counts[row] - 1 + step),
+    target[counted],
+    anchor_count * data.max_len,
+  )
   last = np.where(exists, packing.last(), 0).reshape(3, -1)
-  size = anchor_count * data.max_len
   batch = Batch(
     sequences=Sequences(
       video_ids=np.zeros(0, np.int32),
@@ -76,11 +79,7 @@ def make_share(
     ),
     sample_where=exists[:anchor_count],
     interest_rows=interests.offsets[1 : anchor_count + 1].astype(np.int32) - 1,
-    targets=Targets(
-      positions=pad(positions.astype(np.int32), size),
-      videos=pad(target[counted].astype(np.int32), size),
-      where=np.arange(size) < len(positions),
-    ),
+    targets=targets,
     history=History(
       np.zeros(0, np.float32),
       np.bincount(anchor, minlength=anchor_count).astype(np.float32),
@@ -89,6 +88,15 @@ def make_share(
     semantic=semantic,
   )
   return Share(batch, anchor, video, weight)
+
+
+def _targets(positions: np.ndarray, videos: np.ndarray, size: int) -> Targets:
+  """The predictions, real ones first, in `size` places."""
+  return Targets(
+    positions=pad(positions.astype(np.int32), size),
+    videos=pad(videos.astype(np.int32), size),
+    where=np.arange(size) < len(positions),
+  )
 
 
 def stacked(

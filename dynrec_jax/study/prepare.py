@@ -177,19 +177,26 @@ def _filtered(records: Records, config) -> Records:
       min_users_per_video=config.filter.min_users_per_video,
       mode=config.filter.mode,
     )
-  for line in filters.removed([*steps, *later[1:]]):
+  _tell(before, [*steps, *later[1:]], config.data.name)
+  return filters.compact(records, watches)
+
+
+def _tell(
+  before: filters.FilterStep, steps: list[filters.FilterStep], source: str
+) -> None:
+  """What is left and what went, in a line; by each rule in more of them."""
+  for line in filters.removed(steps):
     logging.debug('%s', line)
-  left = later[-1]
+  left = steps[-1]
   logging.info(
     'data: %s users, %s videos, %s watches of %s; repeats and filters removed '
     '%s, %s and %s',
     *(f'{count:,}' for count in (left.users, left.videos, left.watches)),
-    config.data.name,
+    source,
     f'{before.users - left.users:,} users',
     f'{before.videos - left.videos:,} videos',
     f'{before.watches - left.watches:,} watches',
   )
-  return filters.compact(records, watches)
 
 
 def make_clock(records: Records, config: ml_collections.ConfigDict) -> Sessions:
