@@ -29,6 +29,7 @@ def multimodal_lda(
   word_prior: float = 0.02,
   visual_weight: float | None = None,
   pass_count: int = 25,
+  fit_on: np.ndarray | None = None,
 ) -> VideoTopics:
   """The shares of topics in every video, and the topics' text words.
 
@@ -57,6 +58,8 @@ def multimodal_lda(
     visual_weight: how many text words a visual word counts as; None gives
       both kinds equal mass, see `equal_mass_weight`.
     pass_count: passes over the videos.
+    fit_on: [V] bool, the videos that text words and topics are learned from;
+      others are folded in. None learns from all.
 
   Returns:
     Topics (the posterior mean of theta), their mask and their text words.
@@ -67,11 +70,18 @@ def multimodal_lda(
   """
   visual_words = checked_visual_words(visual_words, len(documents))
   text, words = count_words(
-    documents, min_df=min_df, max_df=max_df, required=not visual_words.nnz
+    documents,
+    min_df=min_df,
+    max_df=max_df,
+    required=not visual_words.nnz,
+    fit_on=fit_on,
   )
   counts = Counts(text, visual_words)
+  has_topics = has_words(counts)
+  known = has_topics if fit_on is None else has_topics & fit_on
+  learned = _rows(counts, known)
   if visual_weight is None:
-    visual_weight = equal_mass_weight(counts)
+    visual_weight = equal_mass_weight(learned)
   settings = Settings(
     form,
     topic_count,
@@ -80,14 +90,19 @@ def multimodal_lda(
     visual_weight=visual_weight,
     pass_count=pass_count,
   )
-  has_topics = has_words(counts)
-  counts = Counts(*(kind[has_topics] for kind in counts))
-  model = fit_topics(counts, settings, seed=seed)
-  gamma = document_topics(model, counts).gamma
+  model = fit_topics(learned, settings, seed=seed)
   topics = np.zeros((len(documents), topic_count), np.float32)
-  topics[has_topics] = gamma / gamma.sum(axis=1, keepdims=True)
+  for where in (known, has_topics & ~known):
+    if where.any():
+      gamma = document_topics(model, _rows(counts, where)).gamma
+      topics[where] = gamma / gamma.sum(axis=1, keepdims=True)
   said = model.text_weights.T - word_prior
   return VideoTopics(topics, has_topics, top_words(said, words))
+
+
+def _rows(counts: Counts, where: np.ndarray) -> Counts:
+  """The words of some videos."""
+  return Counts(*(kind[where] for kind in counts))
 
 
 def checked_visual_words(

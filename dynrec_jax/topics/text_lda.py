@@ -18,6 +18,7 @@ def text_lda(
   topic_prior: float = 0.2,
   word_prior: float = 0.02,
   pass_count: int = 25,
+  fit_on: np.ndarray | None = None,
 ) -> VideoTopics:
   """The shares of topics in every document, and the topics' words.
 
@@ -40,6 +41,8 @@ def text_lda(
       has a few dozen words; yet large enough that topics do not die out.
     word_prior: Dirichlet parameter of a topic's words.
     pass_count: passes over the documents.
+    fit_on: [V] bool, the documents that words and topics are learned from;
+      others are read by these topics. None learns from all.
 
   Returns:
     Topics, their mask and their words.
@@ -47,7 +50,9 @@ def text_lda(
   Raises:
     ValueError: no document has a word that counts.
   """
-  counts, words = count_words(documents, min_df=min_df, max_df=max_df)
+  counts, words = count_words(
+    documents, min_df=min_df, max_df=max_df, fit_on=fit_on
+  )
   has_topics = np.asarray(counts.sum(axis=1)).ravel() > 0
   lda = LatentDirichletAllocation(
     topic_count,
@@ -58,6 +63,10 @@ def text_lda(
     random_state=seed,
   )
   topics = np.zeros((len(documents), topic_count), np.float32)
-  topics[has_topics] = lda.fit_transform(counts[has_topics])
+  known = has_topics if fit_on is None else has_topics & fit_on
+  topics[known] = lda.fit_transform(counts[known])
+  others = has_topics & ~known
+  if others.any():
+    topics[others] = lda.transform(counts[others])
   said = lda.components_ - word_prior
   return VideoTopics(topics, has_topics, top_words(said, words))

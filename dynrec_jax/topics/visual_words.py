@@ -20,6 +20,7 @@ def frame_words(
   video_count: int,
   seed: int,
   centre_count: int = 1000,
+  fit_on: np.ndarray | None = None,
 ) -> csr_matrix:
   """One visual word per frame: the nearest of the centres of all frames.
 
@@ -29,6 +30,8 @@ def frame_words(
     video_count: V.
     seed: of the centres.
     centre_count: words; no more than there are frames.
+    fit_on: [V] bool, the videos whose frames the centres are found on; None is
+      all.
 
   Returns:
     [V, words] int64 counts; a video without frames has an empty row.
@@ -49,7 +52,10 @@ def frame_words(
       f'frame {wrong[0]} is of video {video[wrong[0]]}, not in [0, '
       f'{video_count})'
     )
-  word, size = _nearest_centres(features, centre_count, seed)
+  where = None if fit_on is None else fit_on[video]
+  word, size = _nearest_centres(features, centre_count, seed, where)
+  if not size:
+    return csr_matrix((video_count, 0), dtype=np.int64)
   return _counted(video, word, (video_count, size))
 
 
@@ -60,6 +66,7 @@ def slice_words(
   seed: int,
   slice_count: int = 32,
   centre_count: int = 64,
+  fit_on: np.ndarray | None = None,
 ) -> csr_matrix:
   """One visual word per slice of a video's single vector.
 
@@ -74,6 +81,7 @@ def slice_words(
     seed: of the centres.
     slice_count: words per video; no more than D.
     centre_count: words per slice; no more than there are features.
+    fit_on: [V] bool, the videos that the centres are found on; None is all.
 
   Returns:
     [V, slices * centres] int64 counts; a row without a feature is empty.
@@ -90,13 +98,14 @@ def slice_words(
   rows = np.flatnonzero(has_visual)
   present = features[rows]
   _check_features(present)
-  if not present.size:
+  where = None if fit_on is None else fit_on[rows]
+  if not present.size or (where is not None and not where.any()):
     return csr_matrix((len(features), 0), dtype=np.int64)
   pieces = np.array_split(
     np.arange(features.shape[1]), min(slice_count, features.shape[1])
   )
   found = [
-    _nearest_centres(present[:, piece], centre_count, (seed, number))
+    _nearest_centres(present[:, piece], centre_count, (seed, number), where)
     for number, piece in enumerate(pieces)
   ]
   size = found[0][1]
@@ -124,11 +133,15 @@ def _check_features(features):
     )
 
 
-def _nearest_centres(rows, centre_count, seed):
-  """[n] the centre of each row, and how many centres there are."""
-  if not rows.size:
+def _nearest_centres(rows, centre_count, seed, where=None):
+  """[n] the centre of each row, and how many centres there are.
+
+  Centres are found on the rows where `where` says so, or on all.
+  """
+  source = np.arange(len(rows)) if where is None else np.flatnonzero(where)
+  if not rows.size or not len(source):
     return np.zeros(0, np.int64), 0
-  size = min(centre_count, len(rows))
+  size = min(centre_count, len(source))
   state = np.random.SeedSequence(seed).generate_state(1)[0]
   means = MiniBatchKMeans(
     size, batch_size=_BATCH, n_init=1, random_state=int(state)
@@ -138,7 +151,7 @@ def _nearest_centres(rows, centre_count, seed):
   with warnings.catch_warnings(), threadpool_limits(1):
     # Equal rows leave centres without any: those words just do not occur.
     warnings.simplefilter('ignore', ConvergenceWarning)
-    means.fit(_as_float32(rows[_sample(len(rows), seed)]))
+    means.fit(_as_float32(rows[source[_sample(len(source), seed)]]))
     words = [
       means.predict(_as_float32(rows[start : start + _AT_ONCE]))
       for start in range(0, len(rows), _AT_ONCE)

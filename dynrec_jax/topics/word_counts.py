@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from absl import logging
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from sklearn.feature_extraction.text import CountVectorizer
 
 TOP_WORD_COUNT = 10
@@ -33,6 +33,7 @@ def count_words(
   min_df: int,
   max_df: float,
   required: bool = True,
+  fit_on: np.ndarray | None = None,
 ) -> tuple[csr_matrix, np.ndarray]:
   """How often each document has each word of the vocabulary.
 
@@ -45,6 +46,7 @@ def count_words(
     max_df: in which share of the documents a word may stand at most.
     required: whether documents without any word that counts are an error;
       else the vocabulary is empty then.
+    fit_on: [V] bool, the documents whose words count; None counts all.
 
   Returns:
     counts: [V, W] of int64, CSR.
@@ -53,6 +55,11 @@ def count_words(
   Raises:
     ValueError: no document has a word that counts, and one is required.
   """
+  known = np.ones(len(documents), bool) if fit_on is None else fit_on
+  learned, others = (
+    [text for text, side in zip(documents, known, strict=True) if side == which]
+    for which in (True, False)
+  )
   vectorizer = CountVectorizer(
     min_df=min_df,
     max_df=max_df,
@@ -61,16 +68,20 @@ def count_words(
     token_pattern=r'(?u)\b[^\W\d_]{3,}\b',
   )
   try:
-    counts = vectorizer.fit_transform(documents)
+    counts = vectorizer.fit_transform(learned)
   except ValueError as error:
     if not required:
       logging.info('no text has a word for topics: %s', error)
       return csr_matrix((len(documents), 0), dtype=np.int64), np.zeros(0, str)
     raise ValueError(
-      f'none of the {len(documents)} documents has a word for topics: expected'
+      f'none of the {len(learned)} documents has a word for topics: expected'
       f' words that stand in {min_df} or more and in at most {max_df:.0%} of'
       f' them ({error})'
     ) from error
+  if others:
+    order = np.argsort(~known, kind='stable')
+    place = np.argsort(order, kind='stable')
+    counts = vstack([counts, vectorizer.transform(others)], 'csr')[place]
   return counts, vectorizer.get_feature_names_out().astype(str)
 
 

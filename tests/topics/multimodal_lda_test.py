@@ -113,3 +113,20 @@ def test_an_unknown_form_is_refused():
   documents, themes = planted(30)
   with pytest.raises(ValueError, match="topic model 'plsa' is unknown"):
     fit(documents, visual_of(themes), form='plsa')
+
+
+@pytest.mark.parametrize('form', FORMS)
+def test_other_videos_are_folded_in(form):
+  """Fold-in of a learned video's words gives its own topics."""
+  documents, themes = planted(60)
+  visual = visual_of(themes)
+  alone = fit(documents, visual, form=form, pass_count=8)
+  more = [*documents, documents[7], 'newword', documents[8]]
+  words = sparse.vstack([visual, visual[7], visual[0] * 0, visual[2] * 9])
+  found = fit(
+    more, words.tocsr(), form=form, pass_count=8, fit_on=np.arange(63) < 60
+  )
+  np.testing.assert_array_equal(found.topics[:60], alone.topics)
+  np.testing.assert_array_equal(found.top_words, alone.top_words)
+  np.testing.assert_allclose(found.topics[60], alone.topics[7], atol=1e-3)
+  np.testing.assert_array_equal(found.has_topics[60:], [True, False, True])

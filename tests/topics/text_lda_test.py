@@ -82,3 +82,25 @@ def test_a_topic_shows_only_words_that_it_says():
 def test_no_words_at_all_is_refused(documents):
   with pytest.raises(ValueError, match='none of the 2 documents has a word'):
     fit(documents)
+
+
+def test_other_documents_are_read_by_the_learned_topics():
+  documents, themes = planted(60)
+  fit_on = np.arange(60) % 5 != 2
+  learned = [text for text, side in zip(documents, fit_on, strict=True) if side]
+  found = fit(documents, fit_on=fit_on)
+  alone = fit(learned)
+  np.testing.assert_array_equal(found.topics[fit_on], alone.topics)
+  np.testing.assert_array_equal(found.top_words, alone.top_words)
+  mean = np.stack([alone.topics[themes[fit_on] == t].mean(0) for t in range(3)])
+  right = mean.argmax(axis=1)[themes]
+  np.testing.assert_array_equal(found.topics.argmax(axis=1), right)
+  np.testing.assert_allclose(found.topics.sum(axis=1), 1, rtol=1e-5)
+  # Words that only others have say nothing.
+  mixed = fit(
+    [*learned, 'newword newword', 'newword other'],
+    fit_on=np.arange(len(learned) + 2) < len(learned),
+    min_df=1,
+  )
+  assert mixed.has_topics.tolist() == [True] * len(learned) + [False] * 2
+  assert 'newword' not in mixed.top_words

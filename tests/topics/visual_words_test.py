@@ -158,3 +158,45 @@ def test_many_frames_share_the_centres_of_a_sample(monkeypatch):
   assert words[100].nnz == 0
   # Each video has one frame of each cluster.
   np.testing.assert_array_equal(words[:100].toarray(), 1)
+
+
+def test_other_videos_get_the_nearest_of_the_learned_words():
+  rows, which = clustered()
+  fit_on = np.arange(60) < 48
+  settings = {'seed': 0, 'slice_count': 8, 'centre_count': 3}
+  words = slice_words(rows, everywhere(rows), fit_on=fit_on, **settings)
+  alone = slice_words(rows[:48], everywhere(rows[:48]), **settings)
+  np.testing.assert_array_equal(words[:48].toarray(), alone.toarray())
+  for row in range(48, 60):
+    twin = int(which[row])  # of the same cluster
+    np.testing.assert_array_equal(
+      words[row].toarray(), words[twin].toarray(), str(row)
+    )
+
+
+def test_frames_of_other_videos_move_no_centre():
+  rows, which = clustered()
+  video = np.arange(60) // 2
+  fit_on = np.arange(30) < 20
+  settings = {'seed': 0, 'centre_count': 3}
+  words = frame_words(rows, video, video_count=30, fit_on=fit_on, **settings)
+  alone = frame_words(rows[:40], video[:40], video_count=20, **settings)
+  np.testing.assert_array_equal(words[:20].toarray(), alone.toarray())
+  far = rows.copy()
+  far[40:] += 100
+  moved = frame_words(far, video, video_count=30, fit_on=fit_on, **settings)
+  np.testing.assert_array_equal(moved[:20].toarray(), alone.toarray())
+  per_cluster = words.toarray()
+  assert set(per_cluster.sum(axis=1)) == {2}
+  assert len(set(which.tolist())) == words.shape[1]
+
+
+def test_without_anything_to_learn_from_there_is_no_word():
+  rows, _ = clustered(videos=4)
+  nothing = np.zeros(4, bool)
+  assert slice_words(rows, everywhere(rows), seed=0, fit_on=nothing).shape == (
+    4,
+    0,
+  )
+  words = frame_words(rows, np.arange(4), video_count=4, seed=0, fit_on=nothing)
+  assert words.shape == (4, 0)
