@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dynrec_jax.report import bootstrap
+from dynrec_jax.report import bootstrap, pooled
 from dynrec_jax.report.runs import Run
 from dynrec_jax.report.user_lists import UserLists
 
@@ -98,20 +98,14 @@ def compare(rows: Sequence[Sequence[UserLists]], k: int) -> list[Standing]:
     One per row.
 
   Raises:
-    ValueError: rows of other users or another truth.
+    ValueError: rows of other users or another truth, or nobody with one.
   """
-  _check_users(rows)
-  counted = [split.truth > 0 for split in rows[0]]
-  precision, recall = (
-    np.stack([_pooled([of(s) for s in row], counted) for row in rows])
-    for of in (lambda s: _precision(s, k), _recall)
+  sample = pooled.pool(rows, k)
+  drawn = bootstrap.resampled_f(sample.users, sample.precision, sample.recall)
+  f = bootstrap.f_score(
+    sample.precision.mean(axis=1), sample.recall.mean(axis=1)
   )
-  users = np.concatenate(
-    [np.array(s.users)[w] for s, w in zip(rows[0], counted, strict=True)]
-  )
-  drawn = bootstrap.resampled_f(users, precision, recall)
-  f = bootstrap.f_score(precision.mean(axis=1), recall.mean(axis=1))
-  by_split = np.array([_f_by_split(row, counted, k) for row in rows])
+  by_split = bootstrap.f_score(*pooled.means_by_split(sample))
   return [
     Standing(
       f[place],
@@ -119,7 +113,7 @@ def compare(rows: Sequence[Sequence[UserLists]], k: int) -> list[Standing]:
       f[place] - f[0],
       *bootstrap.interval(drawn[place] - drawn[0]),
       int(np.sum(by_split[place] > by_split[0])),
-      len(counted),
+      len(rows[0]),
     )
     for place in range(len(rows))
   ]
@@ -150,45 +144,6 @@ def _cells(standing: Standing, *, is_first: bool) -> list[str]:
     text = f'**{text}**'
   interval = f'[{change_low:+.4f}, {change_high:+.4f}]'
   return [own, f'{text} {interval} ({better} of {splits})']
-
-
-def _precision(lists: UserLists, k: int) -> np.ndarray:
-  """[B] of each user."""
-  return lists.hits / k
-
-
-def _recall(lists: UserLists) -> np.ndarray:
-  """[B] of each user."""
-  return lists.hits / np.maximum(lists.truth, 1)
-
-
-def _pooled(values, counted) -> np.ndarray:
-  """[n] a measure of all users that have a truth, split after split."""
-  return np.concatenate([v[w] for v, w in zip(values, counted, strict=True)])
-
-
-def _f_by_split(row, counted, k) -> list[float]:
-  """F of each split."""
-  return [
-    float(bootstrap.f_score(_precision(s, k)[w].mean(), _recall(s)[w].mean()))
-    for s, w in zip(row, counted, strict=True)
-  ]
-
-
-def _check_users(rows: Sequence[Sequence[UserLists]]) -> None:
-  """Raises unless all rows are of the same users and the same truth."""
-  for row in rows[1:]:
-    if len(row) != len(rows[0]):
-      raise ValueError(
-        f'{len(row)} splits beside {len(rows[0])}; right: as many'
-      )
-    for number, (one, other) in enumerate(zip(rows[0], row, strict=True)):
-      if one.users != other.users:
-        raise ValueError(f'split {number} is of other users; right: the same')
-      if not np.array_equal(one.truth, other.truth):
-        raise ValueError(
-          f'split {number} was scored on another truth; right: the same'
-        )
 
 
 def _check_same(first: Run, run: Run, same_keys: Sequence[str]) -> None:

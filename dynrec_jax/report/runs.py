@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dynrec_jax.report import table, user_lists
+from dynrec_jax.report.table import Skipped
 from dynrec_jax.report.user_lists import UserLists
 
-RESULTS = 'results.json'
+RESULTS, ABOUT = 'results.json', 'about.json'
 
 
 class Run(NamedTuple):
@@ -23,16 +24,26 @@ class Run(NamedTuple):
     name: of its folder.
     facts: its config, and under 'catalogue' what it was of.
     lists: (mode, method) -> its lists in each split, in the tables' order.
+    skipped: the methods that could not run on the data.
+    labels: method -> how a reader calls it; see `label`.
+    tuned: method -> key -> value, of the methods that were tuned.
   """
 
   name: str
   facts: Mapping[str, Any]
   lists: Mapping[tuple[str, str], Sequence[UserLists]]
+  skipped: Sequence[Skipped] = ()
+  labels: Mapping[str, str] = {}
+  tuned: Mapping[str, Mapping[str, Any]] = {}
 
   @property
   def modes(self) -> list[str]:
     """In the tables' order."""
     return list(dict.fromkeys(mode for mode, _ in self.lists))
+
+  def label(self, method: str) -> str:
+    """How a reader calls it: its own name, if the run says nothing."""
+    return self.labels.get(method, method)
 
 
 def read_run(directory: str | os.PathLike[str]) -> Run:
@@ -53,6 +64,10 @@ def read_run(directory: str | os.PathLike[str]) -> Run:
     facts, rows = content['config'], content['rows']
     k = facts['decode']['k']
     found = [(row['mode'], row['method'], len(row['f_score'])) for row in rows]
+    # Runs of earlier versions have neither.
+    skipped = [Skipped(**of) for of in content.get('skipped', [])]
+    labels = dict(content.get('labels', {}))
+    tuned = dict(content.get('tuned', {}))
   except (ValueError, KeyError, TypeError) as error:
     raise ValueError(
       f'{path}: found {error!r}; right: what a run writes there'
@@ -68,7 +83,25 @@ def read_run(directory: str | os.PathLike[str]) -> Run:
       f'{path}: not made from the lists beside it; right: the results of a run '
       'that ended, give its command again'
     )
-  return Run(folder.resolve().name, facts, lists)
+  return Run(folder.resolve().name, facts, lists, skipped, labels, tuned)
+
+
+def read_about(directory: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
+  """What a run was of and made with; nothing of runs of earlier versions.
+
+  Raises:
+    ValueError: the file is damaged; names it.
+  """
+  path = pathlib.Path(directory, ABOUT)
+  if not path.is_file():
+    return {}
+  try:
+    found = json.loads(path.read_text('utf-8'))
+    return {part: dict(facts) for part, facts in found.items()}
+  except (ValueError, TypeError, AttributeError) as error:
+    raise ValueError(
+      f'{path}: found {error!r}; right: what a run writes there'
+    ) from error
 
 
 def read_splits(

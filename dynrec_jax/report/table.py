@@ -27,6 +27,20 @@ class Row(NamedTuple):
   scores: Mapping[str, np.ndarray]
 
 
+class Skipped(NamedTuple):
+  """A method that could not run on the data.
+
+  Attributes:
+    mode: 'long', 'short' or 'cross'.
+    method: as `Row` has it.
+    why: what the data lack.
+  """
+
+  mode: str
+  method: str
+  why: str
+
+
 def make_rows(
   lists: Mapping[tuple[str, str], Sequence[UserLists]], *, k: int
 ) -> list[Row]:
@@ -48,7 +62,11 @@ def make_rows(
 
 
 def as_markdown(
-  rows: Sequence[Row], *, k: int, names: Mapping[str, str]
+  rows: Sequence[Row],
+  *,
+  k: int,
+  names: Mapping[str, str],
+  skipped: Sequence[Skipped] = (),
 ) -> str:
   """The rows as a table, mean ± sample standard deviation over splits.
 
@@ -56,20 +74,20 @@ def as_markdown(
     rows: see `make_rows`.
     k: length of the lists.
     names: how each method is called.
+    skipped: methods that did not run; they stand below their mode's rows.
   """
-  heads = headings(k)
-  lines = [
-    '| mode | method | ' + ' | '.join(heads) + ' | users | splits |',
-    '|---|---|' + '---|' * (len(heads) + 2),
-  ]
-  for row in rows:
-    cells = [spread(row.scores[measure]) for measure in MEASURES]
-    users = f'{np.mean(row.scores["users"]):.0f}'
-    splits = str(len(row.scores['users']))
-    name = names.get(row.method, row.method)
-    lines.append(
-      '| ' + ' | '.join([row.mode, name, *cells, users, splits]) + ' |'
-    )
+  heads = ['mode', 'method', *headings(k), 'users', 'splits']
+  lines = [f'| {" | ".join(heads)} |', '|---' * len(heads) + '|']
+  for mode in dict.fromkeys(row.mode for row in (*rows, *skipped)):
+    found = [_cells(row) for row in rows if row.mode == mode]
+    found += [
+      [mode, method, f'not run: {_one_line(why)}', *[''] * (len(heads) - 3)]
+      for its_mode, method, why in skipped
+      if its_mode == mode
+    ]
+    for _, method, *cells in found:
+      name = names.get(method, method)
+      lines.append(f'| {" | ".join([mode, name, *cells])} |')
   return '\n'.join(lines)
 
 
@@ -101,3 +119,21 @@ def spread(values: np.ndarray) -> str:
   if len(values) < 2:
     return f'{values.mean():.4f}'
   return f'{values.mean():.4f} ± {values.std(ddof=1):.4f}'
+
+
+def _cells(row: Row) -> list[str]:
+  """A row of the table: means with their spread."""
+  cells = [spread(row.scores[measure]) for measure in MEASURES]
+  users = row.scores['users']
+  return [
+    row.mode,
+    row.method,
+    *cells,
+    f'{np.mean(users):.0f}',
+    f'{len(users)}',
+  ]
+
+
+def _one_line(text: str) -> str:
+  """Text that cannot end a cell of a table."""
+  return ' '.join(text.split()).replace('|', r'\|')

@@ -85,7 +85,11 @@ def read_lists(path: str | os.PathLike[str]) -> UserLists:
     )
   rows = []
   # Not splitlines: an id may hold what else Unicode calls a line's end.
-  lines = path.read_text('utf-8').removesuffix('\n').split('\n')
+  try:
+    text = path.read_text('utf-8')
+  except UnicodeDecodeError as error:
+    raise ValueError(f'{path}: found {error}; right: UTF-8') from error
+  lines = text.removesuffix('\n').split('\n')
   for number, line in enumerate(lines if any(lines) else [], start=1):
     try:
       row = json.loads(line)

@@ -25,8 +25,10 @@ def expected_f(users, precision, recall, resamples, seed):
   names = sorted(set(users.tolist()))
   out = []
   for _ in range(resamples):
-    drawn = rng.multinomial(len(names), [1 / len(names)] * len(names))
-    times = dict(zip(names, drawn.tolist(), strict=True))
+    drawn = [
+      names[place] for place in rng.integers(len(names), size=len(names))
+    ]
+    times = {name: drawn.count(name) for name in names}
     rows = [
       row for row, user in enumerate(users.tolist()) for _ in range(times[user])
     ]
@@ -55,6 +57,66 @@ def test_against_plain_python(seed):
   assert found.dtype == np.float64
   np.testing.assert_allclose(found, want, rtol=1e-12)
   assert len(np.unique(found[0])) > 30
+
+
+def test_means_of_some_rows_against_plain_python():
+  """Two measures that have other rows, of the same users in every draw."""
+  where = np.array(
+    [[1, 1, 0, 0, 1, 1, 0, 1, 0, 1], [0, 1, 1, 1, 0, 0, 1, 0, 1, 1]]
+  )
+  values = RNG.normal(size=(2, 10))
+  found = bootstrap.resampled_means(
+    USERS, values, where.astype(bool), resamples=40, seed=2
+  )
+  rng = np.random.default_rng(2)
+  names = sorted(set(USERS.tolist()))
+  for draw in range(40):
+    drawn = [
+      names[place] for place in rng.integers(len(names), size=len(names))
+    ]
+    for measure in range(2):
+      kept = [
+        float(values[measure, row])
+        for name in drawn
+        for row in range(10)
+        if USERS[row] == name and where[measure, row]
+      ]
+      want = sum(kept) / len(kept) if kept else 0.0
+      assert math.isclose(found[measure, draw], want, abs_tol=1e-12)
+
+
+def test_where_all_rows_count_nothing_changes():
+  values = RNG.normal(size=(3, 10))
+  np.testing.assert_allclose(
+    bootstrap.resampled_means(USERS, values, resamples=20),
+    bootstrap.resampled_means(
+      USERS, values, np.ones((3, 10), bool), resamples=20
+    ),
+    rtol=1e-12,
+  )
+
+
+def test_a_draw_without_a_row_is_zero():
+  """Of x and y only x has a row: a quarter of the draws are of y alone."""
+  found = bootstrap.resampled_means(
+    np.array(['x', 'y']),
+    np.array([[3.0, 5.0]]),
+    np.array([[True, False]]),
+    resamples=2000,
+  )
+  seen, counts = np.unique(found, return_counts=True)
+  np.testing.assert_array_equal(seen, [0, 3])
+  assert math.isclose(counts[0] / 2000, 0.25, abs_tol=0.04)
+
+
+def test_f_is_of_the_means_of_the_same_draws():
+  means = bootstrap.resampled_means(
+    USERS, np.concatenate([PRECISION, RECALL]), resamples=30, seed=4
+  )
+  p, r = means[:3], means[3:]
+  np.testing.assert_allclose(
+    resampled(resamples=30, seed=4), 2 * p * r / (p + r), rtol=1e-12
+  )
 
 
 def test_users_may_be_numbers():

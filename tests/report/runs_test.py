@@ -26,7 +26,7 @@ LISTS = {
 }
 
 
-def write_run(folder: pathlib.Path) -> pathlib.Path:
+def write_run(folder: pathlib.Path, **more) -> pathlib.Path:
   """A run as the library leaves it, lists by hand."""
   for (mode, method), splits in LISTS.items():
     for number, lists in enumerate(splits):
@@ -38,7 +38,9 @@ def write_run(folder: pathlib.Path) -> pathlib.Path:
       ]
       path.write_text(''.join(json.dumps(row) + '\n' for row in rows))
   rows = table.make_rows(LISTS, k=5)
-  (folder / 'results.json').write_text(table.as_json(rows, {'config': FACTS}))
+  (folder / 'results.json').write_text(
+    table.as_json(rows, {'config': FACTS} | more)
+  )
   return folder
 
 
@@ -58,6 +60,46 @@ def test_a_run(tmp_path):
   assert list(run.lists) == list(LISTS)
   for key, splits in LISTS.items():
     check(run.lists[key], splits)
+
+
+def test_a_run_of_an_earlier_version_skips_nothing(tmp_path):
+  run = runs.read_run(write_run(tmp_path))
+  assert list(run.skipped) == []
+  assert run.labels == {}
+  assert run.label('model') == 'model'
+
+
+def test_what_was_skipped_and_labels(tmp_path):
+  run = runs.read_run(
+    write_run(
+      tmp_path,
+      skipped=[{'mode': 'long', 'method': 'fpmc', 'why': 'no order'}],
+      labels={'model': 'dynrec', 'fpmc': 'FPMC'},
+    )
+  )
+  assert run.skipped == [table.Skipped('long', 'fpmc', 'no order')]
+  assert [run.label(x) for x in ('model', 'fpmc', 'random')] == [
+    'dynrec',
+    'FPMC',
+    'random',
+  ]
+
+
+@pytest.mark.parametrize(
+  'more',
+  [
+    {'skipped': 3},
+    {'skipped': [{'mode': 'long', 'method': 'fpmc'}]},
+    {'skipped': [{'mode': 'long', 'method': 'x', 'why': '', 'also': 1}]},
+    {'skipped': ['fpmc']},
+    {'labels': 3},
+    {'labels': ['model']},
+  ],
+)
+def test_damaged_facts_of_methods_are_named(tmp_path, more):
+  write_run(tmp_path, **more)
+  with pytest.raises(ValueError, match=r'results\.json: found .*; right: what'):
+    runs.read_run(tmp_path)
 
 
 def test_the_name_is_the_folder_s_however_it_is_named(tmp_path, monkeypatch):

@@ -109,6 +109,26 @@ def test_the_table_of_two_splits():
   )
 
 
+def test_methods_that_did_not_run_stand_below_their_mode():
+  skipped = [
+    table.Skipped('short', 'fpmc', 'no order\n of a|b'),
+    table.Skipped('long', 'model', 'no text'),
+    table.Skipped('cross', 'sca', 'no tweets'),
+  ]
+  lines = table.as_markdown(
+    [TWO_SPLITS[0], TWO_SPLITS[2]], k=5, names=NAMES, skipped=skipped
+  ).splitlines()[2:]
+  assert [line.split(' | ')[:2] for line in lines] == [
+    ['| long', 'popularity'],
+    ['| long', 'dynrec'],
+    ['| short', 'dynrec'],
+    ['| short', 'fpmc'],
+    ['| cross', 'sca'],
+  ]
+  assert lines[1] == '| long | dynrec | not run: no text |  |  |  |  |'
+  assert lines[3] == r'| short | fpmc | not run: no order of a\|b |  |  |  |  |'
+
+
 def test_one_split_has_no_spread():
   row = row_of('long', 'model', [0.05], [0.09], [0.0643], [13])
   lines = table.as_markdown([row], k=3, names={}).splitlines()

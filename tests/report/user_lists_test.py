@@ -146,3 +146,9 @@ class TestFiles:
     path.write_text('\n'.join([line(), line(), wrong, line()]) + '\n')
     with pytest.raises(ValueError, match=r'x\.jsonl line 3: found .*; right: '):
       user_lists.read_lists(path)
+
+  def test_another_encoding_is_named(self, tmp_path):
+    path = tmp_path / 'x.jsonl'
+    path.write_bytes(line().encode() + b'\xff\n')
+    with pytest.raises(ValueError, match=r'x\.jsonl: found .*; right: UTF-8$'):
+      user_lists.read_lists(path)

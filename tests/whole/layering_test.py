@@ -74,7 +74,7 @@ LIBRARIES = {
   'train': ('flax.struct', 'optax'),
   'baselines': ('optax', 'implicit', 'scipy', 'sklearn'),
   'study': (*CONFIG_DICT, 'scipy.sparse', 'optax'),
-  'report': ('matplotlib',),
+  'report': ('jinja2', 'matplotlib', 'plotly'),
   'main': ('absl', 'ml_collections'),
 }
 # Level 0 has no file, clock, global state or logger.
