@@ -108,12 +108,18 @@ def network() -> Dynamic:
 def settings(product_dtype=None) -> ObjectiveSettings:
   """Eq (9) of the paper."""
   return ObjectiveSettings(
-    weights=LossWeights(semantic=0.2, interest=0.4, relevance=0.2),
+    wanted=LossWeights(True, True, True),
     semantic_margin=0.3,
     relevance_margin=0.5,
     in_batch_negatives=False,
     product_dtype=product_dtype,
   )
+
+
+def balance(data: TrainingSet) -> train.Balance:
+  """lambda_1 to lambda_3 of the paper."""
+  weights = LossWeights(semantic=0.2, interest=0.4, relevance=0.2)
+  return train.Balance(weights, train.populations_of(data))
 
 
 def optimizer():

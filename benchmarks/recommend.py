@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks import machine
 from dynrec_jax import decode, gru
-from dynrec_jax.models import dynamic
+from dynrec_jax.models import recurrence
 from dynrec_jax.models.network import DecodeTables
 from dynrec_jax.parallel import host_memory
 
@@ -39,13 +39,13 @@ def make_tables(video_count: int) -> DecodeTables:
   params = gru.init_gru(jax.random.key(0), HIDDEN, HIDDEN)
   inputs = table(video_count, 1.0)
   return DecodeTables(
-    dynamic.Recurrence(params, inputs, None), table(video_count, 0.5)
+    recurrence.Recurrence(params, inputs, None), table(video_count, 0.5)
   )
 
 
 # The network's way to read a video, as its predictor hands it in.
 generate = functools.partial(
-  decode.greedy_decode, read_video=dynamic.read_video
+  decode.greedy_decode, read_video=recurrence.read_video
 )
 
 
@@ -84,7 +84,7 @@ def measure(video_count: int, user_count: int, rounds: int) -> dict:
   tables = make_tables(video_count)
   state, known = make_users(user_count, video_count)
   peer = torch_run(tables, state, known)
-  fast = tables if video_count > 100_000 else dynamic.fold_inputs(tables)
+  fast = tables if video_count > 100_000 else recurrence.fold_inputs(tables)
 
   def own():
     result = generate(fast, state, known, k=STEPS)

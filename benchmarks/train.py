@@ -146,8 +146,8 @@ def own_step(data, features, batch, product_dtype=None):
     optimizer,
     problem.settings(product_dtype),
     reduction='sum',
-    populations=train.populations_of(data),
   )
+  step = train.balanced(step, problem.balance(data))
   state = devices.replicate(train.init_state(network, optimizer, 0))
 
   def run():

@@ -12,6 +12,7 @@ import numpy as np
 from dynrec_jax import metrics
 from dynrec_jax.data import sequences
 from dynrec_jax.data.histories import Histories
+from dynrec_jax.data.records import LacksDataError
 from dynrec_jax.recommender import Lists, Queries, Recommender
 
 
@@ -50,13 +51,13 @@ def evaluate(
     Lists and counts.
 
   Raises:
-    ValueError: if no user has a ground truth.
+    LacksDataError: if no user has a ground truth.
   """
   row = np.repeat(np.arange(queries.count), np.diff(later.offsets))
   relevant, where = sequences.padded(row, later.item, queries.count)
   where &= ~_member(relevant, *queries.forbidden_videos())
   if not where.any():
-    raise ValueError('no user to evaluate has watched anything after n_f')
+    raise LacksDataError('no user to evaluate has watched anything after n_f')
   lists = recommend(queries, k)
   hits, truth = _counts(lists.ids, relevant, where)
   return Scored(queries.users, lists, np.asarray(hits), np.asarray(truth))

@@ -232,6 +232,73 @@ def coherence_loss(
 
 
 @typed
+def sampled_logistic_loss(
+  positive: Float[ArrayLike, 'P'],
+  negative: Float[ArrayLike, 'P N'],
+  *,
+  where: Bool[ArrayLike, 'P'] | None = None,
+  negative_where: Bool[ArrayLike, 'P N'] | None = None,
+) -> Float[Array, '']:
+  """Cost of telling the videos that were watched from random ones, each alone.
+
+  Paper: none printed; a reading of Static-DNN's "ranking loss" (A28). Per row
+  -log sigmoid(s) - sum over its negatives n of log(1 - sigmoid(s_n)), every
+  example of weight 1.
+
+  Args:
+    positive: s, scores of the videos that were watched.
+    negative: scores of N other videos per row.
+    where: rows that count; None counts every row.
+    negative_where: negatives that count; None counts all of a row that counts.
+
+  Returns:
+    The sum over the rows and negatives that count, in nats.
+  """
+  counts = _pairs_that_count(negative, where, negative_where)
+  cost = jax.nn.softplus(-_blank(positive, where))
+  return masked_sum(cost, where) + masked_sum(
+    jax.nn.softplus(_blank(negative, counts)), counts
+  )
+
+
+@typed
+def pairwise_ranking_loss(
+  positive: Float[ArrayLike, 'P'],
+  negative: Float[ArrayLike, 'P N'],
+  *,
+  where: Bool[ArrayLike, 'P'] | None = None,
+  negative_where: Bool[ArrayLike, 'P N'] | None = None,
+) -> Float[Array, '']:
+  """Cost of a random video scoring near or above one that was watched (BPR).
+
+  Paper: none printed; a reading of Static-DNN's "ranking loss" (A28). Per row
+  the sum over its negatives n of -log sigmoid(s - s_n).
+
+  Args:
+    positive: s, scores of the videos that were watched.
+    negative: scores of N other videos per row.
+    where: rows that count; None counts every row.
+    negative_where: negatives that count; None counts all of a row that counts.
+
+  Returns:
+    The sum over the pairs that count, in nats.
+  """
+  counts = _pairs_that_count(negative, where, negative_where)
+  gap = jnp.asarray(positive)[:, None] - jnp.asarray(negative)
+  return masked_sum(jax.nn.softplus(-_blank(gap, counts)), counts)
+
+
+def _pairs_that_count(negative, where, negative_where):
+  """[P, N], where both the row and the negative count."""
+  counts = jnp.ones(negative.shape, bool)
+  if where is not None:
+    counts &= jnp.asarray(where)[:, None]
+  if negative_where is not None:
+    counts &= jnp.asarray(negative_where)
+  return counts
+
+
+@typed
 def unified_loss(terms: LossTerms, weights: LossWeights) -> Float[Array, '']:
   """The training objective but for its weight decay.
 

@@ -19,11 +19,14 @@ from dynrec_jax import checkpoint
 from dynrec_jax.study import (
   check,
   compare,
-  content,
   cross_validate,
   process,
   recommend,
+  report,
+  reproduce,
+  text_content,
   topics,
+  tune,
 )
 from dynrec_jax.study.prepare import prepare
 from dynrec_jax.study.train_and_evaluate import train_and_evaluate
@@ -84,7 +87,7 @@ def run(config) -> None:
   """The whole job, for a checked config."""
   process.set_up(config)
   if config.text.encoder == 'kim_cnn':  # results keep what was found
-    config.text.word_vectors = content.word_vectors_file(config)
+    config.text.word_vectors = text_content.word_vectors_file(config)
   print(_DOORS[config.mode](config) or _exit_to_requeue())
 
 
@@ -105,11 +108,14 @@ _DOORS: Mapping[str, Callable[..., str | None]] = {
   'evaluate': _until_stopped(
     functools.partial(train_and_evaluate, train=False)
   ),
+  'tune': _until_stopped(tune.tune),
   'cross_validate': _until_stopped(cross_validate.cross_validate),
   'prepare': lambda config: topics.describe(config, prepare(config)),
   'choose_topics': topics.choose_topics,
   'recommend': lambda config: recommend.recommend(config, prepare(config)),
   'compare': compare.compare,
+  'reproduce': reproduce.reproduce,
+  'report': report.report,
 }
 
 

@@ -12,24 +12,30 @@ from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.models.network import Forward, Network
 
 REDUCTIONS = ('sum', 'mean', 'full_sum')
+# What tells the videos that were watched from others: Eq (7) and (8), or a loss
+# of sampled negatives, each alone or each beside the video watched (A28).
+COHERENCES = ('softmax', 'logistic', 'bpr')
 
 
 class ObjectiveSettings(NamedTuple):
   """What Eq (9) leaves to choose; static.
 
   Attributes:
-    weights: lambda_1 to lambda_3. A term of weight 0 is not computed.
+    wanted: whether each of the terms that lambda_1 to lambda_3 weigh is
+      computed; one that is not is 0.
     semantic_margin: tau_1.
     relevance_margin: tau_2.
     in_batch_negatives: Eq (1) against all others of the minibatch.
     product_dtype: of products' operands; None is float32.
+    coherence: of COHERENCES; others than 'softmax' read the batch's negatives.
   """
 
-  weights: LossWeights
+  wanted: LossWeights
   semantic_margin: float
   relevance_margin: float
   in_batch_negatives: bool
   product_dtype: Any
+  coherence: str = 'softmax'
 
 
 def loss_terms(
@@ -59,7 +65,7 @@ def loss_terms(
     params,
     features,
     batch.sequences,
-    batch.history if settings.weights.interest else None,
+    batch.history if settings.wanted.interest else None,
     product_dtype=settings.product_dtype,
   )
   own = None
@@ -123,7 +129,9 @@ def term_scales(
 def _coherence(
   forward: Forward, batch: Batch, settings: ObjectiveSettings
 ) -> Array:
-  """Eq (8) on the anchors' states."""
+  """Eq (8) on the anchors' states, or what stands in its place."""
+  if settings.coherence != 'softmax':
+    return _sampled_coherence(forward, batch, settings.coherence)
   targets = batch.targets
   return softmax.fused_coherence_loss(
     forward.states[targets.positions],
@@ -135,12 +143,33 @@ def _coherence(
   )
 
 
+def _sampled_coherence(forward: Forward, batch: Batch, coherence: str) -> Array:
+  """The same of the videos watched and a few others, not of all."""
+  loss = {
+    'logistic': losses.sampled_logistic_loss,
+    'bpr': losses.pairwise_ranking_loss,
+  }[coherence]
+  targets = batch.targets
+  states = forward.states[targets.positions]  # [Q, H]
+  ids = jnp.concatenate([targets.videos[:, None], targets.negatives], axis=1)
+  known = jnp.maximum(ids, 0)  # -1 is none
+  scores = jnp.einsum('qh,qnh->qn', states, forward.output_kernel[known])
+  if forward.output_bias is not None:
+    scores += forward.output_bias[known]
+  return loss(
+    scores[:, 0],
+    scores[:, 1:],
+    where=targets.where,
+    negative_where=targets.negatives >= 0,
+  )
+
+
 def _semantic(
   forward: Forward, batch: Batch, settings: ObjectiveSettings
 ) -> Array:
   """Eq (1) on its own rows."""
   embedding, rows = forward.embedding, batch.semantic
-  if settings.weights.semantic == 0 or embedding is None or rows is None:
+  if not settings.wanted.semantic or embedding is None or rows is None:
     return jnp.zeros(())
   visual = embedding.visual[rows.anchors]
   text = embedding.text[rows.anchors]
@@ -175,7 +204,7 @@ def _relevance(
   forward: Forward, batch: Batch, settings: ObjectiveSettings
 ) -> Array:
   """Eq (6) on the last states."""
-  if settings.weights.relevance == 0:
+  if not settings.wanted.relevance:
     return jnp.zeros(())
   anchor, positive, negative = forward.states[batch.sequences.last]
   return losses.triplet_relevance_loss(

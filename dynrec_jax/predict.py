@@ -5,6 +5,7 @@ picked is fed back as the next input.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 
 from dynrec_jax import decode
 from dynrec_jax.data import batches, inputs, query_inputs
+from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.packed import Sequences
 from dynrec_jax.data.query_inputs import InputSettings
 from dynrec_jax.features.catalogue import Features
@@ -42,7 +44,12 @@ class Predictor:
   """
 
   def __init__(
-    self, network: Network, features: Features, settings: PredictSettings
+    self,
+    network: Network,
+    features: Features,
+    settings: PredictSettings,
+    describe: Callable[[Histories, np.ndarray], tuple[Histories, np.ndarray]]
+    | None = None,
   ):
     """Keeps what queries are read with.
 
@@ -50,6 +57,8 @@ class Predictor:
       network: any.
       features: of the catalogue.
       settings: see the class.
+      describe: queries' behaviours and texts -> behaviours, and the vectors
+        that they are about for this network; None takes the queries' own.
 
     Raises:
       ValueError: for an unknown method or history mode.
@@ -62,6 +71,7 @@ class Predictor:
     self.settings = settings
     self._network = network
     self._features = features
+    self._describe = describe
     self._tables = jax.jit(network.tables)
     self._first_states = jax.jit(network.first_states)
 
@@ -105,13 +115,16 @@ class Predictor:
 
   def _inputs(self, queries: Queries) -> list[Sequences]:
     """What the network reads first, in blocks of queries."""
+    behaviours, topics = queries.behaviours, queries.topics
+    if self._describe is not None:
+      behaviours, topics = self._describe(behaviours, queries.texts)
     return query_inputs.query_sequences(
       query_inputs.QueryRows(
         session=queries.session,
         time=queries.time,
         watches=queries.watches,
-        behaviours=queries.behaviours,
-        topics=queries.topics,
+        behaviours=behaviours,
+        topics=topics,
         clock=queries.clock,
       ),
       self.settings.inputs,

@@ -17,6 +17,10 @@ from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.features.catalogue import Features
 
 
+class CannotFit(ValueError):
+  """A method cannot use the data at hand; says what they lack."""
+
+
 class Queries(NamedTuple):
   """Users to recommend to, and all that is known of them.
 
@@ -97,10 +101,12 @@ class Seen(NamedTuple):
   """What a method may be fitted on when lists are made at the end of n_f.
 
   Train users' rows are whole. Held-out users' end at n_f; in the cross network
-  their watches are not there at all.
+  their watches are not there at all. Where one date cuts the log, everybody
+  trains, and all rows end at it (A41): `session` is then its session, and
+  nobody has done anything after n_f yet.
 
   Attributes:
-    train_users: [n] int32, whose rows are whole.
+    train_users: [n] int32, who trains.
     session: n_f, in sessions.
     watches: of all U users.
     behaviours: of all U users: the watches, or the tweets. Items are rows of
@@ -110,9 +116,14 @@ class Seen(NamedTuple):
     profiles: [U] object (str), self-descriptions.
     videos: the catalogue.
     video_texts: [V] str, the catalogue's documents.
+    video_topics: [V, L] float32, what the videos are about; None where no
+      method asks for it.
     features: of the catalogue, on the host.
     clock: the sessions.
     seed: of everything random.
+    known_videos: [V] bool, the videos whose content may be learned from
+      (vocabularies, weights of words); the others may only be described by
+      what was learned. All of them (A6), but where one date cuts the log.
   """
 
   train_users: np.ndarray
@@ -124,9 +135,11 @@ class Seen(NamedTuple):
   profiles: np.ndarray
   videos: Videos
   video_texts: Sequence[str]
+  video_topics: np.ndarray | None
   features: Features
   clock: Sessions
   seed: int
+  known_videos: np.ndarray
 
   @property
   def video_count(self) -> int:

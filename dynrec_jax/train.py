@@ -22,7 +22,7 @@ from dynrec_jax.data.batch import Batch
 from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.features.catalogue import Features
-from dynrec_jax.losses import LossTerms
+from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.models.network import Network
 from dynrec_jax.objective import ObjectiveSettings
 from dynrec_jax.parallel import devices
@@ -75,6 +75,20 @@ class LoopSettings(NamedTuple):
   log_every_steps: int
 
 
+class Balance(NamedTuple):
+  """How much each term of Eq (9) counts; arguments of a step, not constants.
+
+  One compiled step serves all weights, as a search over them needs it.
+
+  Attributes:
+    weights: lambda_1 to lambda_3; 0 of a term that is not computed.
+    populations: anchors of each term in one epoch, for 'full_sum'.
+  """
+
+  weights: LossWeights
+  populations: LossTerms
+
+
 class NonFiniteLossError(ValueError):
   """The loss is no number any more; the last checkpoint is from before."""
 
@@ -116,8 +130,7 @@ def make_train_step(
   settings: ObjectiveSettings,
   *,
   reduction: str,
-  populations: LossTerms,
-) -> Callable[[TrainState, Features, Batch], tuple[TrainState, dict]]:
+) -> Callable[[TrainState, Features, Batch, Balance], tuple[TrainState, dict]]:
   """One update on all devices.
 
   Args:
@@ -126,23 +139,24 @@ def make_train_step(
     settings: of Eq (9).
     reduction: what each term is summed or averaged over, see
       `objective.term_scales`.
-    populations: anchors of each term in one epoch, for 'full_sum'.
 
   Returns:
     A compiled function: state (its buffers are taken over), features, batch
-    stacked over devices -> state, metrics on the device.
+    stacked over devices, balance -> state, metrics on the device.
   """
 
-  def step(state: TrainState, features: Features, batch: Batch):
+  def step(
+    state: TrainState, features: Features, batch: Batch, balance: Balance
+  ):
     counts = devices.sum_over_devices(objective.term_counts(batch))
-    scales = objective.term_scales(counts, populations, reduction)
+    scales = objective.term_scales(counts, balance.populations, reduction)
 
     def local_loss(params):
       terms, interest_length = objective.loss_terms(
         network, params, features, batch, settings
       )
       scaled = LossTerms(*(t * s for t, s in zip(terms, scales, strict=True)))
-      return losses.unified_loss(scaled, settings.weights), (
+      return losses.unified_loss(scaled, balance.weights), (
         scaled,
         interest_length,
       )
@@ -162,7 +176,19 @@ def make_train_step(
     }
     return TrainState(state.step + 1, params, opt_state), metrics
 
-  return devices.data_parallel(step, split=(False, False, True), donate=(0,))
+  return devices.data_parallel(
+    step, split=(False, False, True, False), donate=(0,)
+  )
+
+
+def balanced(step_fn: Callable, balance: Balance) -> Callable:
+  """A step of `make_train_step` with its last argument given."""
+  balance = jax.tree.map(np.float32, balance)  # Python numbers are weak types
+
+  def step(state: TrainState, features: Features, batch: Batch):
+    return step_fn(state, features, batch, balance)
+
+  return step
 
 
 def populations_of(data: TrainingSet) -> LossTerms:
@@ -188,7 +214,7 @@ def fit(
   features: Features,
   settings: LoopSettings,
   *,
-  validate: Callable[[Any], dict[str, float]],
+  validate: Callable[[Any], dict[str, float]] | None,
   saver: checkpoint.Checkpointer,
   log_dir: str,
   stop_requested: Callable[[int], bool],
@@ -196,13 +222,14 @@ def fit(
   """Trains until early stopping, the last epoch or a request to stop.
 
   Args:
-    step_fn: see `make_train_step`.
+    step_fn: see `balanced`.
     state: a fresh state; the latest checkpoint replaces it if there is one.
     data: what is learned from.
     spec: how batches are made.
     features: replicated, see `devices.replicate`.
     settings: when to stop, save and log.
-    validate: parameters -> scores on validation users, 'f_score' among them.
+    validate: parameters -> scores on validation users, 'f_score' among them;
+      None trains for all epochs and keeps the last.
     saver: keeps the latest and the best state.
     log_dir: where metrics are written.
     stop_requested: polled before every step; True saves and returns.
@@ -240,22 +267,14 @@ def fit(
             watch.flush()  # a state that is no number is not saved
             saver.save(done, state, position._asdict())
         watch.flush()
-      scores = validate(state.params)
-      position = _advance(position, scores['f_score'])
+      position, scores = _validated(position, state, validate)
       log.write(done, {f'valid/{k}': v for k, v in scores.items()})
-      logging.info(
-        'epoch %d: validation F %.4f (best %.4f in epoch %d)',
-        position.epoch,
-        scores['f_score'],
-        position.best_score,
-        position.best_epoch,
-      )
       saver.save(
         done,
         state,
         position._asdict(),
         metrics=scores,
-        score=scores['f_score'],
+        score=scores.get('f_score', float(position.epoch)),
       )
   saver.wait()
   return True
@@ -321,6 +340,26 @@ def _resume(
     return state, Position()
   logging.info('resuming from step %d', found.step)
   return found.state, Position(**found.position)
+
+
+def _validated(
+  position: Position, state: TrainState, validate: Callable | None
+) -> tuple[Position, dict[str, float]]:
+  """One epoch later, and what it scored; nothing where nobody validates."""
+  if validate is None:
+    epoch = position.epoch + 1
+    logging.info('epoch %d', epoch)
+    return Position(epoch, position.best_score, epoch), {}
+  scores = validate(state.params)
+  position = _advance(position, scores['f_score'])
+  logging.info(
+    'epoch %d: validation F %.4f (best %.4f in epoch %d)',
+    position.epoch,
+    scores['f_score'],
+    position.best_score,
+    position.best_epoch,
+  )
+  return position, scores
 
 
 def _advance(position: Position, score: float) -> Position:

@@ -9,13 +9,15 @@ import pytest
 from absl.testing import absltest, parameterized
 
 from dynrec_jax import decode, gru
-from dynrec_jax.models import dynamic
+from dynrec_jax.models import recurrence
 from dynrec_jax.models.network import DecodeTables
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
 B, V, D, H, K = 3, 23, 4, 5, 6
-greedy = functools.partial(decode.greedy_decode, read_video=dynamic.read_video)
+greedy = functools.partial(
+  decode.greedy_decode, read_video=recurrence.read_video
+)
 
 
 def numpy_greedy(tables, state, known, k, mask_generated=True):
@@ -66,7 +68,7 @@ def problem(*, bias=False):
     normal(D, 3 * H), normal(H, 3 * H), normal(3 * H) if bias else None
   )
   tables = DecodeTables(
-    dynamic.Recurrence(params, normal(V, D), None),
+    recurrence.Recurrence(params, normal(V, D), None),
     normal(V, H),
     normal(V) if bias else None,
   )
@@ -92,7 +94,7 @@ class GreedyTest(parameterized.TestCase):
     tables, state, known, where = problem(bias=bias)
     expected = numpy_greedy(tables, state, as_sets(known, where), K)
     if fold:
-      tables = dynamic.fold_inputs(tables)
+      tables = recurrence.fold_inputs(tables)
     ids, log_p = greedy(
       tables, state, known, known_where=where, k=K, chunk_size=chunk_size
     )
@@ -238,12 +240,12 @@ class MemoryTest(absltest.TestCase):
     kernel = jax.ShapeDtypeStruct((8, 24), jnp.float32)
     table = jax.ShapeDtypeStruct((videos, 8), jnp.float32)
     params = gru.GRUParams(kernel, kernel)
-    tables = DecodeTables(dynamic.Recurrence(params, table, None), table)
+    tables = DecodeTables(recurrence.Recurrence(params, table, None), table)
     compiled = decode.greedy_decode.lower(
       tables,
       jax.ShapeDtypeStruct((rows, 8), jnp.float32),
       jax.ShapeDtypeStruct((rows, 50), jnp.int32),
-      read_video=dynamic.read_video,
+      read_video=recurrence.read_video,
       k=5,
     ).compile()
     held = compiled.memory_analysis().temp_size_in_bytes

@@ -46,6 +46,25 @@ def coherence_loop(logits, targets, where):
   return total
 
 
+def sampled_loop(positive, negative, where, negative_where, *, pairs):
+  """-log sigmoid of what is right, one score (or pair) at a time."""
+
+  def cost(score):
+    return math.log(1 + math.exp(-score))
+
+  total = 0.0
+  for p in range(len(positive)):
+    if not where[p]:
+      continue
+    if not pairs:
+      total += cost(float(positive[p]))
+    for n in range(negative.shape[1]):
+      if negative_where[p, n]:
+        right = float(positive[p]) if pairs else 0.0
+        total += cost(right - float(negative[p, n]))
+  return total
+
+
 # One case per loss: the function of its float arrays, those arrays, and the
 # mask over their leading axes. `kept` names what the mask leaves in.
 B, N, D, T, V = 4, 3, 5, 3, 7
@@ -80,12 +99,22 @@ CASES = {
     ROWS,
   ),
   'coherence': (coherence, [3 * normal(11, B, T, V)], STEPS),
+  'logistic': (
+    losses.sampled_logistic_loss,
+    [2 * normal(12, B), 2 * normal(13, B, N)],
+    ROWS,
+  ),
+  'bpr': (
+    losses.pairwise_ranking_loss,
+    [2 * normal(14, B), 2 * normal(15, B, N)],
+    ROWS,
+  ),
 }
 NAMED = [(name, *case) for name, case in CASES.items()]
 
 
 class EveryLossTest(parameterized.TestCase):
-  """What all five have in common."""
+  """What all have in common."""
 
   @parameterized.named_parameters(NAMED)
   def test_gradients(self, loss, arrays, where):
@@ -363,6 +392,58 @@ class CoherenceTest(parameterized.TestCase):
   def test_equal_scores_cost_log_v(self):
     got = losses.coherence_loss(np.full((1, 2, 7), 3.0), np.zeros((1, 2), int))
     np.testing.assert_allclose(got, 2 * math.log(7), rtol=1e-6)
+
+
+class SampledTest(parameterized.TestCase):
+  """The two losses of sampled negatives."""
+
+  @parameterized.parameters('logistic', 'bpr')
+  def test_equals_loop(self, name):
+    loss, (positive, negative), where = CASES[name]
+    counts = normal(16, B, N) > -0.3
+    self.assertLess(counts.sum(), B * N)
+    want = sampled_loop(positive, negative, where, counts, pairs=name == 'bpr')
+    with jax.enable_x64(True):
+      got = loss(positive, negative, where=where, negative_where=counts)
+      np.testing.assert_allclose(got, want, rtol=1e-9)
+
+  def test_by_hand(self):
+    """sigmoid(log 3) = 3/4, and the odds of log 3 against log 2 are 3:2."""
+    positive, negative = np.log([3.0]), np.log([[2.0, 1.0]])
+    got = losses.sampled_logistic_loss(positive, negative)
+    want = -math.log(3 / 4) - math.log(1 / 3) - math.log(1 / 2)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+    got = losses.pairwise_ranking_loss(positive, negative)
+    want = -math.log(3 / 5) - math.log(3 / 4)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+  @parameterized.parameters(
+    losses.sampled_logistic_loss, losses.pairwise_ranking_loss
+  )
+  def test_masked_negatives_cannot_leak(self, loss):
+    positive, negative = jnp.array([0.5, -1.0]), jnp.array([[1.0, 2], [3, 4]])
+    counts = jnp.array([[True, False], [False, True]])
+    run = jax.value_and_grad(partial(loss, negative_where=counts), (0, 1))
+    want = run(positive, negative)
+    found = run(positive, jnp.where(counts, negative, jnp.nan))
+    jax.tree.map(np.testing.assert_array_equal, found, want)
+
+  def test_without_negatives(self):
+    positive, none = jnp.array([0.0, 0.0]), jnp.zeros((2, 0))
+    got = losses.sampled_logistic_loss(positive, none)
+    np.testing.assert_allclose(got, 2 * math.log(2), rtol=1e-6)
+    self.assertEqual(losses.pairwise_ranking_loss(positive, none), 0)
+
+  def test_extreme_scores_are_finite(self):
+    """Where a sigmoid is 0 or 1 in float32, the cost is the score itself."""
+    got = losses.pairwise_ranking_loss(
+      jnp.array([-200.0]), jnp.array([[100.0]])
+    )
+    np.testing.assert_allclose(got, 300)
+    got = losses.sampled_logistic_loss(
+      jnp.array([200.0]), jnp.array([[-200.0]])
+    )
+    self.assertEqual(got, 0)
 
 
 class UnifiedTest(parameterized.TestCase):

@@ -228,7 +228,9 @@ def test_without_a_known_watch_there_is_no_interest_loss(base):
 
 
 def test_a_term_of_weight_0_is_not_computed(base):
-  settings = base.study.settings._replace(weights=LossWeights(0, 0, 0))
+  settings = base.study.settings._replace(
+    wanted=LossWeights(False, False, False)
+  )
   history = base.batch.history
   broken = base.batch._replace(
     history=history._replace(weights=history.weights * np.nan)

@@ -29,7 +29,8 @@ class PlainModel:
     self.p = {k: v for k, v in params.items() if k != 'gru'}
     self.p = {k: np.asarray(v, np.float64) for k, v in self.p.items()}
     self.gru = [
-      None if x is None else np.asarray(x, np.float64) for x in params['gru']
+      None if x is None else np.asarray(x, np.float64)
+      for x in params.get('gru', ())
     ]
     self.visual = np.asarray(prepared.features.visual, np.float64)
     self.text = np.asarray(prepared.features.text, np.float64)
@@ -104,6 +105,10 @@ class PlainModel:
   def map_content(self, x):
     return x @ self.p['video_kernel']
 
+  def read(self, video):
+    """What the network reads of a video."""
+    return self.map_content(self.content(video))
+
   def prefix(self, user, session):
     """The inputs up to the first prediction."""
     mode = self.c.model.history_mode
@@ -113,7 +118,7 @@ class PlainModel:
     inputs = [self.map_interest(self.interest(user, session))]
     if mode == 'topic_then_history':
       latest = self.known(user, session)[-self.c.seq.max_target_len :]
-      inputs += [self.map_content(self.content(v)) for _, v in latest]
+      inputs += [self.read(v) for _, v in latest]
     return inputs
 
   def step(self, h, x):
@@ -145,7 +150,7 @@ class PlainModel:
     h = self.first_state(user, session)
     out = [h]
     for video in self.targets(user, session)[:-1]:
-      h = self.step(h, self.map_content(self.content(video)))
+      h = self.step(h, self.read(video))
       out.append(h)
     return out
 
@@ -193,5 +198,40 @@ class PlainModel:
       scores.append(log_p[best])
       banned.add(best)
       if feed:
-        h = self.step(h, self.map_content(self.content(best)))
+        h = self.step(h, self.read(best))
     return videos, scores
+
+
+class PlainHistoryRnn(PlainModel):
+  """RNN and RNN-Sem: past videos, then those to come (SPEC Sec 8)."""
+
+  def read(self, video):
+    if self.c.model.network == 'rnn_sem':
+      return self.content(video)
+    return self.text[video] if self.has_text[video] else 0 * self.text[video]
+
+  def first(self, user, session):
+    """What stands where no video is known; the cross network overrides it."""
+    del user, session
+    return np.zeros(self.gru[0].shape[0])
+
+  def prefix(self, user, session):
+    known = self.known(user, session)[-self.c.seq.max_target_len :]
+    if self.c.scenario == 'single' and known:
+      return [self.read(video) for _, video in known]
+    return [self.first(user, session)]
+
+
+class PlainStaticDnn(PlainModel):
+  """Static-DNN: an interest, three layers, one state for all videos."""
+
+  def first_state(self, user, session):
+    x = self.map_interest(self.interest(user, session))
+    for layer in ('layer_1', 'layer_2', 'layer_3'):
+      x = x @ self.p[f'{layer}_kernel'] + self.p[f'{layer}_bias']
+      x = np.where(x > 0, x, 0)
+    return x
+
+  def step(self, h, x):
+    del x
+    return h

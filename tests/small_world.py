@@ -56,6 +56,23 @@ def table(events) -> Histories:
   )
 
 
+def halves(earlier, later, session=9) -> Histories:
+  """Users' videos before the end of a session, and those from then on.
+
+  The first later watch is in the very second of the border.
+  """
+  border = int(MONTHS.end(session))
+  return table(
+    [
+      [
+        *enumerate(before, start=border - len(before)),
+        *enumerate(after, border),
+      ]
+      for before, after in zip(earlier, later, strict=True)
+    ]
+  )
+
+
 def make_world(
   seed: int = 0, user_count: int = 25, video_count: int = 41
 ) -> World:
@@ -257,7 +274,9 @@ def seen_of(
       has_visual=has > 0,
     ),
     video_texts=list(titles),
+    video_topics=None,
     features=Features(visual, visual[:, :1], has > 0, has > 0),
     clock=MONTHS,
     seed=seed,
+    known_videos=np.ones(video_count, bool),
   )

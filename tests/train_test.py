@@ -47,13 +47,13 @@ def sgd(study, quick_compile):
 
 
 def make_step(study, optimizer, **changes):
-  return train.make_train_step(
+  step = train.make_train_step(
     study.network,
     optimizer,
     study.settings._replace(**changes),
     reduction='mean',
-    populations=train.populations_of(study.data),
   )
+  return train.balanced(step, study.balance)
 
 
 def fresh(study, optimizer):
@@ -360,9 +360,12 @@ def test_20_samples_are_learned_by_heart(tiny_settings, study):
   step_fn = train.make_train_step(
     few.network,
     optimizer,
-    few.settings._replace(weights=LossWeights(0.2, 0.01, 0.0)),
+    few.settings._replace(wanted=LossWeights(True, True, False)),
     reduction='mean',
-    populations=train.populations_of(data),
+  )
+  weights = LossWeights(0.2, 0.01, 0.0)
+  step_fn = train.balanced(
+    step_fn, train.Balance(weights, train.populations_of(data))
   )
   state, stream = fresh(few, optimizer), batches.batches(data, few.spec)
   costs = []
@@ -510,7 +513,7 @@ def test_the_predictor_reads_half_a_run_s_state(study, sgd):
   optimizer, step_fn = sgd
   state, _ = run_steps(study, optimizer, step_fn, 1)
   questions = training_data.make_questions(
-    study.config, study.prepared, study.split, study.split.users.valid, 0.75
+    study.config, study.prepared, study.split, study.split.users.valid, 9
   )
   recommend = study.parts.predictor.recommender(state.params)
   scored = split_run.score(study.config, recommend, questions)

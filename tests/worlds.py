@@ -15,8 +15,17 @@ import ml_collections
 import numpy as np
 
 from configs import default
+from dynrec_jax import train
 from dynrec_jax.data.records import Watches
-from dynrec_jax.study import prepare, settings, splits, training_data
+from dynrec_jax.study import (
+  methods,
+  prepare,
+  settings,
+  split_lists,
+  splits,
+  training_data,
+)
+from dynrec_jax.study.contenders import Contender
 from dynrec_jax.study.parts import make_parts
 from dynrec_jax.study.training_data import make_training_set
 
@@ -116,6 +125,26 @@ CROSS = {
 }
 
 
+# What makes a study by time of the folder: July comes after the cut.
+BY_TIME = {
+  'split.by': 'time',
+  'split.cut': 6,
+  'split.new_videos': ('title', 'visual'),
+  'sessions.start': '2023-01-01',
+  'sessions.end': '2024-01-01',
+  'filter.min_videos_per_user': 3,
+  'filter.min_users_per_video': 2,
+}
+CUT = int(datetime.datetime(2023, 7, 1, tzinfo=datetime.UTC).timestamp())
+# Nobody watches these before the cut; of the last nothing is known.
+NEW = (5, 8, 19, 32, 25)
+
+
+def cut_watches() -> list[tuple[int, int, int]]:
+  """`watches()` but for those of `NEW` videos before the cut."""
+  return [row for row in watches() if row[1] not in NEW or row[2] >= CUT]
+
+
 def tiny_settings(folder: pathlib.Path, root: pathlib.Path) -> dict:
   """Config values that make a study of the folder small, by dotted key."""
   return {
@@ -139,6 +168,15 @@ def tiny_settings(folder: pathlib.Path, root: pathlib.Path) -> dict:
     'train.log_every_steps': 1,
     'opt.preset': 'practical',
     'opt.learning_rate': 0.01,
+    'fpmc.factors': 4,
+    'fpmc.epochs': 2,
+    'gru4rec.size': 8,
+    'gru4rec.max_len': 6,
+    'gru4rec.epochs': 2,
+    'sasrec.size': 8,
+    'sasrec.blocks': 1,
+    'sasrec.max_len': 6,
+    'sasrec.epochs': 2,
   }
 
 
@@ -166,6 +204,9 @@ class Study:
     self.data = make_training_set(config, self.prepared, self.split)
     self.spec = settings.batch_spec(config, self.split.seed)
     self.settings = settings.objective_settings(config)
+    self.balance = train.Balance(
+      settings.loss_weights(config), train.populations_of(self.data)
+    )
 
 
 def as_watches(rows) -> Watches:
@@ -173,6 +214,20 @@ def as_watches(rows) -> Watches:
   flat = [(user, v, t) for user, row in enumerate(rows) for t, v in row]
   user, video, time = np.array(flat, np.int64).T
   return Watches(user.astype(np.int32), video.astype(np.int32), time)
+
+
+def write_lists(config, parts, split, *, anew=True):
+  """Every method's lists of a split; networks are those of the parts."""
+  contenders = [
+    Contender(name, config, parts) for name in methods.chosen(config)
+  ]
+  return split_lists.test_split(
+    config,
+    contenders,
+    split,
+    stop_requested=lambda step: False,
+    anew=anew,
+  )
 
 
 def tested(split) -> set[tuple[str, str]]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dynrec_jax.baselines import top_k
-from dynrec_jax.recommender import Recommender, Seen
+from dynrec_jax.recommender import CannotFit, Recommender, Seen
 
 SOURCES = ('train', 'view_count')
 
@@ -36,7 +36,8 @@ def fit(seen: Seen, settings: Settings) -> Recommender:
     The recommender; ties go to the lower id, unknown counts come last.
 
   Raises:
-    ValueError: an unknown source, or not one view count is known.
+    ValueError: an unknown source.
+    CannotFit: not one view count is known.
   """
   if settings.source == 'train':
     score = watcher_counts(seen)
@@ -64,7 +65,7 @@ def watcher_counts(seen: Seen) -> np.ndarray:
 def _view_counts(view_count: np.ndarray) -> np.ndarray:
   """The catalogue's counts, -1 where unknown."""
   if not (view_count >= 0).any():
-    raise ValueError(
+    raise CannotFit(
       f'source is view_count, which none of the {len(view_count)} videos has; '
       'right: train, or videos with a view_count'
     )

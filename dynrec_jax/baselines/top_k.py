@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dynrec_jax.recommender import Lists, Queries, Recommender
+from dynrec_jax.recommender import CannotFit, Lists, Queries, Recommender
 
 _SCORES_AT_ONCE = 1 << 24  # rows times videos
 
@@ -22,7 +22,7 @@ def by_scores(
     The recommender. It asks for the scores of some queries at a time.
 
   Raises:
-    ValueError: when it is asked and a score is NaN.
+    CannotFit: when it is asked and a score is NaN.
   """
 
   def recommend(queries: Queries, k: int) -> Lists:
@@ -38,11 +38,26 @@ def by_scores(
   return recommend
 
 
+def all_equal(video_count: int) -> Recommender:
+  """The k lowest ids that are allowed: of a method with nothing to learn from.
+
+  Args:
+    video_count: V.
+
+  Returns:
+    The recommender; all scores are 0.
+  """
+  return by_scores(
+    lambda queries: np.zeros((queries.count, video_count), np.float32),
+    video_count,
+  )
+
+
 def _top(scores: np.ndarray, queries: Queries, k: int):
   """[B, k] ids and scores of the best that are allowed."""
   if np.isnan(scores).any():
     row, video = np.argwhere(np.isnan(scores))[0]
-    raise ValueError(
+    raise CannotFit(
       f'the score of video {video} for user {queries.users[row]} is no number'
     )
   scores = np.array(scores, np.result_type(scores, np.float32))  # a copy
@@ -50,7 +65,7 @@ def _top(scores: np.ndarray, queries: Queries, k: int):
   row, place = np.nonzero(where)
   scores[row, known[row, place]] = -np.inf
   count = min(k, scores.shape[1])
-  chosen = _best(scores, count)
+  chosen = best(scores, count)
   ids = np.full((len(scores), k), -1, np.int32)
   values = np.full((len(scores), k), -np.inf, np.float32)
   found = np.take_along_axis(scores, chosen, axis=1)
@@ -60,7 +75,7 @@ def _top(scores: np.ndarray, queries: Queries, k: int):
   return ids, values
 
 
-def _best(scores: np.ndarray, count: int) -> np.ndarray:
+def best(scores: np.ndarray, count: int) -> np.ndarray:
   """[B, count] places of the largest, largest first, ties to the left."""
   if not count:
     return np.zeros((len(scores), 0), np.int64)

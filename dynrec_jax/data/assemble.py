@@ -9,6 +9,7 @@ from dynrec_jax import interest
 from dynrec_jax.data import sequences
 from dynrec_jax.data.batch import Batch, History, Semantic, Targets
 from dynrec_jax.data.histories import within
+from dynrec_jax.data.negatives import Negatives
 from dynrec_jax.data.packed import Packing, Sequences, local_tokens, pad
 from dynrec_jax.data.training_set import TrainingSet
 
@@ -34,6 +35,7 @@ def make_share(
   chosen: np.ndarray,
   exists: np.ndarray,
   semantic: Semantic | None,
+  negatives: Negatives | None,
 ) -> Share:
   """Inputs, predictions, histories and interests of 3B sequences.
 
@@ -42,6 +44,7 @@ def make_share(
     chosen: [3, B] samples: anchors, positives, negatives.
     exists: [3, B] bool.
     semantic: the device's rows of Eq (1), videos by catalogue id.
+    negatives: of all samples' targets; None if no loss asks for them.
 
   Returns:
     The share.
@@ -66,6 +69,7 @@ def make_share(
   targets = _targets(
     packing.place(row, prefix.counts[row] - 1 + step),
     target[counted],
+    None if negatives is None else negatives.of(chosen[row], step),
     anchor_count * data.max_len,
   )
   last = np.where(exists, packing.last(), 0).reshape(3, -1)
@@ -90,12 +94,18 @@ def make_share(
   return Share(batch, anchor, video, weight)
 
 
-def _targets(positions: np.ndarray, videos: np.ndarray, size: int) -> Targets:
+def _targets(
+  positions: np.ndarray,
+  videos: np.ndarray,
+  negatives: np.ndarray | None,
+  size: int,
+) -> Targets:
   """The predictions, real ones first, in `size` places."""
   return Targets(
     positions=pad(positions.astype(np.int32), size),
     videos=pad(videos.astype(np.int32), size),
     where=np.arange(size) < len(positions),
+    negatives=None if negatives is None else pad(negatives, size),
   )
 
 

@@ -17,11 +17,14 @@ class Targets(NamedTuple):
     positions: [Q] int32, place of each prediction's state, real ones first.
     videos: [Q] int32, the video that was watched (of the catalogue).
     where: [Q] bool.
+    negatives: [Q, N] int32, videos that the user never watched, -1 where there
+      is none; None if no loss asks for them.
   """
 
   positions: np.ndarray
   videos: np.ndarray
   where: np.ndarray
+  negatives: np.ndarray | None
 
 
 class History(NamedTuple):

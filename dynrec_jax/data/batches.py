@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dynrec_jax.data import assemble, relevance
+from dynrec_jax.data import assemble, negatives, relevance
 from dynrec_jax.data.batch import Batch, Semantic
+from dynrec_jax.data.negatives import Negatives
 from dynrec_jax.data.relevance import Triplets
 from dynrec_jax.data.training_set import TrainingSet
 
-_SHUFFLE, _TRIPLETS, _SEMANTIC = range(3)  # purposes of an epoch's randomness
+# Purposes of an epoch's randomness.
+_SHUFFLE, _TRIPLETS, _SEMANTIC, _NEGATIVES = range(4)
 _SMALLEST = 256
 
 
@@ -31,6 +33,8 @@ class BatchSpec(NamedTuple):
     negative_count: N negatives per row and direction; 0 for 'in_batch'.
     negative: rule of the triplets' negatives, see `relevance`.
     seed: of everything drawn.
+    unseen_count: videos that the user never watched, per prediction; 0 if no
+      loss asks for them.
   """
 
   batch_size: int
@@ -39,6 +43,7 @@ class BatchSpec(NamedTuple):
   negative_count: int
   negative: str
   seed: int
+  unseen_count: int = 0
 
 
 class Epoch(NamedTuple):
@@ -51,6 +56,7 @@ class Epoch(NamedTuple):
     negative_visual: [steps, rows, N] int32 videos.
     negative_text: [steps, rows, N] int32 videos.
     anchor_where: [rows] bool.
+    unseen: of every sample's targets; None if no loss asks for them.
   """
 
   order: np.ndarray
@@ -59,6 +65,7 @@ class Epoch(NamedTuple):
   negative_visual: np.ndarray
   negative_text: np.ndarray
   anchor_where: np.ndarray
+  unseen: Negatives | None
 
 
 def steps_per_epoch(data: TrainingSet, spec: BatchSpec) -> int:
@@ -106,7 +113,16 @@ def draw_epoch(data: TrainingSet, spec: BatchSpec, epoch: int) -> Epoch:
     spec.negative_count,
     _rng(spec, epoch, _SEMANTIC),
   )
-  return Epoch(order, triplets, *semantic)
+  unseen = None
+  if spec.unseen_count:
+    unseen = negatives.draw_negatives(
+      data.samples,
+      data.watches,
+      video_count=data.video_count,
+      count=spec.unseen_count,
+      rng=_rng(spec, epoch, _NEGATIVES),
+    )
+  return Epoch(order, triplets, *semantic, unseen)
 
 
 def draw_semantic(
@@ -173,6 +189,7 @@ def make_batch(
         np.stack(chosen),
         np.stack(exists),
         _semantic(spec, epoch, step, device),
+        epoch.unseen,
       )
     )
   return assemble.stacked(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dynrec_jax.data import records as records_lib
-from dynrec_jax.data.records import Records, Watches
+from dynrec_jax.data.records import LacksDataError, Records, Watches
 
 MODES = ('single_pass', 'fixpoint')
 
@@ -49,12 +49,13 @@ def filter_watches(
   min_videos_per_user: int = 11,
   min_users_per_video: int = 3,
   mode: str = 'single_pass',
+  min_watches_left: int = 2,
 ) -> tuple[Watches, list[FilterStep]]:
   """The watches of active users and of videos that several users saw.
 
   Paper: Sec 4.1, users with more than 10 videos, then videos with at least 3
   users. Users who are then left with fewer than 2 watches go too: they have no
-  history or no future.
+  history or no future (A1).
 
   Args:
     watches: first watches only, see `first_watches`.
@@ -62,6 +63,7 @@ def filter_watches(
     min_users_per_video: distinct users a video needs.
     mode: 'single_pass' applies each rule once in that order; 'fixpoint'
       repeats both until neither removes anything.
+    min_watches_left: watches a user needs once both rules have been used.
 
   Returns:
     The kept watches and what each step left.
@@ -84,10 +86,12 @@ def filter_watches(
     )
     if mode == 'single_pass' or len(watches.user) == before:
       break
-  watches = _drop_rare(watches, 'user', 2)
-  steps.append(count_left('users with >= 2 watches left', watches))
+  watches = _drop_rare(watches, 'user', min_watches_left)
+  steps.append(
+    count_left(f'users with >= {min_watches_left} watches left', watches)
+  )
   if not len(watches.user):
-    raise ValueError(
+    raise LacksDataError(
       'the filters left no watch; what each rule left: '
       + '; '.join(describe(step) for step in steps)
       + '. Lower min_videos_per_user or min_users_per_video'
@@ -113,13 +117,22 @@ def complete_videos(
   return watches, count_left('videos with a visual feature and a text', watches)
 
 
-def compact(records: Records, watches: Watches) -> Records:
+def compact(
+  records: Records, watches: Watches, videos: np.ndarray | None = None
+) -> Records:
   """The source cut down to the users and videos of `watches`, renumbered.
 
   Positions keep their order. Tweets and profiles of users that go, go too.
+
+  Args:
+    records: the source.
+    watches: what is left of its watches.
+    videos: [n] ascending, those that stay; None keeps the watched ones alone.
   """
   users, user = np.unique(watches.user, return_inverse=True)
-  videos, video = np.unique(watches.video, return_inverse=True)
+  if videos is None:
+    videos = np.unique(watches.video)
+  video = np.searchsorted(videos, watches.video)
   new_user = np.full(len(records.user_ids), -1, np.int32)
   new_user[users] = np.arange(len(users), dtype=np.int32)
   tweets = _take(records.tweets, new_user[records.tweets.user] >= 0)

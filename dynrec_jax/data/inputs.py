@@ -7,6 +7,7 @@ rows. `history_mode` (A10) decides what stands before the first prediction:
   topic_only           u_l
   topic_then_history   u_l, then the videos watched up to l
   session_chain        u_1 ... u_l, one per session
+  history_only         the videos watched up to l; u_l where there is none
 """
 
 from typing import NamedTuple
@@ -19,7 +20,10 @@ from dynrec_jax.data.interests import user_interests
 from dynrec_jax.data.sequences import Samples
 from dynrec_jax.data.sessions import Sessions
 
-HISTORY_MODES = ('topic_only', 'topic_then_history', 'session_chain')
+# Of networks that read interests; `history_only` is of those that do not.
+TOPIC_MODES = ('topic_only', 'topic_then_history', 'session_chain')
+HISTORY_MODES = (*TOPIC_MODES, 'history_only')
+_READ_HISTORY = ('topic_then_history', 'history_only')
 
 
 class InterestRows(NamedTuple):
@@ -107,15 +111,15 @@ def prefixes(
     watches: histories in which the samples' known videos stand.
     video_count: V, where the interest tokens begin.
     history_mode: one of HISTORY_MODES.
-    max_history_len: latest known videos read by 'topic_then_history'.
+    max_history_len: latest known videos that are read, in the modes that do.
 
   Returns:
     The inputs; at least one per sample.
   """
-  own = np.diff(rows.offsets)
+  own = _read_interests(samples, rows, history_mode)
   row, index = ragged_indices(rows.offsets[:-1], own)
   token = video_count + index
-  if history_mode == 'topic_then_history':
+  if history_mode in _READ_HISTORY:
     video_row, watch = sequences.history_indices(
       samples, max_len=max_history_len
     )
@@ -125,3 +129,27 @@ def prefixes(
     row, token = row[order], token[order]
   counts = np.bincount(row, minlength=len(samples.user))
   return Prefixes(row, token, counts)
+
+
+def prefix_counts(
+  samples: Samples,
+  rows: InterestRows,
+  *,
+  history_mode: str,
+  max_history_len: int,
+) -> np.ndarray:
+  """[S] `prefixes`' counts, without the inputs."""
+  counts = _read_interests(samples, rows, history_mode)
+  if history_mode in _READ_HISTORY:
+    counts = counts + np.minimum(samples.history_count, max_history_len)
+  return counts
+
+
+def _read_interests(
+  samples: Samples, rows: InterestRows, history_mode: str
+) -> np.ndarray:
+  """[S] how many of a sample's interests are inputs."""
+  own = np.diff(rows.offsets)
+  if history_mode != 'history_only':
+    return own
+  return np.where(samples.history_count > 0, 0, own)

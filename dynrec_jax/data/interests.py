@@ -50,14 +50,18 @@ def user_interests(
   for rows in _blocks(counts):
     row, index = ragged_indices(behaviours.offsets[users[rows]], counts[rows])
     item = behaviours.item[index]
+    # The product copies its right side: only what is read, of many tweets.
+    used = np.bincount(item, minlength=len(topics)) > 0
     ages = (times[rows][row] - behaviours.time[index]) / unit_secs
     weights = interest.decay_weights(ages, decay=decay) * has_topics[item]
     ends = np.concatenate([[0], np.cumsum(counts[rows])])
-    shape = (len(ends) - 1, len(topics))
-    by_item = scipy.sparse.csr_matrix((weights, item, ends), shape=shape)
+    shape = (len(ends) - 1, np.count_nonzero(used))
     told = np.bincount(row, has_topics[item], minlength=shape[0])
     total = np.bincount(row, weights, minlength=shape[0])
-    out[rows] = interest.normalised(by_item @ topics, total, told, norm=norm)
+    place = (np.cumsum(used) - 1)[item]
+    by_item = scipy.sparse.csr_matrix((weights, place, ends), shape=shape)
+    pooled = by_item @ topics[used]
+    out[rows] = interest.normalised(pooled, total, told, norm=norm)
   return out
 
 

@@ -13,6 +13,10 @@ MISSING_TIME = np.iinfo(np.int64).min
 MISSING_COUNT = -1
 
 
+class LacksDataError(ValueError):
+  """A source has not what a whole study needs; says what."""
+
+
 class Watches(NamedTuple):
   """Who watched what when: one row per event, in order of (user, time).
 

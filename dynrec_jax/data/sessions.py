@@ -35,6 +35,10 @@ class Sessions(NamedTuple):
     """The moment that session `session` (1..L) ends."""
     return int(self.borders[session])
 
+  def up_to(self, session: int) -> 'Sessions':
+    """The first sessions alone."""
+    return Sessions(self.borders[: session + 1])
+
   def of(self, times: np.ndarray) -> np.ndarray:
     """The session (1..L) of each time; 0 before the span, L + 1 after it."""
     return np.searchsorted(self.borders, times, side='right')
@@ -73,9 +77,9 @@ def make_sessions(first: int, last: int, count: int) -> Sessions:
   return Sessions(borders)
 
 
-def history_sessions(sessions: Sessions, fraction: float) -> int:
-  """n_f: how many sessions of a test user's are known, at least one."""
-  return max(1, round(sessions.count * fraction))
+def history_sessions(session_count: int, fraction: float) -> int:
+  """n_f: how many of a test user's L sessions are known, at least one."""
+  return max(1, round(session_count * fraction))
 
 
 def unit_secs(unit: str, sessions: Sessions) -> float:

@@ -12,7 +12,7 @@ _DEAL, _HOLD_OUT = 1, 2  # purposes of random numbers of folds
 
 
 class UserSplit(NamedTuple):
-  """Disjoint, sorted user positions that together are all users.
+  """Sorted user positions; of a split by user, disjoint and together all.
 
   Attributes:
     train: [n] int32, users whose whole span may be learned from.

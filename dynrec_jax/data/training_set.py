@@ -41,9 +41,12 @@ class TrainingSet(NamedTuple):
   @property
   def sequence_len(self) -> int:
     """T: inputs of the longest sequence."""
-    counts = np.diff(self.interest_rows.offsets)
-    if self.history_mode == 'topic_then_history':
-      counts = counts + np.minimum(self.samples.history_count, self.max_len)
+    counts = inputs.prefix_counts(
+      self.samples,
+      self.interest_rows,
+      history_mode=self.history_mode,
+      max_history_len=self.max_len,
+    )
     return int(np.max(counts + self.samples.target_count - 1))
 
   @property

@@ -23,11 +23,13 @@ class EncodedDocuments(NamedTuple):
     starts: [V + 1] int64, where each document's ids start.
     table: [1 + W, D] float32, the vectors of the words that occur; row 0 is
       the padding, all zeros.
+    scale: what the vectors were divided by.
   """
 
   ids: np.ndarray
   starts: np.ndarray
   table: np.ndarray
+  scale: float
 
   @property
   def lengths(self) -> np.ndarray:
@@ -65,7 +67,11 @@ class Targets(NamedTuple):
 
 
 def encode_documents(
-  documents: Sequence[str], vectors: WordVectors, *, most_words: int
+  documents: Sequence[str],
+  vectors: WordVectors,
+  *,
+  most_words: int,
+  scale: float | None = None,
 ) -> EncodedDocuments:
   """The documents' known words; unknown ones are left out, as if not written.
 
@@ -73,6 +79,7 @@ def encode_documents(
     documents: [V] texts.
     vectors: of the words that are known.
     most_words: known words of a document that count; the rest is cut.
+    scale: what vectors are divided by; None is their root mean square.
 
   Returns:
     Ids and the vectors they name. The vectors are scaled, all by one factor,
@@ -98,11 +105,12 @@ def encode_documents(
   used, ids = np.unique(np.array(rows, np.int64), return_inverse=True)
   table = np.zeros((1 + len(used), vectors.vectors.shape[1]), np.float32)
   table[1:] = vectors.vectors[used]
-  square = np.mean(np.square(table[1:], dtype=np.float64)) if len(used) else 0
-  scale = np.sqrt(square)
-  table /= scale or 1
+  if scale is None:
+    square = np.mean(np.square(table[1:], dtype=np.float64)) if len(used) else 0
+    scale = np.sqrt(square) or 1
+  table /= scale
   starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-  return EncodedDocuments(1 + ids.astype(np.int32), starts, table)
+  return EncodedDocuments(1 + ids.astype(np.int32), starts, table, float(scale))
 
 
 def _report(unknown, known_count, cut_count, most_words):

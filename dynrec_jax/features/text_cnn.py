@@ -8,7 +8,7 @@ video's labels; then the softmax is dropped.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -39,6 +39,7 @@ class TextFeatures(NamedTuple):
     majority_accuracy: how often the most frequent class is: what no text gives.
     epoch_count: epochs trained.
     best_epoch: the one kept, from 1.
+    encode: other texts, of which nothing is learned -> their features and mask.
   """
 
   features: np.ndarray
@@ -49,6 +50,7 @@ class TextFeatures(NamedTuple):
   majority_accuracy: float
   epoch_count: int
   best_epoch: int
+  encode: Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]
 
 
 class Scores(NamedTuple):
@@ -157,9 +159,22 @@ def encode_texts(
     float(np.mean(targets.shares[held_out, majority] > 0)),
     len(trained.history),
     trained.best_epoch,
+    functools.partial(
+      _encode, model, trained.params, vectors, most_words, documents.scale
+    ),
   )
   _report(found, len(train), len(held_out), found.classes[majority])
   return found
+
+
+def _encode(model, params, vectors, most_words, scale, texts):
+  """Features of texts that the network was not trained on."""
+  documents = text_batches.encode_documents(
+    texts, vectors, most_words=most_words, scale=scale
+  )
+  has_text = documents.lengths > 0
+  everything = np.arange(len(has_text))
+  return pooled_features(model, params, documents, everything), has_text
 
 
 def _report(found, train_count, held_out_count, majority):

@@ -1,6 +1,8 @@
 """Text features without training: TF-IDF, reduced to its main directions."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.decomposition import TruncatedSVD
@@ -10,13 +12,28 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 _MIN_LENGTH = 1e-5
 
 
+class TfidfVectors(NamedTuple):
+  """What `tfidf_svd` gives.
+
+  Attributes:
+    features: [V, size] float32, 0 where there is no text.
+    has_text: [V] bool, False for documents without any word that counts.
+    encode: other texts -> the same two of them, by the same words, weights and
+      directions.
+  """
+
+  features: np.ndarray
+  has_text: np.ndarray
+  encode: Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]
+
+
 def tfidf_svd(
   documents: Sequence[str],
   *,
   size: int = 300,
   seed: int,
   min_df: int = 2,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> TfidfVectors:
   """A vector for every document, alike where the words are.
 
   Differs: the paper takes the pooled layer of a text CNN, also 300 numbers;
@@ -34,8 +51,7 @@ def tfidf_svd(
     min_df: in how many documents a word must stand to count.
 
   Returns:
-    features: [V, size] float32, 0 where there is no text.
-    has_text: [V] bool, False for documents without any word that counts.
+    The vectors, and what makes them of other texts.
 
   Raises:
     ValueError: no document has a word that counts.
@@ -55,18 +71,39 @@ def tfidf_svd(
       f' expected words that stand in at least {min_df} of them ({error})'
     ) from error
   if min(weights.shape) <= size:
-    reduced = _rotate(weights)
+    reduced, directions = _rotate(weights)
   else:
-    reduced = TruncatedSVD(size, random_state=seed).fit_transform(weights)
+    svd = TruncatedSVD(size, random_state=seed)
+    reduced = svd.fit_transform(weights)
+    directions = svd.components_
+  encode = functools.partial(_encode, vectorizer, directions, size)
+  return TfidfVectors(*_masked(reduced, size), encode)
+
+
+def _encode(vectorizer, directions, size, documents):
+  """Features of texts that nothing was fitted to."""
+  if not len(documents):
+    return _masked(np.zeros((0, size), np.float32), size)
+  weights = vectorizer.transform(documents)
+  if directions is None:
+    return _masked(weights.toarray(), size)
+  return _masked(weights @ directions.T, size)
+
+
+def _masked(reduced, size):
+  """[V, size] features without noise, and where there is text."""
   has_text = np.linalg.norm(reduced, axis=1) > _MIN_LENGTH
-  features = np.zeros((len(documents), size), np.float32)
+  features = np.zeros((len(reduced), size), np.float32)
   features[:, : reduced.shape[1]] = np.where(has_text[:, None], reduced, 0)
   return features, has_text
 
 
 def _rotate(weights):
-  """All directions of a small matrix [V, W]: as it is, or [V, V] if W > V."""
+  """All directions of a small matrix [V, W]: as it is, or [V, V] if W > V.
+
+  And the directions [V, W]; None of a matrix as it is.
+  """
   if weights.shape[1] <= weights.shape[0]:
-    return weights.toarray()
-  left, length, _ = np.linalg.svd(weights.toarray(), full_matrices=False)
-  return left * length
+    return weights.toarray(), None
+  left, length, right = np.linalg.svd(weights.toarray(), full_matrices=False)
+  return left * length, right

@@ -7,37 +7,20 @@ an input predicts the next video by Eq (7).
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array
 
-from dynrec_jax import gru, interest, packed_gru
 from dynrec_jax.data.batch import History
 from dynrec_jax.data.packed import Sequences
 from dynrec_jax.features.catalogue import Features
+from dynrec_jax.models import recurrence
 from dynrec_jax.models.network import (
   ContentEmbedding,
   DecodeTables,
   Forward,
   ReadVideo,
 )
+from dynrec_jax.models.recurrence import Recurrence
 from dynrec_jax.models.theta import Theta
-
-
-class Recurrence(NamedTuple):
-  """What a GRU goes on from, video by video.
-
-  One of `inputs` and `products` is given, the other is None.
-
-  Attributes:
-    params: the GRU's weights.
-    inputs: [V, E], what it reads after each video.
-    products: [V, 3H], `inputs` times the input kernel, made once by
-      `fold_inputs`: faster, but 3.6 GB at a million videos.
-  """
-
-  params: gru.GRUParams
-  inputs: Array | None
-  products: Array | None
 
 
 class Dynamic(NamedTuple):
@@ -59,7 +42,7 @@ class Dynamic(NamedTuple):
   @property
   def read_video(self) -> ReadVideo:
     """See `network.Network`."""
-    return read_video
+    return recurrence.read_video
 
   def init(self, key: jax.Array) -> Any:
     """Fresh parameters."""
@@ -82,7 +65,9 @@ class Dynamic(NamedTuple):
     )
     content_interests = None
     if history is not None:
-      content_interests = self._content_interests(theta, embedding, history)
+      content_interests = theta.content_interests(
+        embedding, history, norm=self.interest_norm
+      )
     return Forward(
       states=states,
       output_kernel=theta.output_kernel,
@@ -114,18 +99,6 @@ class Dynamic(NamedTuple):
     """The maps with these parameters."""
     return self.theta.bind({'params': params})
 
-  def _content_interests(
-    self, theta: Theta, embedding: ContentEmbedding, history: History
-  ) -> Array:
-    """T_x u~, Eq (3)."""
-    content = interest.weighted_interest(
-      history.weights,
-      embedding.content,
-      norm=self.interest_norm,
-      count=history.counts,
-    )
-    return theta.map_videos(content)
-
 
 def embed_videos(
   theta: Theta, features: Features
@@ -142,47 +115,12 @@ def read_sequences(
   *,
   product_dtype: Any = None,
 ) -> tuple[Array, Array]:
-  """The forward pass, of training and of serving.
+  """[R, E] T_u u of the interests; [P, H] the state after every input.
 
-  Args:
-    theta: the maps.
-    videos: [M, E] the sequences' videos, see `embed_videos`.
-    sequences: what is read.
-    product_dtype: of the operands of the GRU's products; None is float32.
-
-  Returns:
-    [R, E] T_u u of the interests; [P, H] the state after every input.
+  Of training and of serving, see `recurrence.scan_sequences`.
   """
   interests = theta.map_interests(sequences.interests)
-  states = packed_gru.gru_scan_packed_table(
-    theta.gru,
-    jnp.concatenate([videos, interests]),
-    sequences.inputs,
-    sequences.step_counts,
-    row_count=sequences.last.size,
-    product_dtype=product_dtype,
+  states = recurrence.scan_sequences(
+    theta.gru, videos, interests, sequences, product_dtype=product_dtype
   )
   return interests, states
-
-
-def read_video(tables: DecodeTables, h: Array, ids: Array) -> Array:
-  """[B, H] the states after one video each: one step of Eq (5)."""
-  params, inputs, products = tables.recurrence
-  if products is None:
-    return gru.gru_step(params, h, inputs[ids])
-  return gru.gru_step_products(params, h, products[ids])
-
-
-@jax.jit
-def fold_inputs(tables: DecodeTables) -> DecodeTables:
-  """The same tables with the GRU's input products made once.
-
-  Args:
-    tables: with `inputs`.
-
-  Returns:
-    Tables with `products` in their place.
-  """
-  params, inputs, _ = tables.recurrence
-  products = inputs @ params.input_kernel
-  return tables._replace(recurrence=Recurrence(params, None, products))

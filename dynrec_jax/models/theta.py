@@ -1,25 +1,98 @@
 """The model's parameters, theta of the paper, as a thin Flax shell.
 
-Paper: Sec 3. theta = {T_v, T_t, T_u, T_x, U_*, W_*, T_p}. The shell declares
-them and maps arrays with them; the equations are in level 0.
+Paper: Sec 3. theta = {T_v, T_t, T_u, T_x, U_*, W_*, T_p}. A shell declares
+them and maps arrays with them; the equations are in level 0. Other networks'
+shells stand with them and share what they share with theta.
 """
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Num
 
-from dynrec_jax import gru
+from dynrec_jax import gru, interest
+from dynrec_jax.data.batch import History
 from dynrec_jax.losses import unit
 from dynrec_jax.models.network import ContentEmbedding
 
 EMBED_NORMS = ('everywhere', 'loss_only')
 
-# T_*, as kernels that rows are multiplied with from the left.
-_glorot = nn.initializers.glorot_uniform()
+# T_*, as kernels that rows are multiplied with from the left (A19).
+glorot = nn.initializers.glorot_uniform()
 
 
-class Theta(nn.Module):
-  """theta and the maps it defines.
+def semantic_kernels(
+  shell: nn.Module, visual_size: int, text_size: int, embed_size: int
+) -> tuple[Array, Array]:
+  """T_v and T_t, declared in a shell."""
+  return (
+    shell.param('visual_kernel', glorot, (visual_size, embed_size)),
+    shell.param('text_kernel', glorot, (text_size, embed_size)),
+  )
+
+
+def output_layer(
+  shell: nn.Module, video_count: int, hidden_size: int, *, use_bias: bool
+) -> tuple[Array, Array | None]:
+  """T_p and its bias, declared in a shell; the paper has no bias."""
+  kernel = shell.param('output_kernel', glorot, (video_count, hidden_size))
+  if not use_bias:
+    return kernel, None
+  zeros = nn.initializers.zeros
+  return kernel, shell.param('output_bias', zeros, (video_count,))
+
+
+def check_embed_norm(embed_norm: str) -> None:
+  """Raises ValueError for an unknown norm."""
+  if embed_norm not in EMBED_NORMS:
+    raise ValueError(
+      f'embed_norm is {embed_norm!r}; valid are {", ".join(EMBED_NORMS)}'
+    )
+
+
+def embed_features(
+  kernels: tuple[Array, Array],
+  visual: Num[Array, 'M Dv'],
+  text: Num[Array, 'M Dt'],
+  has_visual: Bool[Array, 'M'],
+  has_text: Bool[Array, 'M'],
+  *,
+  embed_norm: str,
+) -> ContentEmbedding:
+  """Videos in the semantic space, v_e = T_v v and t_e = T_t t.
+
+  Differs: a missing modality is a zero half, so the video enters through the
+  other one. Zero columns behind T_v's are allowed, see `catalogue.padded`.
+
+  Args:
+    kernels: T_v and T_t.
+    visual: v.
+    text: t.
+    has_visual: where v is known.
+    has_text: where t is known.
+    embed_norm: where halves have unit length: 'everywhere' (A30) or
+      'loss_only'.
+
+  Returns:
+    The embedding.
+  """
+  visual_kernel, text_kernel = kernels
+  # The frozen features may be stored in half precision; products are not.
+  extra = visual.shape[1] - visual_kernel.shape[0]
+  visual_kernel = jnp.pad(visual_kernel, ((0, extra), (0, 0)))
+  visual_embedding = visual.astype(jnp.float32) @ visual_kernel
+  text_embedding = text.astype(jnp.float32) @ text_kernel
+  halves = [
+    jnp.where(has_visual[:, None], visual_embedding, 0),
+    jnp.where(has_text[:, None], text_embedding, 0),
+  ]
+  inputs = halves
+  if embed_norm == 'everywhere':
+    inputs = [unit(half) for half in halves]
+  return ContentEmbedding(*halves, jnp.concatenate(inputs, axis=-1))
+
+
+class InterestMaps(nn.Module):
+  """T_v, T_t, T_u and T_x, of the networks that have interests.
 
   Attributes:
     video_count: V.
@@ -29,7 +102,6 @@ class Theta(nn.Module):
     embed_size: E, of the semantic and of the interest space.
     hidden_size: H.
     embed_norm: 'everywhere' (A30) or 'loss_only'.
-    gru_bias: biases in Eq (5); the paper has none.
     softmax_bias: biases in Eq (7); the paper has none.
   """
 
@@ -40,37 +112,19 @@ class Theta(nn.Module):
   embed_size: int = 300
   hidden_size: int = 300
   embed_norm: str = 'everywhere'
-  gru_bias: bool = False
   softmax_bias: bool = False
 
   def setup(self):
-    """Declares theta."""
-    if self.embed_norm not in EMBED_NORMS:
-      raise ValueError(
-        f'embed_norm is {self.embed_norm!r}; valid are {", ".join(EMBED_NORMS)}'
-      )
+    """Declares the maps; a network's shell goes on to the rest of it."""
+    check_embed_norm(self.embed_norm)
     size = self.embed_size
-    self.visual_kernel = self.param(
-      'visual_kernel', _glorot, (self.visual_size, size)
-    )
-    self.text_kernel = self.param(
-      'text_kernel', _glorot, (self.text_size, size)
+    self.visual_kernel, self.text_kernel = semantic_kernels(
+      self, self.visual_size, self.text_size, size
     )
     self.interest_kernel = self.param(
-      'interest_kernel', _glorot, (self.topic_count, size)
+      'interest_kernel', glorot, (self.topic_count, size)
     )
-    self.video_kernel = self.param('video_kernel', _glorot, (2 * size, size))
-    self.gru = self.param(
-      'gru', gru.init_gru, size, self.hidden_size, use_bias=self.gru_bias
-    )
-    self.output_kernel = self.param(
-      'output_kernel', _glorot, (self.video_count, self.hidden_size)
-    )
-    self.output_bias = None
-    if self.softmax_bias:
-      self.output_bias = self.param(
-        'output_bias', nn.initializers.zeros, (self.video_count,)
-      )
+    self.video_kernel = self.param('video_kernel', glorot, (2 * size, size))
 
   def embed(
     self,
@@ -79,25 +133,15 @@ class Theta(nn.Module):
     has_visual: Bool[Array, 'M'],
     has_text: Bool[Array, 'M'],
   ) -> ContentEmbedding:
-    """Videos in the semantic space, v_e = T_v v and t_e = T_t t.
-
-    Differs: a missing modality is a zero half, so the video enters through the
-    other one. Zero columns behind `visual_size` are allowed, see
-    `catalogue.padded`.
-    """
-    # The frozen features may be stored in half precision; products are not.
-    extra = visual.shape[1] - self.visual_kernel.shape[0]
-    visual_kernel = jnp.pad(self.visual_kernel, ((0, extra), (0, 0)))
-    visual_embedding = visual.astype(jnp.float32) @ visual_kernel
-    text_embedding = text.astype(jnp.float32) @ self.text_kernel
-    halves = [
-      jnp.where(has_visual[:, None], visual_embedding, 0),
-      jnp.where(has_text[:, None], text_embedding, 0),
-    ]
-    inputs = halves
-    if self.embed_norm == 'everywhere':
-      inputs = [unit(half) for half in halves]
-    return ContentEmbedding(*halves, jnp.concatenate(inputs, axis=-1))
+    """See `embed_features`."""
+    return embed_features(
+      (self.visual_kernel, self.text_kernel),
+      visual,
+      text,
+      has_visual,
+      has_text,
+      embed_norm=self.embed_norm,
+    )
 
   def map_interests(
     self, interests: Float[Array, 'R K']
@@ -109,5 +153,38 @@ class Theta(nn.Module):
     """T_x (v (+) t)."""
     return content @ self.video_kernel
 
+  def content_interests(
+    self, embedding: ContentEmbedding, history: History, *, norm: str
+  ) -> Float[Array, 'B E']:
+    """T_x u~ of Eq (3), where `norm` is N_e."""
+    content = interest.weighted_interest(
+      history.weights, embedding.content, norm=norm, count=history.counts
+    )
+    return self.map_videos(content)
+
   def __call__(self) -> None:
-    """Declares theta: `init(key)` makes it, `bind` gives the maps."""
+    """Declares all: `init(key)` makes it, `bind` gives the maps."""
+
+
+class Theta(InterestMaps):
+  """theta and the maps it defines.
+
+  Attributes:
+    gru_bias: biases in Eq (5); the paper has none.
+  """
+
+  gru_bias: bool = False
+
+  def setup(self):
+    """Declares theta."""
+    super().setup()
+    self.gru = self.param(
+      'gru',
+      gru.init_gru,
+      self.embed_size,
+      self.hidden_size,
+      use_bias=self.gru_bias,
+    )
+    self.output_kernel, self.output_bias = output_layer(
+      self, self.video_count, self.hidden_size, use_bias=self.softmax_bias
+    )

@@ -77,7 +77,7 @@ def load_source(
 def _of_files(name: str, root: pathlib.Path, manual_dir):
   """The builder of a source that is made from files, and its arguments."""
   if name == 'movietweetings_streams' and manual_dir is None:
-    raise ValueError(
+    raise records_lib.LacksDataError(
       'manual_dir: found nothing; right: a folder with '
       f'{" and ".join(movietweetings.URLS)} and the visual.npz that divides '
       'the films in two streams, which no download brings'

@@ -14,7 +14,7 @@ from absl import logging
 
 from dynrec_jax.data import histories
 from dynrec_jax.data.histories import Histories
-from dynrec_jax.data.records import Records, Tweets
+from dynrec_jax.data.records import LacksDataError, Records, Tweets
 from dynrec_jax.study import places
 from dynrec_jax.study.naming import naming
 from dynrec_jax.topics import border_fit, tweet_text, tweet_topics
@@ -34,11 +34,14 @@ class Behaviours(NamedTuple):
     histories: whose items are rows of `topics`; None if they depend on the
       split, see `of_split`.
     known: tweets fitted up to n_f; None if nothing has to be fitted.
+    fits_later: whether train users' tweets after n_f are fitted too (A40);
+      where one date cuts the log, nobody's are (A41).
   """
 
   topics: np.ndarray
   histories: Histories | None
   known: KnownTopics | None
+  fits_later: bool = True
 
 
 def from_tweets(
@@ -76,17 +79,22 @@ def from_tweets(
   )
   # One row per topic, and one of zeros for tweets without any.
   count = config.topics.tweet_count
-  return Behaviours(np.eye(count + 1, count, dtype=np.float32), None, known)
+  return Behaviours(
+    np.eye(count + 1, count, dtype=np.float32),
+    None,
+    known,
+    fits_later=config.split.by == 'users',
+  )
 
 
 def tweets_of(records: Records, config: ml_collections.ConfigDict) -> Tweets:
   """The source's tweets.
 
   Raises:
-    ValueError: there are none.
+    LacksDataError: there are none.
   """
   if not len(records.tweets.user):
-    raise ValueError(
+    raise LacksDataError(
       f'scenario=cross reads tweets, and the source {config.data.name!r} has '
       'none of the users that the filters left'
     )
@@ -107,12 +115,24 @@ def of_split(
 ) -> Histories:
   """What may be read of everyone when these users train.
 
-  Leaks: held-out users' tweets after n_f have no topic and move no one's (A40).
+  Leaks: held-out users' tweets after n_f have no topic and move no one's
+  (A40); where one date cuts the log, nobody's do.
   """
   if behaviours.known is None:
     return behaviours.histories
-  later = border_fit.fit_later(behaviours.known, train_users)
+  later = _fitted(behaviours, train_users)
   return _histories(behaviours, records.tweets, later.topic)
+
+
+def known_before(behaviours: Behaviours, time: int) -> Behaviours:
+  """Tweets' topics without any that is told of a tweet from a moment on."""
+  known = behaviours.known
+  if known is not None:
+    topic = known.topic[known.time < time]
+    return behaviours._replace(known=known._replace(topic=topic))
+  tweets, topics = behaviours.histories, behaviours.topics.copy()
+  topics[tweets.item[tweets.time >= time]] = 0
+  return behaviours._replace(topics=topics)
 
 
 def for_serving(
@@ -126,7 +146,7 @@ def for_serving(
   """
   if behaviours.known is None:
     return behaviours.histories
-  later = border_fit.fit_later(behaviours.known, train_users)
+  later = _fitted(behaviours, train_users)
   rows = np.flatnonzero(later.topic < 0)
   topic = later.topic.copy()
   topic[rows] = tweet_topics.infer_topics(
@@ -154,7 +174,7 @@ def of_new_users(
       'recommend.history holds texts, and this source brings topic vectors; '
       'add the new users and their vectors to the source instead'
     )
-  later = border_fit.fit_later(behaviours.known, train_users)
+  later = _fitted(behaviours, train_users)
   corpus = tweet_text.encode_tweets(
     tweets.user,
     tweets.time,
@@ -166,6 +186,13 @@ def of_new_users(
     corpus, later.state.counts, later.settings.hyper
   )
   return _histories(behaviours, tweets, topic, user_count)
+
+
+def _fitted(behaviours: Behaviours, train_users: np.ndarray) -> KnownTopics:
+  """All tweets that a split with these train users is fitted on."""
+  if not behaviours.fits_later:
+    return behaviours.known
+  return border_fit.fit_later(behaviours.known, train_users)
 
 
 def _histories(

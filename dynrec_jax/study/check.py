@@ -6,7 +6,7 @@ import ml_collections
 
 from dynrec_jax.features import c3d, efficientnet_lite0, text_cnn, vgg19
 from dynrec_jax.sources import simulation
-from dynrec_jax.study import content, keys, prepare
+from dynrec_jax.study import content, first_inputs, keys, prepare, text_content
 
 # Whose weights a visual encoder needs, and how the key of them begins.
 _WEIGHTS = (
@@ -30,6 +30,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_kim_cnn(config)
   _check_text_features(config.text)
   _check_scenario(config)
+  _check_time_split(config)
 
 
 def _check_visual(visual: ml_collections.ConfigDict) -> None:
@@ -70,10 +71,10 @@ def _check_kim_cnn(config: ml_collections.ConfigDict) -> None:
       f'{width_count}'
     )
   path = config.text.word_vectors
-  if path not in ('', content.GOOGLE_NEWS) and not os.path.isfile(path):
+  if path not in ('', text_content.GOOGLE_NEWS) and not os.path.isfile(path):
     raise ValueError(
       f"text.word_vectors is {path!r}, no such file; right: '', "
-      f'{content.GOOGLE_NEWS} or a file of word2vec or GloVe vectors'
+      f'{text_content.GOOGLE_NEWS} or a file of word2vec or GloVe vectors'
     )
 
 
@@ -102,10 +103,38 @@ def _check_scenario(config: ml_collections.ConfigDict) -> None:
       'model.history_mode is topic_then_history, which reads watches; '
       'scenario=cross hides them: valid are topic_only, session_chain'
     )
+  first_inputs.reads_tweet_texts(config)  # or says why it cannot
   if config.topics.mode_count > min(
     config.topics.first_sweeps, config.topics.day_sweeps
   ):
     raise ValueError(
       f'topics.mode_count is {config.topics.mode_count}; it must be at most '
       'topics.first_sweeps and topics.day_sweeps'
+    )
+
+
+def _check_time_split(config: ml_collections.ConfigDict) -> None:
+  """What one date that cuts the log asks for."""
+  split = config.split
+  if split.by != 'time':
+    return
+  if config.mode == 'cross_validate':
+    raise ValueError(
+      'mode is cross_validate, whose folds are of users; split.by is time; '
+      'right there: users'
+    )
+  if split.cut >= config.sessions.L:
+    raise ValueError(
+      f'split.cut is {split.cut}; of sessions.L={config.sessions.L} it must be '
+      f'at most {config.sessions.L - 1}, so that a session is left to test'
+    )
+  if split.valid_sessions >= split.cut:
+    raise ValueError(
+      f'split.valid_sessions is {split.valid_sessions}; it must be less than '
+      f'split.cut={split.cut}'
+    )
+  if config.pop.source == 'view_count':
+    raise ValueError(
+      'pop.source is view_count, which counts views after the cut of '
+      'split.by=time too; right there: train'
     )

@@ -59,6 +59,8 @@ def _row(name: str, key: Key) -> str:
   meaning = key.meaning
   if key.tries:
     meaning += f' for `{key.tries}`'
+  if key.grid:
+    meaning += f'; `mode=tune` tries {", ".join(map(str, key.grid))}'
   if key.decision is not None:
     meaning += f' ([A{key.decision}](decisions.md#a{key.decision}))'
   cells = (

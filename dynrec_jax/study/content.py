@@ -3,7 +3,6 @@
 Everything is cached on disk under a hash of its inputs and settings.
 """
 
-import pathlib
 from collections.abc import Sequence
 
 import ml_collections
@@ -14,16 +13,11 @@ from scipy.sparse import csr_matrix
 from dynrec_jax.data.records import Records
 from dynrec_jax.features import (
   catalogue,
-  documents,
-  text_cnn,
   visual_encoder,
-  word_vectors,
 )
 from dynrec_jax.features.catalogue import Features
-from dynrec_jax.features.tfidf_svd import tfidf_svd
-from dynrec_jax.sources import feature_files
-from dynrec_jax.storage import cache, digests
-from dynrec_jax.study import places
+from dynrec_jax.storage import cache
+from dynrec_jax.study import places, text_content
 from dynrec_jax.study.naming import naming
 from dynrec_jax.topics.multimodal_lda import multimodal_lda
 from dynrec_jax.topics.text_lda import text_lda
@@ -31,15 +25,6 @@ from dynrec_jax.topics.variational_topics import FORMS
 from dynrec_jax.topics.visual_words import frame_words, slice_words
 from dynrec_jax.topics.word_counts import VideoTopics
 
-# text.word_vectors: this file where it is, in full or a cut of it.
-GOOGLE_NEWS = 'googlenews'
-_GOOGLE_NEWS_FILES = (
-  # The whole before any cut.
-  'GoogleNews-vectors-negative300.bin',
-  'GoogleNews-vectors-negative300.bin.gz',
-  'GoogleNews-vectors-negative300*.bin',
-  'GoogleNews-vectors-negative300*.bin.gz',
-)
 OF_SOURCE = ('given', 'none')  # values of visual.encoder that read no file
 
 
@@ -48,9 +33,20 @@ def video_features(
   texts: list[str],
   visual_blocks: tuple[int, ...],
   config: ml_collections.ConfigDict,
+  known_videos: np.ndarray | None = None,
 ) -> Features:
-  """Visual and text features with the masks of what is there."""
-  found = _text_features(records, texts, config)
+  """Visual and text features with the masks of what is there.
+
+  Args:
+    records: the filtered source.
+    texts: [V] of its videos.
+    visual_blocks: widths of the blocks of its visual features.
+    config: of the run.
+    known_videos: [V] bool, the videos that encoders are fitted on; None is all
+      (A6).
+  """
+  fit_on = text_content.proper_part(known_videos)
+  found = text_content.text_features(records, texts, config, fit_on)
   visual, text = records.videos.visual, found['text']
   has_visual = records.videos.has_visual
   if config.visual.encoder == 'none':
@@ -78,99 +74,24 @@ def video_features(
   return features
 
 
-def _text_features(
-  records: Records, texts: list[str], config: ml_collections.ConfigDict
-) -> dict[str, np.ndarray]:
-  """'text' [V, D] and 'has_text' [V] by the encoder that the config names."""
-  if config.text.encoder == 'given':
-    return _given_text(records, config)
-  settings = {'size': config.text.size, 'seed': config.seed}
-  if config.text.encoder == 'kim_cnn':
-    return _kim_cnn(records, settings, config)
-
-  def compute():
-    text, has_text = tfidf_svd(texts, **settings)
-    return {'text': text, 'has_text': has_text}
-
-  return cache.cached(
-    places.cache_dir(config), 'tfidf_svd', [texts], settings, compute
-  )
-
-
-def _given_text(
-  records: Records, config: ml_collections.ConfigDict
-) -> dict[str, np.ndarray]:
-  """The same from a file, which may know more videos than the study."""
-  path = pathlib.Path(config.text.features)
-  row_of = {str(video): row for row, video in enumerate(records.videos.id)}
-  found = feature_files.features_from_npz(path, 'id', row_of, all_listed=False)
-  logging.info(
-    "%s: features of %d of the study's %d videos",
-    path,
-    found.present.sum(),
-    len(row_of),
-  )
-  return {'text': found.rows, 'has_text': found.present}
-
-
-def _kim_cnn(
-  records: Records, settings: dict, config: ml_collections.ConfigDict
-) -> dict[str, np.ndarray]:
-  """The same by the text CNN, which must not read what it learns to name."""
-  label = config.text.label
-  fields = [field for field in config.text.fields if field != label]
-  texts = documents.video_documents(records.videos, fields)
-  labels = list(getattr(records.videos, label))
-  path = word_vectors_file(config)
-  digest = digests.file_sha256(path) if path else ''
-
-  def compute():
-    vectors = (
-      word_vectors.load_word_vectors(path)
-      if path
-      else word_vectors.train_word_vectors(
-        texts, size=config.text.word_size, seed=config.seed
-      )
-    )
-    with naming(vectors='text.word_vectors', encoder='text.encoder'):
-      found = text_cnn.encode_texts(texts, labels, vectors, **settings)
-    return {'text': found.features, 'has_text': found.has_text}
-
-  own = {} if path else {'word_size': config.text.word_size}
-  inputs = [texts, labels, digest]
-  return cache.cached(
-    places.cache_dir(config), 'kim_cnn', inputs, settings | own, compute
-  )
-
-
-def word_vectors_file(config: ml_collections.ConfigDict) -> str:
-  """The file that `text.word_vectors` means; '' for vectors of the texts."""
-  named = config.text.word_vectors
-  if named != GOOGLE_NEWS:
-    return named
-  folders = [places.word_vectors_dir(config)]
-  if config.data.manual_dir:
-    folders.insert(0, pathlib.Path(config.data.manual_dir))
-  for folder in folders:
-    for pattern in _GOOGLE_NEWS_FILES:
-      for path in sorted(folder.glob(pattern)):
-        logging.debug('word vectors: %s', path)
-        return str(path)
-  logging.debug(
-    'no %s in %s: word vectors are trained on the texts',
-    _GOOGLE_NEWS_FILES[-2],
-    ' or '.join(map(str, folders)),
-  )
-  return ''
-
-
 def video_topics(
   records: Records,
   texts: list[str],
   features: Features,
   config: ml_collections.ConfigDict,
+  known_videos: np.ndarray | None = None,
 ) -> VideoTopics:
-  """Topic vectors of the videos and the topics' words."""
+  """Topic vectors of the videos and the topics' words.
+
+  Args:
+    records: the filtered source.
+    texts: [V] of its videos.
+    features: of its videos.
+    config: of the run.
+    known_videos: [V] bool, the videos that topics are learned from; None is
+      all (A6).
+  """
+  fit_on = text_content.proper_part(known_videos)
   form, seed = config.topics.yt, config.seed
   settings = {'topic_count': config.topics.count, 'seed': seed}
   slices = {'visual_slices': config.topics.visual_slices}
@@ -178,20 +99,22 @@ def video_topics(
     inputs, slices = [texts], {}
 
     def compute():
-      return text_lda(texts, **settings)._asdict()
+      return text_lda(texts, fit_on=fit_on, **settings)._asdict()
   else:
     # Frames are those of the same files and networks as these means.
     inputs = [texts, features.visual, features.has_visual]
     slices['of_frames'] = _topics_read_frames(config)
 
     def compute():
-      words = visual_words(records.videos.id, features, config)
-      return multimodal_lda(texts, words, form=form, **settings)._asdict()
+      words = visual_words(records.videos.id, features, config, fit_on)
+      return multimodal_lda(
+        texts, words, form=form, fit_on=fit_on, **settings
+      )._asdict()
 
   found = cache.cached(
     places.cache_dir(config),
     form,
-    inputs,
+    text_content.read(inputs, fit_on),
     settings | slices,
     compute,
     version='2',
@@ -204,11 +127,13 @@ def visual_words(
   video_ids: Sequence[str],
   features: Features,
   config: ml_collections.ConfigDict,
+  fit_on: np.ndarray | None = None,
 ) -> csr_matrix:
   """[V, X] counts; no column for a source without any visual feature.
 
   Of video files every sampled frame is a word; of one vector a video, and of
-  still images, each slice of it is.
+  still images, each slice of it is. Words are found on the videos of `fit_on`,
+  on all if it is None.
   """
   visual, has_visual = features.visual, features.has_visual
   if not has_visual.any():
@@ -225,11 +150,19 @@ def visual_words(
         rows = catalogue.unit_blocks(rows, ())
       logging.info('visual words of %d frames', len(rows))
       return frame_words(
-        rows, frames.video, video_count=len(visual), seed=config.seed
+        rows,
+        frames.video,
+        video_count=len(visual),
+        seed=config.seed,
+        fit_on=fit_on,
       )
   slice_count = min(config.topics.visual_slices, visual.shape[1])
   return slice_words(
-    visual, has_visual, seed=config.seed, slice_count=slice_count
+    visual,
+    has_visual,
+    seed=config.seed,
+    slice_count=slice_count,
+    fit_on=fit_on,
   )
 
 

@@ -1,23 +1,24 @@
 """lambda_1 to lambda_3 of Eq (9), by 3-fold cross-validation.
 
 Paper: on the users who train, 3 folds. A fold's third of them is scored
-exactly as validation users are; the others train and stop the training, so
-that the scored ones do neither. The tested users of the split enter nowhere.
+exactly as validation users are, at every border; the others train and stop the
+training, so that the scored ones do neither. The tested users of the split
+enter nowhere.
 """
 
 import copy
+import functools
 import os
 import shutil
 from collections.abc import Callable, Mapping
 
-import jax
 import ml_collections
 import numpy as np
 from absl import logging
 
 from dynrec_jax import train
 from dynrec_jax.checkpoint import same_config
-from dynrec_jax.data import sessions, split
+from dynrec_jax.data import split
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.split import UserSplit
 from dynrec_jax.losses import LossWeights
@@ -37,7 +38,6 @@ from dynrec_jax.study.naming import naming
 from dynrec_jax.study.parts import Parts, make_parts
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
-from dynrec_jax.study.training_data import make_questions
 
 FOLD_COUNT = 3
 
@@ -70,7 +70,12 @@ def cross_validate(
   path = os.path.join(config.workdir, 'cross_validation.jsonl')
   results = FoldResults(path, _settings(config, prepared))
   parts = make_parts(config, prepared)
-  values, start = _values(config), _weights(config)
+  # One compiled step for all weights: but for those of 0, whose term is left
+  # out, they are its arguments.
+  step_at = functools.cache(
+    lambda wanted: split_run.make_step(_at_point(config, wanted), parts)
+  )
+  values, start = _values(config), settings.loss_weights(config)
   means: dict[LossWeights, float] = {}
   total = weight_search.point_count(config.cv.grid, values, start)
   points = weight_search.search_points(config.cv.grid, values, start, means)
@@ -85,15 +90,14 @@ def cross_validate(
       label = f'point {number} of {total} ({", ".join(map(str, point))}), '
       label += f'fold {this.number} of {FOLD_COUNT}'
       if key not in results.scores:
-        scores = _fit(at_point, parts, this, label, stop_requested)
+        step = step_at(LossWeights(*(float(w != 0) for w in point)))
+        scores = _fit(at_point, parts, this, label, stop_requested, step)
         if scores is None:
           return None
         results.add(key, scores)
       if hosts.is_writer():
         shutil.rmtree(this.checkpoints, ignore_errors=True)
     means[point] = _mean_f(results.scores, point)
-    # Else each fit's compiled step stays, some 30 MB of it.
-    jax.clear_caches()
   return _report(config, results.scores, means)
 
 
@@ -136,11 +140,12 @@ def _fit(
   this: Split,
   label: str,
   stop_requested: Callable[[int], bool],
+  step: Callable,
 ) -> dict[str, float] | None:
   """Scores of the fold's third; None if asked to stop."""
   logging.info('%s', label)
   try:
-    complete = split_run.train_split(config, parts, this, stop_requested)
+    complete = split_run.stop_early(config, parts, this, stop_requested, step)
   except train.NonFiniteLossError as error:
     raise ValueError(
       f'{label}: {error}, or leave these weights out of cv'
@@ -148,21 +153,13 @@ def _fit(
   if not complete:
     return None
   found = split_run.load_params(config, parts, this)
-  questions = make_questions(
-    config, parts.prepared, this, this.users.test, sessions.LONG_FRACTION
+  questions = split_run.questions_at_borders(
+    config, parts, this, this.users.test
   )
   recommend = parts.predictor.recommender(found.state)
-  scores = split_run.measures(
-    config, split_run.score(config, recommend, questions)
-  )
+  scores = split_run.scores_at_borders(config, lambda _: recommend, questions)
   logging.info('%s: F %.4f', label, scores['f_score'])
   return scores
-
-
-def _weights(config: ml_collections.ConfigDict) -> LossWeights:
-  """The config's own point."""
-  names = (f'{name}_weight' for name in LossWeights._fields)
-  return LossWeights(*(float(config.loss[name]) for name in names))
 
 
 def _values(config: ml_collections.ConfigDict) -> list[tuple[float, ...]]:
@@ -204,7 +201,8 @@ def _report(
 ) -> str:
   """The table and the choice, saved as well."""
   rows = [(p, _of_point(scores, p)) for p in weight_search.ranked(means)]
-  text = search_table.as_markdown(rows, k=config.decode.k)
+  modes = list(splits.modes(config))
+  text = search_table.as_markdown(rows, modes, k=config.decode.k)
   text += settings.origin_note(config)
   workdir.write_text(config, 'cross_validation.md', text)
   return text

@@ -35,12 +35,39 @@ CROSS_VALIDATION = (
     if name not in _SEARCHED
   ),
 )
+_LISTS = _names((Of.STUDY, Of.CONTENT, Of.MODEL, Of.STOPPING, Of.SCORES))
 # Features and topics are what a comparison may be about: no digest.
 COMPARISON = (
   'catalogue.users',
   'catalogue.videos',
   *_names((Of.STUDY, Of.SPLITS, Of.SCORES)),
 )
+
+
+# What a network's trials follow from, but for what is tried.
+TRIALS = ('catalogue', *_names((*_LEARNED, Of.STOPPING, Of.SCORES)))
+
+
+def trials_of(section: str) -> tuple[str, ...]:
+  """The same of a method whose own keys stand in a section."""
+  return (
+    'catalogue',
+    'train.val_frac',
+    'split.valid_sessions',
+    *lists_of(section),
+  )
+
+
+def lists_of(section: str) -> tuple[str, ...]:
+  """What a method's lists follow from, beside the data and what it learned.
+
+  Args:
+    section: its own keys stand there; '' of a method without any.
+  """
+  own = (
+    name for name in keys.KEYS if section and keys.section(name) == section
+  )
+  return (*_LISTS, *own)
 
 
 def saved_config(

@@ -5,6 +5,7 @@ Records, filters, sessions; then what is computed from content.
 
 import contextlib
 import datetime
+import functools
 import io
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,17 +14,42 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax.data import filters, histories, sessions
+from dynrec_jax.data import filters, histories, sessions, time_cut
 from dynrec_jax.data.histories import Histories
-from dynrec_jax.data.records import Records
+from dynrec_jax.data.records import LacksDataError, Records, Watches
 from dynrec_jax.data.sessions import Sessions
+from dynrec_jax.data.time_cut import CutRecords
 from dynrec_jax.features import documents
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.sources import load
 from dynrec_jax.storage import digests
-from dynrec_jax.study import behaviours, content
+from dynrec_jax.study import (
+  behaviours,
+  content,
+  method_config,
+  methods,
+  text_content,
+)
 from dynrec_jax.study.behaviours import Behaviours
 from dynrec_jax.study.naming import naming
+from dynrec_jax.study.tweet_features import TweetFeatures
+
+
+class Studied(NamedTuple):
+  """Who and what is studied, before anything is computed from it.
+
+  Attributes:
+    records: the filtered source.
+    sessions: the clock.
+    known_videos: [V] bool, the videos that anything may be fitted on.
+    blocks: widths of the visual features' blocks; None until video files are
+      encoded.
+  """
+
+  records: Records
+  sessions: Sessions
+  known_videos: np.ndarray
+  blocks: tuple[int, ...] | None
 
 
 class Prepared(NamedTuple):
@@ -37,9 +63,14 @@ class Prepared(NamedTuple):
       the topics.
     features: of the catalogue, on the host.
     video_texts: [V] each video's text.
+    video_topics: [V, L] each video's topics; None where nothing reads them.
     tweet_texts: [n] object (str), of the tweets that interests are made of, in
       their order; None where they are made of watches.
+    tweet_features: of these texts, made when a network asks for them; None
+      where there are none.
     sessions: the clock.
+    known_videos: [V] bool, the videos that content is learned from: all, or
+      where one date cuts the log those watched before it.
     fingerprint: of the catalogue and all content vectors; a checkpoint fits
       no other.
   """
@@ -50,8 +81,11 @@ class Prepared(NamedTuple):
   topic_words: Sequence[Sequence[str]]
   features: Features
   video_texts: Sequence[str]
+  video_topics: np.ndarray | None
   tweet_texts: np.ndarray | None
+  tweet_features: TweetFeatures | None
   sessions: Sessions
+  known_videos: np.ndarray
   fingerprint: str
 
 
@@ -62,18 +96,29 @@ def prepare(config: ml_collections.ConfigDict) -> Prepared:
     ValueError: for malformed data or if the filters leave nothing; the message
       names file, row or key.
   """
-  records, texts, features = described(config)
+  studied, texts, features = described(config)
+  records, clock, known, _ = studied
   watches = histories.watch_histories(records.watches, len(records.user_ids))
-  clock = make_clock(records, config)
   if config.scenario == 'single':
-    topics = content.video_topics(records, texts, features, config)
+    topics = content.video_topics(records, texts, features, config, known)
     made_of = Behaviours(topics.topics, watches, None)
-    topic_words, tweet_texts = topics.top_words, None
+    topic_words, tweet_texts, tweet_features = topics.top_words, None, None
+    video_topics = topics.topics
   else:
-    start, border = int(clock.borders[0]), known_until(clock)
+    start, border = int(clock.borders[0]), known_until(clock, config)
     made_of = behaviours.from_tweets(records, start, border, config)
     topic_words = behaviours.topic_words(made_of)
     tweet_texts = records.tweets.text
+    tweet_features = TweetFeatures(
+      functools.partial(_encode_tweets, studied, texts, config), tweet_texts
+    )
+    video_topics = None
+    if _reads_video_topics(config):
+      found = content.video_topics(records, texts, features, config, known)
+      video_topics = found.topics
+  told = made_of
+  if config.split.by == 'time' and config.scenario == 'cross':
+    told = behaviours.known_before(made_of, border)
   return Prepared(
     records,
     watches,
@@ -81,42 +126,92 @@ def prepare(config: ml_collections.ConfigDict) -> Prepared:
     topic_words,
     features,
     texts,
+    video_topics,
     tweet_texts,
+    tweet_features,
     clock,
-    _fingerprint(records, features, made_of),
+    known,
+    _fingerprint(records, features, told),
+  )
+
+
+def _encode_tweets(
+  studied: Studied,
+  texts: list[str],
+  config: ml_collections.ConfigDict,
+  tweets: Sequence[str],
+) -> np.ndarray:
+  """See `text_content.encode_tweets`."""
+  return text_content.encode_tweets(
+    studied.records, texts, tweets, config, studied.known_videos
+  )
+
+
+def _reads_video_topics(config) -> bool:
+  """Whether a method reads them where interests are made of tweets."""
+  return any(
+    method_config.of_method(config, name, {}).sca.variant == 'topic_ridge'
+    for name in methods.chosen(config)
+    if methods.kind(name) == 'sca'
   )
 
 
 def described(
   config: ml_collections.ConfigDict,
-) -> tuple[Records, list[str], Features]:
+) -> tuple[Studied, list[str], Features]:
   """The filtered source, its videos' texts and their features."""
-  records, blocks = study_records(config)
-  if blocks is None:
-    records, blocks = content.encode_videos(records, config)
-  texts = documents.video_documents(records.videos, config.text.fields)
-  return records, texts, content.video_features(records, texts, blocks, config)
+  studied = study_records(config)
+  if studied.blocks is None:
+    records, blocks = content.encode_videos(studied.records, config)
+    studied = studied._replace(records=records, blocks=blocks)
+  texts = documents.video_documents(studied.records.videos, config.text.fields)
+  features = content.video_features(
+    studied.records, texts, studied.blocks, config, studied.known_videos
+  )
+  return studied, texts, features
 
 
-def study_records(
-  config: ml_collections.ConfigDict,
-) -> tuple[Records, tuple[int, ...] | None]:
-  """The filtered source, and the blocks of its visual features.
+def study_records(config: ml_collections.ConfigDict) -> Studied:
+  """The filtered source and its clock.
 
-  Video files are encoded after the filters, as fewer are left then, and the
-  blocks are None until they are; only `data.require_visual` has to know before
-  who has a feature.
+  Video files are encoded after the filters, as fewer are left then; only where
+  a feature decides which videos stay, before.
   """
   records, blocks = _load(config), None
-  if config.data.require_visual:
+  visual_decides = config.data.require_visual or (
+    config.split.by == 'time' and 'visual' in config.split.new_videos
+  )
+  if visual_decides:
     records, blocks = content.encode_videos(records, config)
-  return _filtered(records, config), blocks
+  steps = [filters.count_left('in the source', records.watches)]
+  watches = filters.first_watches(records.watches)
+  records = records._replace(watches=watches)
+  logging.debug(
+    'first watches of a video: %d of %d watches',
+    len(watches.user),
+    steps[0].watches,
+  )
+  watches, later = _filtered(records, config)
+  whole = filters.compact(records, watches)
+  clock = make_clock(whole, config)
+  if config.split.by == 'time':
+    cut = _cut(records, clock, config)
+    return Studied(cut.records, clock, cut.known_videos, blocks)
+  _tell([*steps, *later], config.data.name)
+  return Studied(whole, clock, np.ones(len(whole.videos.id), bool), blocks)
 
 
-def known_until(clock: Sessions) -> int:
-  """The end of n_f in the long mode, which is the cross network's too."""
-  session = sessions.history_sessions(clock, sessions.LONG_FRACTION)
-  return clock.end(session)
+def known_until(clock: Sessions, config: ml_collections.ConfigDict) -> int:
+  """The end of what is known of everyone, seconds.
+
+  That is the date that cuts the log, or n_f of the long mode, which is the
+  cross network's too.
+  """
+  if config.split.by == 'time':
+    return clock.end(config.split.cut)
+  return clock.end(
+    sessions.history_sessions(clock.count, sessions.LONG_FRACTION)
+  )
 
 
 def _load(config) -> Records:
@@ -135,27 +230,77 @@ def _load(config) -> Records:
       world_seed=config.data.world_seed,
     )
   if not len(records.watches.user):
-    raise ValueError(f'the source {config.data.name!r} holds no watch')
+    raise LacksDataError(f'the source {config.data.name!r} holds no watch')
   return records
 
 
-def _filtered(records: Records, config) -> Records:
-  """The users and videos of the study; logs what every rule removed."""
-  before = filters.count_left('in the source', records.watches)
-  watches = filters.first_watches(records.watches)
-  logging.debug(
-    'first watches of a video: %d of %d watches',
-    len(watches.user),
-    len(records.watches.user),
+def _cut(
+  records: Records, clock: Sessions, config: ml_collections.ConfigDict
+) -> CutRecords:
+  """The study that the events before a date make, and what came after it.
+
+  Users need a history before the date; their future lies after it.
+  """
+  time = clock.end(config.split.cut)
+  early = time_cut.before(records, time)
+  if not len(early.watches.user):
+    raise LacksDataError(
+      f'split.cut is {config.split.cut}; no watch is before the end of that '
+      'session'
+    )
+  training, steps = _filtered(early, config, min_watches_left=1)
+  cut = time_cut.with_later(
+    records, training, time, _described(records, config)
   )
-  records = records._replace(watches=watches)
+  for line in filters.removed(steps):
+    logging.debug('%s', line)
+  known, total = int(cut.known_videos.sum()), len(cut.known_videos)
+  logging.info(
+    'data: %s users, %s videos, %s of them watched by nobody before, %s '
+    'watches before %s UTC and %s after it of %s; filters count what is before',
+    f'{len(cut.records.user_ids):,}',
+    f'{total:,}',
+    f'{total - known:,}',
+    f'{len(training.user):,}',
+    datetime.datetime.fromtimestamp(time, datetime.UTC).strftime('%F %T'),
+    f'{len(cut.records.watches.user) - len(training.user):,}',
+    config.data.name,
+  )
+  return cut
+
+
+def _described(records: Records, config) -> np.ndarray:
+  """[V] bool, the videos of the source whose content is known."""
+  fields = [name for name in config.split.new_videos if name != 'visual']
+  found = np.zeros(len(records.videos.id), bool)
+  if fields:
+    texts = documents.video_documents(records.videos, fields)
+    found |= documents.has_words(texts)
+  if 'visual' in config.split.new_videos:
+    found |= records.videos.has_visual
+  if config.data.require_visual:
+    found &= records.videos.has_visual & _has_text(records, config)
+  return found
+
+
+def _has_text(records: Records, config) -> np.ndarray:
+  """[V] bool, the videos with a word in the fields that are read."""
+  return documents.has_words(
+    documents.video_documents(records.videos, config.text.fields)
+  )
+
+
+def _filtered(
+  records: Records, config, *, min_watches_left: int = 2
+) -> tuple[Watches, list[filters.FilterStep]]:
+  """The watches that the rules leave, and what every rule left."""
+  watches = records.watches
   steps = [filters.count_left('before the filters', watches)]
   if config.data.require_visual:
-    has_text = documents.has_words(
-      documents.video_documents(records.videos, config.text.fields)
-    )
-    watches, step = filters.complete_videos(records, has_text)
+    watches, step = filters.complete_videos(records, _has_text(records, config))
     steps.append(step)
+  if config.scenario == 'cross':
+    behaviours.tweets_of(records, config)  # or says that there are none
   if config.filter.min_tweets_per_user:
     watches, step = filters.filter_users_by_tweets(
       records._replace(watches=watches),
@@ -163,7 +308,7 @@ def _filtered(records: Records, config) -> Records:
     )
     steps.append(step)
     if not step.watches:
-      raise ValueError(
+      raise LacksDataError(
         f'{filters.describe(step)}; lower filter.min_tweets_per_user: the most '
         f'that a user has is {np.bincount(records.tweets.user).max(initial=0)}'
       )
@@ -176,15 +321,14 @@ def _filtered(records: Records, config) -> Records:
       min_videos_per_user=config.filter.min_videos_per_user,
       min_users_per_video=config.filter.min_users_per_video,
       mode=config.filter.mode,
+      min_watches_left=min_watches_left,
     )
-  _tell(before, [*steps, *later[1:]], config.data.name)
-  return filters.compact(records, watches)
+  return watches, [*steps, *later[1:]]
 
 
-def _tell(
-  before: filters.FilterStep, steps: list[filters.FilterStep], source: str
-) -> None:
+def _tell(steps: list[filters.FilterStep], source: str) -> None:
   """What is left and what went, in a line; by each rule in more of them."""
+  before, *steps = steps
   for line in filters.removed(steps):
     logging.debug('%s', line)
   left = steps[-1]

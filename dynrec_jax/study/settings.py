@@ -13,7 +13,7 @@ from dynrec_jax.objective import ObjectiveSettings
 from dynrec_jax.parallel import devices
 from dynrec_jax.predict import PredictSettings
 from dynrec_jax.sources import load
-from dynrec_jax.study import keys
+from dynrec_jax.study import first_inputs, keys
 from dynrec_jax.study.prepare import Prepared
 
 
@@ -43,7 +43,7 @@ def predict_settings(
 ) -> PredictSettings:
   """How queries are read, as in training, and lists made."""
   inputs = InputSettings(
-    history_mode=config.model.history_mode,
+    history_mode=first_inputs.history_mode(config),
     max_len=config.seq.max_target_len,
     norm=config.interest.norm,
     **decay(config, prepared),
@@ -67,6 +67,7 @@ def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
         f'{key} is {size}, not a multiple of the {device_count} devices'
       )
   in_batch = config.sem.negative == 'in_batch'
+  sampled = _coherence(config) != 'softmax'
   return BatchSpec(
     batch_size=config.train.batch_size,
     device_count=device_count,
@@ -76,23 +77,33 @@ def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
     negative_count=0 if in_batch else config.sem.n_neg,
     negative=config.rel.negative,
     seed=seed,
+    unseen_count=config.static.n_neg if sampled else 0,
   )
+
+
+def loss_weights(config: ml_collections.ConfigDict) -> LossWeights:
+  """lambda_1 to lambda_3."""
+  names = (f'{name}_weight' for name in LossWeights._fields)
+  return LossWeights(*(float(config.loss[name]) for name in names))
 
 
 def objective_settings(config: ml_collections.ConfigDict) -> ObjectiveSettings:
   """Eq (9) as the config sets it."""
   dtype = config.model.product_dtype
   return ObjectiveSettings(
-    weights=LossWeights(
-      semantic=config.loss.semantic_weight,
-      interest=config.loss.interest_weight,
-      relevance=config.loss.relevance_weight,
-    ),
+    wanted=LossWeights(*(weight != 0 for weight in loss_weights(config))),
     semantic_margin=config.loss.semantic_margin,
     relevance_margin=config.loss.relevance_margin,
     in_batch_negatives=config.sem.negative == 'in_batch',
     product_dtype=None if dtype == 'float32' else getattr(jnp, dtype),
+    coherence=_coherence(config),
   )
+
+
+def _coherence(config: ml_collections.ConfigDict) -> str:
+  """Eq (8), or what stands in its place for Static-DNN (A28)."""
+  static = config.model.network == 'static_dnn'
+  return config.static.loss if static else 'softmax'
 
 
 def decay(

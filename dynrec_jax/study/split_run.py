@@ -1,28 +1,33 @@
-"""One random split of the users: trained, stopped early, tested."""
+"""One split of a study: a network trained and stopped early, and its scores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import ml_collections
+import numpy as np
 
-from dynrec_jax import checkpoint, evaluate, metric_log, train
-from dynrec_jax.data import sessions
+from dynrec_jax import checkpoint, evaluate, train
 from dynrec_jax.data.histories import Histories
-from dynrec_jax.parallel import host_memory, hosts
+from dynrec_jax.parallel import host_memory
 from dynrec_jax.recommender import Queries, Recommender
-from dynrec_jax.report import user_lists
-from dynrec_jax.study import identity, methods, settings
+from dynrec_jax.study import identity, settings, splits
 from dynrec_jax.study.naming import naming
 from dynrec_jax.study.parts import Parts
-from dynrec_jax.study.splits import MODES, Split
-from dynrec_jax.study.training_data import (
-  make_questions,
-  make_seen,
-  make_training_set,
-)
+from dynrec_jax.study.splits import Split
+from dynrec_jax.study.training_data import make_questions, make_training_set
 
 
-@naming(learning_rate='opt.learning_rate', reduction='loss.reduction')
+def make_step(config: ml_collections.ConfigDict, parts: Parts) -> Callable:
+  """The network's update, compiled once for all splits and all weights."""
+  return train.make_train_step(
+    parts.network,
+    settings.make_optimizer(config),
+    settings.objective_settings(config),
+    reduction=settings.preset_value(config, 'reduction'),
+  )
+
+
 def train_split(
   config: ml_collections.ConfigDict,
   parts: Parts,
@@ -32,42 +37,89 @@ def train_split(
   """Trains until it is complete (True) or asked to stop (False).
 
   A split that was trained before is read from its checkpoint and left alone.
+  Where one date cuts the log (A41), a first fit chooses the number of epochs at
+  an earlier date; a second one, of all that comes before the date, takes as
+  many.
+
+  Args:
+    config: of the network.
+    parts: with the network.
+    this: who trains and who validates.
+    stop_requested: polled at every step.
 
   Raises:
     ValueError: for a checkpoint of another config or catalogue.
     train.NonFiniteLossError: see `train.fit`.
   """
-  host_memory.drop_programs()  # of the preparation and of earlier splits
+  if this.train_until is None:
+    return stop_early(config, parts, this, stop_requested)
+  earlier = splits.earlier_split(config, parts.prepared, this)
+  if not stop_early(config, parts, earlier, stop_requested):
+    return False
+  epochs = load_params(config, parts, earlier).position['best_epoch']
+  loop = settings.loop_settings(config)._replace(max_epochs=epochs)
+  return _fit(config, parts, this, stop_requested, loop, None)
+
+
+def stop_early(
+  config: ml_collections.ConfigDict,
+  parts: Parts,
+  this: Split,
+  stop_requested: Callable[[int], bool],
+  step: Callable | None = None,
+) -> bool:
+  """One fit that its validation users stop; see `train_split`.
+
+  Args:
+    config: of the network.
+    parts: with the network.
+    this: who trains and who validates.
+    stop_requested: polled at every step.
+    step: see `make_step`, where several fits share it.
+  """
+  return _fit(
+    config,
+    parts,
+    this,
+    stop_requested,
+    settings.loop_settings(config),
+    _validation(config, parts, this),
+    step,
+  )
+
+
+@naming(learning_rate='opt.learning_rate', reduction='loss.reduction')
+def _fit(
+  config: ml_collections.ConfigDict,
+  parts: Parts,
+  this: Split,
+  stop_requested: Callable[[int], bool],
+  loop: train.LoopSettings,
+  validate: Callable[[Any], dict[str, float]] | None,
+  step: Callable | None = None,
+) -> bool:
+  """One fit; whether it is complete."""
+  if step is None:
+    host_memory.drop_programs()  # of the preparation and of earlier splits
+    step = make_step(config, parts)
   data = make_training_set(config, parts.prepared, this)
-  optimizer = settings.make_optimizer(config)
-  step_fn = train.make_train_step(
-    parts.network,
-    optimizer,
-    settings.objective_settings(config),
-    reduction=settings.preset_value(config, 'reduction'),
-    populations=train.populations_of(data),
+  balance = train.Balance(
+    settings.loss_weights(config), train.populations_of(data)
   )
-
-  questions = make_questions(
-    config, parts.prepared, this, this.users.valid, sessions.LONG_FRACTION
-  )
-
-  def validate(params):
-    scored = score(config, parts.predictor.recommender(params), questions)
-    return measures(config, scored)
-
   with checkpoint.Checkpointer(
     this.checkpoints,
     config=identity.saved_config(config, parts.prepared),
     must_match=identity.CHECKPOINT,
   ) as saver:
     return train.fit(
-      step_fn,
-      train.init_state(parts.network, optimizer, this.seed),
+      train.balanced(step, balance),
+      train.init_state(
+        parts.network, settings.make_optimizer(config), this.seed
+      ),
       data,
       settings.batch_spec(config, this.seed),
       parts.features,
-      settings.loop_settings(config),
+      loop,
       validate=validate,
       saver=saver,
       log_dir=this.directory,
@@ -75,31 +127,52 @@ def train_split(
     )
 
 
-def test_split(
+def load_params(
   config: ml_collections.ConfigDict, parts: Parts, this: Split
-) -> None:
-  """Writes every method's lists, and its measures to the metrics.
+) -> checkpoint.Checkpoint:
+  """The best parameters of a split, of this config and this catalogue."""
+  template = jax.eval_shape(lambda: parts.network.init(jax.random.key(0)))
+  found = checkpoint.load_for_inference(this.checkpoints, template)
+  checkpoint.refuse_other_config(
+    found.config,
+    identity.saved_config(config, parts.prepared),
+    identity.CHECKPOINT,
+    this.checkpoints,
+  )
+  return found
 
-  Raises:
-    ValueError: if there is no checkpoint that fits.
+
+def scores_at_borders(
+  config: ml_collections.ConfigDict,
+  recommenders: Callable[[str], Recommender],
+  questions: Mapping[str, tuple[Queries, Histories]],
+) -> dict[str, float]:
+  """A method's measures in every mode, and 'f_score', the mean of their F.
+
+  Args:
+    config: of the run.
+    recommenders: mode -> the method, as it was fitted for the mode.
+    questions: mode -> what is asked, and the truth.
+
+  Returns:
+    'MODE/MEASURE' and 'f_score'.
   """
-  found = load_params(config, parts, this)
-  model = parts.predictor.recommender(found.state)
-  with metric_log.MetricLog(this.directory) as log:
-    for mode, fraction in MODES[config.scenario].items():
-      at = (config, parts.prepared, this)
-      seen = make_seen(*at, fraction)
-      questions = make_questions(*at, this.users.test, fraction)
-      for method in methods.NAMES:
-        recommend = methods.fit(method, config, seen, model)
-        scored = score(config, recommend, questions)
-        _write_lists(parts, this, mode, method, scored)
-        values = measures(config, scored)
-        log.write(
-          found.step,
-          {f'test_{mode}/{method}/{k}': v for k, v in values.items()},
-        )
-  hosts.wait_for_all(f'lists of split {this.number}')  # others read them
+  found: dict[str, float] = {}
+  for mode, asked in questions.items():
+    scored = measures(config, score(config, recommenders(mode), asked))
+    found |= {f'{mode}/{name}': value for name, value in scored.items()}
+  mean = np.mean([found[f'{mode}/f_score'] for mode in questions])
+  return found | {'f_score': float(mean)}
+
+
+def questions_at_borders(
+  config: ml_collections.ConfigDict, parts: Parts, this: Split, users: Any
+) -> dict[str, tuple[Queries, Histories]]:
+  """What users are asked in every mode of the study, and the truth."""
+  return {
+    mode: make_questions(config, parts.prepared, this, users, at)
+    for mode, at in splits.borders(config, this).items()
+  }
 
 
 def score(
@@ -123,33 +196,14 @@ def measures(
   return evaluate.summarise(scored.hits, scored.truth, config.decode.k)
 
 
-def load_params(
+def _validation(
   config: ml_collections.ConfigDict, parts: Parts, this: Split
-) -> checkpoint.Checkpoint:
-  """The best parameters of a split, of this config and this catalogue."""
-  template = jax.eval_shape(lambda: parts.network.init(jax.random.key(0)))
-  found = checkpoint.load_for_inference(this.checkpoints, template)
-  checkpoint.refuse_other_config(
-    found.config,
-    identity.saved_config(config, parts.prepared),
-    identity.CHECKPOINT,
-    this.checkpoints,
-  )
-  return found
+) -> Callable[[Any], dict[str, float]]:
+  """Scores of parameters on the validation users, at every border (A3)."""
+  questions = questions_at_borders(config, parts, this, this.users.valid)
 
+  def validate(params):
+    recommend = parts.predictor.recommender(params)
+    return scores_at_borders(config, lambda _: recommend, questions)
 
-def _write_lists(
-  parts: Parts, this: Split, mode: str, method: str, scored: evaluate.Scored
-) -> None:
-  """Writes what a method recommended to whom."""
-  records = parts.prepared.records
-  rows = user_lists.as_rows(
-    records.user_ids[scored.users],
-    records.videos.id,
-    scored.lists,
-    hits=scored.hits,
-    truth=scored.truth,
-  )
-  path = user_lists.path_of(this.directory, mode, method)
-  if hosts.is_writer():
-    user_lists.write_lists(path, rows)
+  return validate

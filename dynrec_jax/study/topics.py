@@ -70,15 +70,17 @@ def choose_topics(config: ml_collections.ConfigDict) -> str:
 
 def _choose_for_videos(config) -> choose_count.CountChoice:
   """By videos whose halves are held out."""
-  records, texts, features = prepare.described(config)
-  form = config.topics.yt
+  studied, texts, features = prepare.described(config)
+  form, known = config.topics.yt, np.flatnonzero(studied.known_videos)
   if form == 'text_lda':  # the same model, of no visual words
     form, words = 'mm_lda', csr_matrix((len(texts), 0), dtype=np.int64)
   else:
-    words = content.visual_words(records.videos.id, features, config)
+    words = content.visual_words(
+      studied.records.videos.id, features, config, studied.known_videos
+    )
   return choose_count.choose_video_topics(
-    texts,
-    words,
+    [texts[row] for row in known],
+    words[known],
     seed=config.seed,
     form=form,
     topic_counts=config.topics.counts,
@@ -88,11 +90,9 @@ def _choose_for_videos(config) -> choose_count.CountChoice:
 
 def _choose_for_tweets(config) -> choose_count.CountChoice:
   """By users whose tweets are held out, of those before n_f alone."""
-  records, _ = prepare.study_records(config)
-  tweets = behaviours.tweets_of(records, config)
-  before = tweets.time < prepare.known_until(
-    prepare.make_clock(records, config)
-  )
+  studied = prepare.study_records(config)
+  tweets = behaviours.tweets_of(studied.records, config)
+  before = tweets.time < prepare.known_until(studied.sessions, config)
   texts = tweets.text[before]
   vocabulary = tweet_text.fit_vocabulary(
     texts, least_tweets=config.topics.least_tweets

@@ -5,12 +5,15 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 
-from dynrec_jax.data import histories, inputs, relevance, sequences, sessions
+from dynrec_jax.data import histories, inputs, relevance, sequences
 from dynrec_jax.data.histories import Histories
+from dynrec_jax.data.records import MISSING_COUNT
+from dynrec_jax.data.relevance import Relevance
+from dynrec_jax.data.sequences import Samples
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.recommender import Queries, Seen
-from dynrec_jax.study import settings
+from dynrec_jax.study import behaviours, first_inputs, settings
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
 
@@ -36,11 +39,28 @@ class Known(NamedTuple):
 def make_training_set(
   config: ml_collections.ConfigDict, prepared: Prepared, this: Split
 ) -> TrainingSet:
-  """The virtual sequences of the train users."""
+  """The virtual sequences of the train users.
+
+  Leaks: of a split by time, nothing from the end of `train_until` on is in any
+  of its arrays, and content losses read known videos alone.
+
+  Raises:
+    CannotFit: the config's network cannot read what there is.
+  """
+  made_of, topics = this.behaviours, prepared.behaviours.topics
+  describe = first_inputs.description(config, prepared)
+  if describe is not None:
+    made_of, topics = describe(made_of, prepared.tweet_texts)
+  history_mode = first_inputs.history_mode(config)
+  watches = _until(prepared.watches, prepared, this)
+  made_of = _until(made_of, prepared, this)
+  clock = prepared.sessions
+  if this.train_until is not None:
+    clock = clock.up_to(this.train_until)
   samples = sequences.virtual_sequences(
-    prepared.watches,
-    this.behaviours,
-    prepared.sessions,
+    watches,
+    made_of,
+    clock,
     this.users.train,
     horizon=config.seq.horizon,
     max_target_len=config.seq.max_target_len,
@@ -49,34 +69,68 @@ def make_training_set(
   decay = settings.decay(config, prepared)
   rows = inputs.interest_rows(
     samples,
-    this.behaviours,
-    prepared.behaviours.topics,
-    prepared.sessions,
-    history_mode=config.model.history_mode,
+    made_of,
+    topics,
+    clock,
+    history_mode=history_mode,
     norm=config.interest.norm,
     **decay,
   )
-  related = None
-  if config.loss.relevance_weight:
-    related = relevance.find_relevant(
-      prepared.watches,
-      np.unique(samples.user),
-      len(prepared.records.videos.id),
-      positive=config.rel.positive,
-    )
   features = prepared.features
-  paired = np.flatnonzero(features.has_visual & features.has_text)
+  paired = np.flatnonzero(
+    features.has_visual & features.has_text & prepared.known_videos
+  )
   return TrainingSet(
     video_count=len(prepared.records.videos.id),
-    watches=prepared.watches,
+    watches=watches,
     samples=samples,
     interest_rows=rows,
-    relevance=related,
+    relevance=_related(config, watches, samples, prepared),
     paired_videos=paired.astype(np.int32),
-    history_mode=config.model.history_mode,
+    history_mode=history_mode,
     max_len=config.seq.max_target_len,
     **decay,
   )
+
+
+def _related(
+  config: ml_collections.ConfigDict,
+  watches: Histories,
+  samples: Samples,
+  prepared: Prepared,
+) -> Relevance | None:
+  """Candidates of the triplets of Eq (6); None if the loss is not used."""
+  if not config.loss.relevance_weight:
+    return None
+  return relevance.find_relevant(
+    watches,
+    np.unique(samples.user),
+    len(prepared.records.videos.id),
+    positive=config.rel.positive,
+  )
+
+
+def _topics(prepared: Prepared, this: Split) -> np.ndarray:
+  """[R, K] what behaviours are about; of later tweets nothing."""
+  made_of = prepared.behaviours
+  if this.train_until is None or prepared.tweet_texts is None:
+    return made_of.topics
+  end = prepared.sessions.end(this.train_until)
+  return behaviours.known_before(made_of, end).topics
+
+
+def _until(events: Histories, prepared: Prepared, this: Split) -> Histories:
+  """Everybody's events up to where the split's training ends."""
+  if this.train_until is None:
+    return events
+  return _rows_until(events, prepared.sessions.end(this.train_until))
+
+
+def _rows_until(events: Histories, time: int) -> Histories:
+  """Every row's events before a moment."""
+  everyone = np.arange(events.user_count)
+  ends = np.full(events.user_count, time, np.int64)
+  return histories.rows_before(events, everyone, ends)[0]
 
 
 def make_questions(
@@ -84,7 +138,7 @@ def make_questions(
   prepared: Prepared,
   this: Split,
   users: np.ndarray,
-  fraction: float,
+  session: int,
 ) -> tuple[Queries, Histories]:
   """The users at the end of n_f, and what each watched afterwards.
 
@@ -95,13 +149,12 @@ def make_questions(
     prepared: the study.
     this: the split.
     users: [B] who is asked about.
-    fraction: n_f as a share of the sessions.
+    session: n_f.
 
   Returns:
     The queries, and the ground truth, a row each.
   """
   clock = prepared.sessions
-  session = sessions.history_sessions(clock, fraction)
   watches = prepared.watches
   if config.scenario == 'cross':
     watches = histories.no_events(watches.user_count)
@@ -114,12 +167,15 @@ def make_questions(
   )
   queries = make_queries(
     known,
-    prepared.behaviours.topics,
+    _topics(prepared, this),
     users,
     session,
     mask_known=config.eval.mask_history,
   )
-  later, _ = histories.rows_from(prepared.watches, users, queries.time)
+  truth = prepared.watches
+  if this.truth_until is not None:
+    truth = _rows_until(truth, clock.end(this.truth_until))
+  later, _ = histories.rows_from(truth, users, queries.time)
   return queries, later
 
 
@@ -145,13 +201,13 @@ def make_queries(
   """
   session = np.broadcast_to(np.asarray(session, np.int32), users.shape)
   time = known.clock.borders[session]
-  behaviours, index = histories.rows_before(known.behaviours, users, time)
+  made_of, index = histories.rows_before(known.behaviours, users, time)
   return Queries(
     users=users.astype(np.int32),
     session=session,
     time=time,
     watches=histories.rows_before(known.watches, users, time)[0],
-    behaviours=behaviours,
+    behaviours=made_of,
     topics=topics,
     texts=None if known.texts is None else known.texts[index],
     profiles=known.profiles[users],
@@ -164,39 +220,49 @@ def make_seen(
   config: ml_collections.ConfigDict,
   prepared: Prepared,
   this: Split,
-  fraction: float,
+  session: int,
 ) -> Seen:
   """What a method may be fitted on before it is asked at the end of n_f.
 
   Paper: Sec 4.1; held-out users' first n_f sessions are in every training
   matrix, their watches in the cross network in none.
+
+  Leaks: of a split by time, no row goes on after the end of `train_until`, and
+  no view count is told, which would count views after it.
   """
   clock, texts = prepared.sessions, prepared.tweet_texts
-  session = sessions.history_sessions(clock, fraction)
   everyone = np.arange(prepared.watches.user_count)
   trains = np.isin(everyone, this.users.train)
 
   def up_to(events: Histories, border: int):
-    """Train users' rows whole, others' up to the border."""
+    """Train users' rows up to the training's end, others' to the border."""
     after_all = int(events.time.max(initial=border)) + 1
+    if this.train_until is not None:
+      after_all = clock.end(this.train_until)
     until = np.where(trains, after_all, border)
     return histories.rows_before(events, everyone, until)
 
   border = clock.end(session)
-  behaviours, index = up_to(this.behaviours, border)
+  made_of, index = up_to(this.behaviours, border)
   if config.scenario == 'cross':
     border = int(prepared.watches.time.min(initial=border))  # before all
+  videos = prepared.records.videos
+  if this.train_until is not None:
+    unknown = np.full(len(videos.id), MISSING_COUNT, np.int64)
+    videos = videos._replace(view_count=unknown)
   return Seen(
     train_users=this.users.train,
     session=session,
     watches=up_to(prepared.watches, border)[0],
-    behaviours=behaviours,
-    topics=prepared.behaviours.topics,
+    behaviours=made_of,
+    topics=_topics(prepared, this),
     texts=None if texts is None else texts[index],
     profiles=prepared.records.profiles,
-    videos=prepared.records.videos,
+    videos=videos,
     video_texts=prepared.video_texts,
+    video_topics=prepared.video_topics,
     features=prepared.features,
     clock=clock,
     seed=this.seed,
+    known_videos=prepared.known_videos,
   )

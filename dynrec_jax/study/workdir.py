@@ -1,7 +1,10 @@
 """The files of a run's folder; only the first host writes them."""
 
+import contextlib
+import fcntl
 import os
 import pathlib
+from collections.abc import Iterator
 
 import ml_collections
 
@@ -13,6 +16,27 @@ def path_of(config: ml_collections.ConfigDict, name: str) -> str:
   """A file of the folder, which is made."""
   os.makedirs(config.workdir, exist_ok=True)
   return os.path.join(config.workdir, name)
+
+
+@contextlib.contextmanager
+def alone(config: ml_collections.ConfigDict) -> Iterator[None]:
+  """Keeps other runs out of the folder for the block.
+
+  Raises:
+    ValueError: another process is at it; names the folder.
+  """
+  if not hosts.is_writer():
+    yield
+    return
+  with open(path_of(config, '.lock'), 'w', encoding='utf-8') as lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise ValueError(
+        f'workdir is {config.workdir!r}, where another process runs; right: '
+        'one at a time, or several with mode=tune, which share their trials'
+      ) from error
+    yield
 
 
 def remove(config: ml_collections.ConfigDict, name: str) -> None:

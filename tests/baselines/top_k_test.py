@@ -174,3 +174,9 @@ def test_whole_numbers_are_scores_too():
 def test_nobody_gets_no_list():
   found = fixed(COARSE)(small_world.queries_knowing([]), 5)
   assert found.ids.shape == found.scores.shape == (0, 5)
+
+
+def test_nothing_learned_lists_the_lowest_ids():
+  found = top_k.all_equal(4)(small_world.queries_knowing([[], [0, 2]]), 3)
+  assert found.ids.tolist() == [[0, 1, 2], [1, 3, -1]]
+  assert found.scores.tolist() == [[0.0] * 3, [0.0, 0.0, -math.inf]]

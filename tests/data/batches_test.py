@@ -27,6 +27,7 @@ SPEC = BatchSpec(
 CASES = [(m, 'events') for m in inputs.HISTORY_MODES] + [
   ('topic_only', 'tweets'),
   ('session_chain', 'tweets'),
+  ('history_only', 'tweets'),  # where some have tweets alone
 ]
 
 
@@ -67,8 +68,11 @@ def expected_sequence(sample, history_mode, behaviours='events'):
     )
     for session in range(first, sample.session + 1)
   ]
+  past = [video for _, video in sample.history][-MAX_LEN:]
+  if history_mode == 'history_only' and past:
+    prefix = past
   if history_mode == 'topic_then_history':
-    prefix += [video for _, video in sample.history][-MAX_LEN:]
+    prefix += past
   return prefix + sample.target[:-1], len(prefix)
 
 
@@ -192,8 +196,9 @@ class TestMakeBatch:
             (prefix - 1 + j, video) for j, video in enumerate(sample.target)
           ]
           own = share.batch.sequences.interests[share.batch.interest_rows[b]]
-          at = prefix - 1 if history_mode == 'session_chain' else 0
-          assert_allclose(own, expected[at], rtol=2e-5, atol=1e-7)
+          if history_mode != 'history_only' or not sample.history:
+            at = prefix - 1 if history_mode == 'session_chain' else 0
+            assert_allclose(own, expected[at], rtol=2e-5, atol=1e-7)
           assert share.batch.history.counts[b] == len(sample.history)
           assert_allclose(
             catalogue_weights(share, b), expected_weights(sample), rtol=1e-5
@@ -240,6 +245,37 @@ class TestMakeBatch:
         0, batch.sequences.step_counts.sum() :
       ].any()
     assert 24 <= min(room) < 32
+
+  @pytest.mark.parametrize('device_count', [1, 4])
+  def test_each_prediction_has_the_negatives_drawn_for_it(self, device_count):
+    data = data_of()
+    spec = SPEC._replace(device_count=device_count, unseen_count=2)
+    samples, epoch = expected_of(), batches.draw_epoch(data, spec, 1)
+    starts = np.cumsum([0] + [len(sample.target) for sample in samples])
+    per_device = spec.batch_size // device_count
+    for step in range(batches.steps_per_epoch(data, spec)):
+      batch = batches.make_batch(data, spec, epoch, step)
+      for device in range(device_count):
+        first = step * spec.batch_size + device * per_device
+        rows = epoch.order[first : first + per_device]
+        want = [epoch.unseen.videos[starts[r] : starts[r + 1]] for r in rows]
+        targets = jax.tree.map(lambda x, d=device: x[d], batch.targets)
+        assert targets.negatives.shape == (len(targets.where), 2)
+        found = targets.negatives[targets.where]
+        assert_array_equal(found, np.concatenate([*want, found[:0]]))
+        videos = [v for r in rows for v in samples[r].target]
+        assert targets.videos[targets.where].tolist() == videos
+
+  def test_negatives_change_nothing_else(self):
+    data = data_of()
+    for epoch in (0, 1):
+      one, two = (
+        batches.make_batch(data, s, batches.draw_epoch(data, s, epoch), 2)
+        for s in (SPEC, SPEC._replace(unseen_count=3))
+      )
+      assert one.targets.negatives is None
+      two = two._replace(targets=two.targets._replace(negatives=None))
+      jax.tree.map(assert_array_equal, one, two)
 
   def test_real_predictions_come_first(self):
     data = data_of()

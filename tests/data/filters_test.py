@@ -166,6 +166,17 @@ class TestFilterWatches:
     assert set(got.user.tolist()) == {0, 1}
     assert [tuple(step)[1:] for step in steps[2:]] == [(3, 2, 5), (2, 2, 4)]
 
+  def test_how_many_watches_must_be_left_may_be_told(self):
+    pairs = [(0, 0), (1, 0), (0, 1), (1, 1), (2, 1), (2, 7)]
+    rules = {'min_videos_per_user': 1, 'min_users_per_video': 2}
+    got, steps = filters.filter_watches(
+      watches_of(pairs), min_watches_left=1, **rules
+    )
+    assert set(got.user.tolist()) == {0, 1, 2}
+    assert steps[-1].rule == 'users with >= 1 watches left'
+    got, _ = filters.filter_watches(watches_of(pairs), **rules)
+    assert set(got.user.tolist()) == {0, 1}
+
   def test_defaults_are_more_than_10_videos_and_at_least_3_users(self):
     def world(videos, users):
       return watches_of([(u, v) for u in range(users) for v in range(videos)])
@@ -267,3 +278,12 @@ class TestCompact:
     got = filters.compact(records_of(watches, 2, 2), watches)
     assert rows_of(got.watches) == rows_of(watches)
     assert got.videos.id.tolist() == ['v0', 'v1']
+
+  def test_videos_that_nobody_watched_may_stay(self):
+    watches = watches_of([(0, 4), (2, 1)])
+    records = records_of(watches, 3, 6)
+    got = filters.compact(records, watches, np.array([1, 3, 4]))
+    assert got.videos.id.tolist() == ['v1', 'v3', 'v4']
+    assert got.user_ids.tolist() == ['u0', 'u2']
+    assert rows_of(got.watches) == [(0, 2, -50), (1, 0, -40)]
+    assert got.watches.video.dtype == np.int32

@@ -1,4 +1,4 @@
-"""What stands before the first prediction, in the three history modes."""
+"""What stands before the first prediction, in each history mode."""
 
 import numpy as np
 import pytest
@@ -44,9 +44,11 @@ def expected_prefix(user, session, history_mode, max_history_len):
   first = session
   if history_mode == 'session_chain':
     first = 1
+  past = [v for t, v in WORLD.events[user] if t < BORDERS[session]]
+  if history_mode == 'history_only' and past:
+    return past[-max_history_len:]
   out = [expected_interest(user, s) for s in range(first, session + 1)]
   if history_mode == 'topic_then_history':
-    past = [v for t, v in WORLD.events[user] if t < BORDERS[session]]
     out += past[-max_history_len:]
   return out
 
@@ -64,6 +66,10 @@ def test_against_a_loop(history_mode, max_history_len):
     max_history_len=max_history_len,
   )
   assert (np.diff(got.row) >= 0).all()
+  counts = inputs.prefix_counts(
+    QUERIES, rows, history_mode=history_mode, max_history_len=max_history_len
+  )
+  np.testing.assert_array_equal(counts, got.counts)
   for place, (user, session) in enumerate(zip(USERS, SESSIONS, strict=True)):
     tokens = got.token[got.row == place]
     expected = expected_prefix(user, session, history_mode, max_history_len)
@@ -106,7 +112,7 @@ def test_take_rows_keeps_each_samples_own(history_mode, chosen):
 
 
 def test_unknown_mode():
-  message = "'all'.*topic_only, topic_then_history, session_chain"
+  message = "'all'.*topic_only, topic_then_history, session_chain, "
   with pytest.raises(ValueError, match=message):
     rows_of(QUERIES, 'all')
   with pytest.raises(ValueError, match=message):

@@ -74,8 +74,10 @@ def expected_inputs(user, session, history_mode):
     )
     for step in range(first, session + 1)
   ]
+  past = [v for time, v in WORLD.events[user] if time < BORDERS[session]]
+  if history_mode == 'history_only' and past:
+    return past[-MAX_LEN:]
   if history_mode == 'topic_then_history':
-    past = [v for time, v in WORLD.events[user] if time < BORDERS[session]]
     out += past[-MAX_LEN:]
   return out
 
@@ -148,7 +150,12 @@ def test_blocks_have_equal_shapes_and_what_a_scan_needs(history_mode):
   blocks = blocks_of(known_of(), history_mode)
   shapes = [[(x.shape, x.dtype) for x in block] for block in blocks]
   assert shapes == [shapes[0]] * 3
-  longest = {'topic_only': 1, 'topic_then_history': 4, 'session_chain': 12}
+  longest = {
+    'topic_only': 1,
+    'topic_then_history': 4,
+    'session_chain': 12,
+    'history_only': 3,
+  }
   assert blocks[0].step_counts.shape == (longest[history_mode],)
   for block in blocks:
     video_ids, interests, tokens, step_counts, last = block

@@ -32,8 +32,8 @@ class TestCalendarMonths:
     assert made.count == 12
     assert made.borders.dtype == np.int64
     # 3 and 9 months of history end with August and with February.
-    short = sessions.history_sessions(made, sessions.SHORT_FRACTION)
-    long = sessions.history_sessions(made, sessions.LONG_FRACTION)
+    short = sessions.history_sessions(made.count, sessions.SHORT_FRACTION)
+    long = sessions.history_sessions(made.count, sessions.LONG_FRACTION)
     assert made.end(short) == utc(2013, 9, 1)
     assert made.end(long) == utc(2014, 3, 1)
 
@@ -121,9 +121,9 @@ class TestSessions:
   )
   def test_history_sessions(self, count, short, long):
     made = sessions.make_sessions(0, 10**6, count)
-    assert sessions.history_sessions(made, 1 / 4) == short
-    assert sessions.history_sessions(made, 3 / 4) == long
-    assert sessions.history_sessions(made, 0.001) == 1
+    assert sessions.history_sessions(made.count, 1 / 4) == short
+    assert sessions.history_sessions(made.count, 3 / 4) == long
+    assert sessions.history_sessions(made.count, 0.001) == 1
 
 
 class TestUnitSecs:

@@ -175,9 +175,23 @@ def test_equal_seeds_give_equal_features(learned):
   texts, labels, first = learned
   again = encode_texts(texts, labels, VECTORS, size=30, seed=0)
   np.testing.assert_array_equal(first.features, again.features)
-  assert first[2:] == again[2:]
+  assert first[2:-1] == again[2:-1]
   other = encode_texts(texts, labels, VECTORS, size=30, seed=1, most_epochs=1)
   assert np.abs(first.features - other.features).max() > 0.1
+
+
+def test_other_texts_are_encoded_by_the_same_network(learned):
+  """In another order, beside others, and scaled as the trained-on words."""
+  texts, _, found = learned
+  others = [texts[5], 'zzz unheard', texts[0], '']
+  features, has_text = found.encode(others)
+  np.testing.assert_allclose(
+    features[[0, 2]], found.features[[5, 0]], rtol=1e-4, atol=1e-5
+  )
+  assert np.abs(features[0]).max() > 0.01
+  np.testing.assert_array_equal(has_text, [True, False, True, False])
+  np.testing.assert_array_equal(features[[1, 3]], 0)
+  assert found.encode([])[0].shape == (0, 30)
 
 
 def fitted(most_epochs=12, patience=2, seed=0, noise=False):

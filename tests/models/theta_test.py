@@ -2,14 +2,12 @@
 
 import jax
 import jax.numpy as jnp
+import networks
 import numpy as np
 import pytest
 import worlds
 
-from dynrec_jax import losses, objective
-from dynrec_jax.data import batches
-from dynrec_jax.features import catalogue
-from dynrec_jax.losses import LossTerms, LossWeights
+from dynrec_jax.losses import LossTerms
 from dynrec_jax.models.dynamic import Dynamic
 from dynrec_jax.models.theta import Theta
 
@@ -42,20 +40,13 @@ TRAINED = {
 }
 
 
-def by_name(params):
-  """Leaves under names such as gru/bias."""
-  named = jax.tree_util.tree_leaves_with_path(params)
-  return {
-    jax.tree_util.keystr(path, simple=True, separator='/'): leaf
-    for path, leaf in named
-  }
-
-
 def shapes_of(**changes):
   model = Theta(**SIZES, **changes)
   params = jax.eval_shape(lambda: model.init(jax.random.key(0)))
   assert set(params) == {'params'}
-  return {name: x.shape for name, x in by_name(params['params']).items()}
+  return {
+    name: x.shape for name, x in networks.by_name(params['params']).items()
+  }
 
 
 def test_the_parameters_are_exactly_theta():
@@ -70,7 +61,7 @@ def test_biases_only_where_asked_for():
 def test_initial_values():
   """Glorot uniform; orthogonal recurrent gates (A19); biases 0."""
   model = Theta(**SIZES, gru_bias=True, softmax_bias=True)
-  params = by_name(model.init(jax.random.key(1))['params'])
+  params = networks.by_name(model.init(jax.random.key(1))['params'])
   for name in set(THETA) - {'gru/recurrent_kernel'}:
     rows, columns = THETA[name]
     gates = 3 if name == 'gru/input_kernel' else 1
@@ -82,7 +73,7 @@ def test_initial_values():
   assert not np.any(params['gru/bias'])
   assert not np.any(params['output_bias'])
   again = model.init(jax.random.key(1))['params']
-  jax.tree.map(np.testing.assert_array_equal, by_name(again), params)
+  jax.tree.map(np.testing.assert_array_equal, networks.by_name(again), params)
 
 
 def embed(embed_norm, dtype=np.float32):
@@ -138,27 +129,8 @@ def test_unknown_embed_norm_is_an_error():
 def gradients(study, quick_compile):
   """Per term, the gradient of its sum over a batch, by parameter."""
   del quick_compile
-  batch = next(batches.batches(study.data, study.spec))
-  batch = jax.tree.map(lambda x: jnp.asarray(x[0]), batch)
-  features = catalogue.Features(*map(jnp.asarray, study.prepared.features))
-
-  @jax.jit
-  def gradient(params, coherence, weights):
-    def total(params):
-      terms, _ = objective.loss_terms(
-        study.network, params, features, batch, study.settings
-      )
-      terms = terms._replace(coherence=coherence * terms.coherence)
-      return losses.unified_loss(terms, weights)
-
-    return jax.grad(total)(params)
-
   params = worlds.random_params(study.network)
-  weights = dict(zip(LossTerms._fields, np.eye(4), strict=True))
-  return {
-    name: by_name(gradient(params, row[0], LossWeights(*row[1:])))
-    for name, row in weights.items()
-  }
+  return networks.gradients_of(study, params)
 
 
 @pytest.mark.parametrize('term', LossTerms._fields)

@@ -4,12 +4,13 @@ from dynrec_jax.losses import LossWeights
 from dynrec_jax.report import search_table
 
 
-def scores(precision, recall, f_score, users):
+def scores(long, short, users):
   return {
-    'precision': precision,
-    'recall': recall,
-    'f_score': f_score,
-    'users': users,
+    'f_score': (long + short) / 2,
+    'long/f_score': long,
+    'short/f_score': short,
+    'long/users': users,
+    'short/users': users + 2,
   }
 
 
@@ -19,18 +20,20 @@ def test_table_and_flags():
     # is 0.14 / 2 and the spread 0.2646.
     (
       LossWeights(0.2, 0.4, 0.6),
-      [scores(x, x / 2, x / 4, n) for x, n in ((0.1, 9), (0.2, 9), (0.6, 12))],
+      [scores(x, x / 2, n) for x, n in ((0.1, 9), (0.2, 9), (0.6, 12))],
     ),
-    (LossWeights(0.8, 0.0, 0.25), [scores(0.01, 0.02, 0.03, 4)] * 3),
+    (LossWeights(0.8, 0.0, 0.25), [scores(0.01, 0.02, 4)] * 3),
   ]
-  assert search_table.as_markdown(rows, k=7).splitlines() == [
-    '| semantic | interest | relevance | P@7 | R@7 | F@7 | users per fold '
-    '| folds |',
+  assert search_table.as_markdown(
+    rows, ['long', 'short'], k=7
+  ).splitlines() == [
+    '| semantic | interest | relevance | mean F@7 | long F@7 | short F@7 '
+    '| users per fold | folds |',
     '|---|---|---|---|---|---|---|---|',
-    '| 0.2 | 0.4 | 0.6 | 0.3000 ± 0.2646 | 0.1500 ± 0.1323 '
-    '| 0.0750 ± 0.0661 | 10 | 3 |',
-    '| 0.8 | 0.0 | 0.25 | 0.0100 ± 0.0000 | 0.0200 ± 0.0000 '
-    '| 0.0300 ± 0.0000 | 4 | 3 |',
+    '| 0.2 | 0.4 | 0.6 | 0.2250 ± 0.1984 | 0.3000 ± 0.2646 '
+    '| 0.1500 ± 0.1323 | 11 | 3 |',
+    '| 0.8 | 0.0 | 0.25 | 0.0150 ± 0.0000 | 0.0100 ± 0.0000 '
+    '| 0.0200 ± 0.0000 | 5 | 3 |',
     '',
     'chosen: --config.loss.semantic_weight=0.2 '
     '--config.loss.interest_weight=0.4 --config.loss.relevance_weight=0.6',

@@ -68,9 +68,9 @@ def test_tastes_have_topics_of_their_own(cross):
 def test_queries_know_tweets_and_no_watch(cross):
   users = cross.split.users.test
   queries, later = training_data.make_questions(
-    cross.config, cross.prepared, cross.split, users, 0.75
+    cross.config, cross.prepared, cross.split, users, 9
   )
-  assert set(splits.MODES['cross']) == {'cross'}
+  assert splits.modes(cross.config) == {'cross': 9}
   assert not queries.forbidden_videos()[1].any()
   said = [
     (user, text)
@@ -104,7 +104,7 @@ def training_content(study):
 
 def lists_of(study, params):
   queries, _ = training_data.make_questions(
-    study.config, study.prepared, study.split, study.split.users.test, 0.75
+    study.config, study.prepared, study.split, study.split.users.test, 9
   )
   return study.parts.predictor.recommender(params)(queries, 5).ids
 
@@ -142,7 +142,7 @@ def test_a_split_trains_and_is_tested(cross, tmp_path):
   config.workdir = str(tmp_path)
   split = splits.make_split(config, cross.prepared, 0)
   assert split_run.train_split(config, cross.parts, split, lambda step: False)
-  split_run.test_split(config, cross.parts, split)
+  worlds.write_lists(config, cross.parts, split)
   assert worlds.tested(split) == {
     ('cross', method) for method in ('random', 'popularity', 'model')
   }
@@ -181,7 +181,7 @@ def test_users_need_their_tweets_and_what_goes_is_told(cross, monkeypatch):
   )
   config = cross.config.copy_and_resolve_references()
   config.filter.min_tweets_per_user = 7
-  records, _ = prepare.study_records(config)
+  records = prepare.study_records(config).records
   assert set(records.user_ids) == {f'u{user}' for user in kept}
   gone = worlds.USERS - len(kept)
   (line,) = [x for x in lines if x.startswith('users with >= 7 tweets: ')]
@@ -244,3 +244,55 @@ def read_lists(config, prepared):
   with open(path, encoding='utf-8') as file:
     rows = [json.loads(line) for line in file]
   return {row['user']: row['videos'] for row in rows}
+
+
+def cut_study(root, **changes):
+  """A cross-network study by time."""
+  changes = {key.replace('.', '__'): v for key, v in worlds.BY_TIME.items()} | (
+    changes
+  )
+  return study_of(root, worlds.cut_watches(), **changes)
+
+
+def test_nobody_s_tweets_after_a_cut_are_fitted(tmp_path, monkeypatch):
+  """Also where lists are made for today: there they get topics, no more."""
+  study = cut_study(tmp_path)
+  made_of, records = study.prepared.behaviours, study.prepared.records
+  monkeypatch.setattr(behaviours.border_fit, 'fit_later', None)
+  everyone = study.split.users.train
+  readable = behaviours.of_split(made_of, records, everyone)
+  late = readable.time >= worlds.CUT
+  assert late.any()
+  np.testing.assert_array_equal(readable.item == 4, late)
+  before = [x.copy() for x in made_of.known.state.counts]
+  today = behaviours.for_serving(made_of, records, everyone)
+  np.testing.assert_array_equal(today.item[~late], readable.item[~late])
+  assert (today.item[late] < 4).any()
+  for one, two in zip(before, made_of.known.state.counts, strict=True):
+    np.testing.assert_array_equal(one, two)
+  words = set(made_of.known.vocabulary)
+  assert words <= {word for row in worlds.WORDS for word in row}
+
+
+def test_vectors_of_tweets_after_a_cut_are_not_told(tmp_path):
+  rows = worlds.tweets()
+  topics = np.random.default_rng(1).dirichlet(np.ones(3), len(rows))
+  prints = []
+  for number in range(2):
+    study = cut_study(tmp_path / str(number), topics=topics.astype(np.float16))
+    made_of = study.prepared.behaviours
+    late = made_of.histories.time >= worlds.CUT
+    at = (study.config, study.prepared, study.split)
+    seen = training_data.make_seen(*at, 6)
+    queries, _ = training_data.make_questions(*at, study.split.users.test, 6)
+    for told in (seen.topics, queries.topics):
+      assert not told[made_of.histories.item[late]].any()
+      np.testing.assert_array_equal(
+        told[made_of.histories.item[~late]],
+        made_of.topics[made_of.histories.item[~late]],
+      )
+    assert made_of.topics[made_of.histories.item[late]].all()
+    prints.append(study.prepared.fingerprint)
+    after = [time >= worlds.CUT for _, time, _ in rows]
+    topics[after] = topics[after][:, ::-1]
+  assert prints[0] == prints[1]

@@ -223,8 +223,12 @@ def test_a_run_needs_a_folder():
 # What a study does with its choices; `mode` and `data.name` are main's,
 # `cv.grid` is cross_validate's; behaviours_test and content_test have the rest.
 NOT_STUDIED = ('mode', 'data.name', 'cv.grid', 'scenario', 'text.label')
+# The other protocol has another study, see whole/time_leak_test.
+NOT_STUDIED += ('split.by',)
 # These take their time, or files that are not there.
 NOT_STUDIED += ('text.encoder', 'visual.encoder')
+# Of networks that the tests in models/ train.
+NOT_STUDIED += ('model.network', 'variants.cross_first', 'static.loss')
 STUDIED = [key for key in VALID if key not in NOT_STUDIED]
 # Filters that take two rounds, so that a fixpoint is not a single pass.
 BASE = {
@@ -251,20 +255,30 @@ def recorded(config, prepared, monkeypatch):
   study = worlds.Study(config, prepared)
   with monkeypatch.context() as patch:
     patch.setattr(relevance, 'find_relevant', remember('related', related))
-    for name in ('make_optimizer', 'make_train_step', 'init_state', 'fit'):
+    for name in (
+      'make_optimizer',
+      'make_train_step',
+      'balanced',
+      'init_state',
+      'fit',
+    ):
       patch.setattr(train, name, remember(name))
     split_run.train_split(config, study.parts, study.split, None)
   _, _, data, spec, *_ = seen.pop('fit')
   batch = next(batches.batches(data, spec))
-  fraction = splits.MODES['single']['long']
-  most = methods.fit(
-    'popularity',
-    config,
-    training_data.make_seen(config, prepared, study.split, fraction),
-    None,
-  )
+  (session, *_) = splits.modes(config).values()
+  known = training_data.make_seen(config, prepared, study.split, session)
+  most = methods.fit('popularity', config, known, None)
+  with monkeypatch.context() as patch:
+    for name in methods.METHODS:
+      if not methods.is_network(name):
+        kind = methods.kind(name)
+        patch.setattr(getattr(methods, kind), 'fit', lambda _, *own: own)
+        seen[f'settings of {kind}'] = repr(
+          methods.fit(kind, config, known, None)
+        )
   queries, _ = training_data.make_questions(
-    config, prepared, study.split, study.split.users.test, fraction
+    config, prepared, study.split, study.split.users.test, session
   )
   return repr(
     (
@@ -328,7 +342,7 @@ def test_each_choice_runs(run, tiny_settings, tmp_path, quick_compile):
   assert split_run.train_split(
     config, study.parts, study.split, lambda step: False
   )
-  split_run.test_split(config, study.parts, study.split)
+  worlds.write_lists(config, study.parts, study.split)
   lines = (tmp_path / 'split_0' / 'metrics.jsonl').read_text().splitlines()
   steps = [r for r in map(json.loads, lines) if 'train/loss' in r]
   assert len(steps) == batches.steps_per_epoch(study.data, study.spec)
@@ -359,3 +373,26 @@ def test_batches_are_shared_evenly_by_devices(
   split = splits.make_split(config, base_prepared, 0)
   with pytest.raises(ValueError, match=f'^{key} is 6, not a multiple of the 4'):
     settings.batch_spec(config, split.seed)
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'split.cut': 12}, 'split.cut is 12; of sessions.L=12 it must be at most'),
+    ({'sessions.L': 9}, 'split.cut is 9; of sessions.L=9 it must be at most 8'),
+    ({'split.cut': 3, 'split.valid_sessions': 3}, 'split.valid_sessions is 3;'),
+    ({'pop.source': 'view_count'}, 'pop.source is view_count, which counts vi'),
+  ],
+)
+def test_what_a_date_that_cuts_the_log_asks_for(changes, message):
+  flags = [f'--config.{key}={value}' for key, value in changes.items()]
+  check.check_config(parse(*flags))  # where users are split it is not read
+  with pytest.raises(ValueError, match=f'^{message}'):
+    check.check_config(parse(*flags, '--config.split.by=time'))
+
+
+def test_new_videos_are_known_by_something():
+  with pytest.raises(
+    ValueError, match=r'^split\.new_videos is \(\); valid are'
+  ):
+    check.check_config(parse('--config.split.new_videos=()'))

@@ -12,7 +12,8 @@ from dynrec_jax.features import (
   visual_encoder,
   word_vectors,
 )
-from dynrec_jax.study import content, places, prepare
+from dynrec_jax.study import content, places, prepare, text_content
+from dynrec_jax.topics import count_blocks
 
 
 class Calls:
@@ -27,8 +28,21 @@ class Calls:
     features = np.arange(len(documents) * settings['size'], dtype=np.float32)
     has_text = np.array([bool(text) for text in documents])
     return text_cnn.TextFeatures(
-      features.reshape(len(documents), -1), has_text, (), 0, 0, 0, 1, 1
+      features.reshape(len(documents), -1),
+      has_text,
+      (),
+      0,
+      0,
+      0,
+      1,
+      1,
+      self.encode_others,
     )
+
+  def encode_others(self, texts):
+    """The number of letters, three times."""
+    rows = np.array([[len(text)] * 3 for text in texts], np.float32)
+    return rows.reshape(-1, 3), np.ones(len(texts), bool)
 
 
 @pytest.fixture
@@ -108,6 +122,42 @@ def test_what_was_computed_is_not_computed_again(make_config, calls, tmp_path):
   prepare.prepare(make_config(text__word_vectors=path))
   assert len(calls.seen) == 6
   assert calls.seen[-1][2].vectors[3].tolist() == [3, 0.25]
+
+
+def test_tweets_are_encoded_by_what_the_videos_were(make_config, calls):
+  """Fitted to the videos' texts alone, scaled alike, and stored."""
+  config = make_config(features__l2=False)
+  prepared = prepare.prepare(config)
+
+  def encode(tweets, config=config):
+    return text_content.encode_tweets(
+      prepared.records, prepared.video_texts, tweets, config
+    )
+
+  found = encode(['four', 'seventy'])
+  assert found.tolist() == [[4, 4, 4], [7, 7, 7]]
+  assert calls.seen[0][:2] == calls.seen[1][:2]  # no tweet among them
+  assert len(calls.seen) == 2
+  np.testing.assert_array_equal(encode(['four', 'seventy']), found)
+  assert len(calls.seen) == 2  # from the disk
+  encode(['other'])
+  assert len(calls.seen) == 3
+  scaled = encode(['four', 'seventy'], make_config(features__l2=True))
+  np.testing.assert_allclose(scaled, 3**-0.5, rtol=1e-6)
+
+
+def test_a_tweet_of_a_video_s_words_has_the_video_s_feature(make_config):
+  config = make_config(text__encoder='tfidf_svd')
+  prepared = prepare.prepare(config)
+  found = text_content.encode_tweets(
+    prepared.records,
+    prepared.video_texts,
+    [prepared.video_texts[5], 'unheard'],
+    config,
+  )
+  want = prepared.features.text[5]
+  np.testing.assert_allclose(found[0], want, atol=1e-5)
+  np.testing.assert_allclose(np.linalg.norm(found, axis=1), [1, 0], rtol=1e-5)
 
 
 @pytest.mark.parametrize('early', [True, False])
@@ -227,22 +277,22 @@ def test_google_news_vectors_are_used_where_they_are(
 ):
   monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'user'))
   config = make_config(text__word_vectors='googlenews')
-  assert content.word_vectors_file(config) == ''
+  assert text_content.word_vectors_file(config) == ''
   name = 'GoogleNews-vectors-negative300.bin'
   in_cache = places.word_vectors_dir(config) / f'{name}.gz'
   in_cache.parent.mkdir(parents=True)
   in_cache.write_bytes(b'')
-  assert content.word_vectors_file(config) == str(in_cache)
+  assert text_content.word_vectors_file(config) == str(in_cache)
   beside = tmp_path / 'folder' / name
   beside.write_bytes(b'')
-  assert content.word_vectors_file(config) == str(beside)
+  assert text_content.word_vectors_file(config) == str(beside)
   # Of several the whole is taken, not a cut.
   (tmp_path / 'folder' / 'GoogleNews-vectors-negative300-SLIM.bin').touch()
-  assert content.word_vectors_file(config) == str(beside)
+  assert text_content.word_vectors_file(config) == str(beside)
   beside.rename(f'{beside}.gz')
-  assert content.word_vectors_file(config) == f'{beside}.gz'
+  assert text_content.word_vectors_file(config) == f'{beside}.gz'
   config.text.word_vectors = '/my/vectors.txt'
-  assert content.word_vectors_file(config) == '/my/vectors.txt'
+  assert text_content.word_vectors_file(config) == '/my/vectors.txt'
 
 
 @pytest.mark.parametrize('frames_each', [1, 3])
@@ -296,3 +346,62 @@ def test_topics_read_the_frames_of_video_files(
   assert seen['asked'] == 2  # topics are stored
   prepare.prepare(make_config(topics__yt='text_lda', **changes))
   assert seen == {'kept': False, 'asked': 2}
+
+
+FITTED = [
+  ('tfidf_svd', 'text_lda'),
+  ('tfidf_svd', 'corr_lda'),
+  ('kim_cnn', 'mm_lda'),
+]
+
+
+@pytest.fixture(params=FITTED, ids='-'.join)
+def fitted(request, make_config, monkeypatch):
+  """(features, topics) of other texts, labels and images of some videos."""
+  monkeypatch.setattr(count_blocks, '_CLASS_ENDS', (1.0,))
+  encoder, form = request.param
+  config = make_config(text__encoder=encoder, topics__yt=form)
+  plain = make_config(text__encoder='tfidf_svd', topics__yt='text_lda')
+  records = prepare.study_records(plain).records
+
+  def content_of(known_videos, change=()):
+    videos = records.videos
+    title, kinds = videos.title.copy(), videos.categories.copy()
+    visual, words = videos.visual.copy(), worlds.WORDS[2]
+    for row in change:
+      title[row] = f'{words[row % 5]} {words[(row + 1) % 5]} unheard'
+      kinds[row], visual[row] = ('maths', 'new'), visual[row] + 3
+    videos = videos._replace(title=title, categories=kinds, visual=visual)
+    changed = records._replace(videos=videos)
+    texts = documents.video_documents(videos, config.text.fields)
+    features = content.video_features(changed, texts, (), config, known_videos)
+    found = content.video_topics(changed, texts, features, config, known_videos)
+    return features, found
+
+  return content_of
+
+
+@pytest.mark.usefixtures('quick_compile')
+def test_nothing_is_learned_from_videos_that_are_not_known(fitted):
+  """Their own rows say what they are; nobody else's row is another."""
+  known = np.arange(worlds.VIDEOS) % 10 < 7
+  change = np.flatnonzero(~known)
+  (one, one_topics), (two, two_topics) = (
+    fitted(known, rows) for rows in ((), change)
+  )
+  for a, b in (
+    (one.text, two.text),
+    (one.visual, two.visual),
+    (one_topics.topics, two_topics.topics),
+  ):
+    np.testing.assert_array_equal(a[known], b[known])
+    assert np.abs(a[~known] - b[~known]).max() > 0.01
+    assert np.all(np.abs(b[change[0]]).sum() > 0)
+  np.testing.assert_array_equal(one_topics.top_words, two_topics.top_words)
+  # What was stored is of these known videos, not of others.
+  everything, all_topics = fitted(None)
+  again, again_topics = fitted(np.ones(worlds.VIDEOS, bool))
+  np.testing.assert_array_equal(everything.text, again.text)
+  np.testing.assert_array_equal(all_topics.topics, again_topics.topics)
+  assert np.abs(everything.text - one.text)[known].max() > 1e-4
+  assert np.abs(all_topics.topics - one_topics.topics)[known].max() > 1e-4

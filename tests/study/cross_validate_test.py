@@ -86,7 +86,18 @@ class Seen:
   """The users whom each fit of a run learns from and asks about."""
 
   def __init__(self):
-    self.learned, self.asked = [], []
+    self.learned, self.at = [], []
+
+  @property
+  def asked(self):
+    """At one border; at the other they are the same."""
+    long, short = (
+      [users for session, users in self.at if session == border]
+      for border in (9, 3)
+    )
+    assert long == short
+    assert len(long) + len(short) == len(self.at)
+    return long
 
   def watch(self, patch):
     make_set = split_run.make_training_set
@@ -99,15 +110,13 @@ class Seen:
         assert set(data.relevance.users.tolist()) == self.learned[-1]
       return data
 
-    def questions(config, prepared, this, users, fraction):
-      out = make_questions(config, prepared, this, users, fraction)
-      assert fraction == 0.75  # n_f is long
-      self.asked.append(set(out[0].users.tolist()))
+    def questions(config, prepared, this, users, session):
+      out = make_questions(config, prepared, this, users, session)
+      self.at.append((session, set(out[0].users.tolist())))
       return out
 
     patch.setattr(split_run, 'make_training_set', training_set)
     patch.setattr(split_run, 'make_questions', questions)
-    patch.setattr(cross_validate, 'make_questions', questions)
 
 
 @pytest.fixture(scope='module')
@@ -164,7 +173,9 @@ def test_what_a_search_leaves(whole):
   assert found == [(*p, fold) for p in POINTS for fold in (1, 2, 3)]
   means = []
   for three in (records[:3], records[3:]):
-    assert sum(r['users'] + r['users_without_truth'] for r in three) == 48
+    for mode in ('long', 'short'):
+      counts = (f'{mode}/users', f'{mode}/users_without_truth')
+      assert sum(r[name] for r in three for name in counts) == 48
     means.append(np.mean([r['f_score'] for r in three]))
   assert len({r['f_score'] for r in records}) > 2
   lines = text.splitlines()
@@ -249,7 +260,7 @@ def test_points_that_are_there_are_not_fitted_again(
   whole, config_of, monkeypatch
 ):
   """Neither by the same command nor by the other grid."""
-  monkeypatch.setattr(split_run, 'train_split', refuse_to_train)
+  monkeypatch.setattr(split_run, 'stop_early', refuse_to_train)
   assert run(config_of('whole')) == whole[1]
   assert run(config_of('whole', cv__grid='coarse')) == whole[1]
   with pytest.raises(AssertionError, match='trained'):
@@ -294,7 +305,7 @@ def test_a_loss_that_is_no_number_names_the_point(config_of, monkeypatch):
   def diverge(*args):
     raise train.NonFiniteLossError('not finite between steps 1 and 2')
 
-  monkeypatch.setattr(split_run, 'train_split', diverge)
+  monkeypatch.setattr(split_run, 'stop_early', diverge)
   message = (
     r'^point 1 of 2 \(0\.2, 0\.4, 0\.2\), fold 1 of 3: not finite between '
     r'steps 1 and 2, or leave these weights out of cv$'

@@ -17,7 +17,11 @@ CHECKPOINT = (
   'data.require_visual',
   'filter',
   'sessions',
+  'split.by',
   'split.test_frac',
+  'split.cut',
+  'split.new_videos',
+  'split.valid_sessions',
   'seq',
   'text.encoder',
   'text.fields',
@@ -42,6 +46,8 @@ CHECKPOINT = (
   'opt',
   'train.batch_size',
   'train.val_frac',
+  'variants',
+  'static',
 )
 CROSS_VALIDATION = (
   *CHECKPOINT,
@@ -49,7 +55,7 @@ CROSS_VALIDATION = (
   'train.patience',
   'decode.method',
   'decode.k',
-  'eval',
+  'eval.mask_history',
   'cv.split',
 )
 SEARCHED = {f'loss.{x}_weight' for x in ('semantic', 'interest', 'relevance')}
@@ -64,9 +70,13 @@ COMPARISON = (
   'data.require_visual',
   'filter',
   'sessions',
-  'split',
+  'split.seeds',
+  'split.by',
+  'split.test_frac',
+  'split.cut',
+  'split.new_videos',
   'decode.k',
-  'eval',
+  'eval.mask_history',
 )
 CATALOGUE = {'videos': 5, 'users': 3, 'fingerprint': 'f'}
 
@@ -109,3 +119,13 @@ def test_a_key_without_a_result_is_nobody_s():
     of = keys.Of
     free = key.of in (of.NOTHING, of.DIGESTED, of.TRIED, of.BASELINES)
     assert shared != free, name
+
+
+def test_lists_follow_from_the_method_s_own_keys_alone():
+  """Another method's settings make no list again."""
+  found = identity.lists_of('ridge')
+  assert 'ridge.regularization' in found
+  assert not any(name.startswith(('lfm.', 'pop.')) for name in found)
+  assert {'decode.k', 'eval.mask_history', 'sessions.L', 'seed'} <= set(found)
+  assert 'eval.methods' not in found
+  assert not any(name.startswith('ridge.') for name in identity.lists_of(''))

@@ -40,6 +40,11 @@ DECISIONS = {
   23: {'eval.mask_history': (True, False)},
   24: {'decode.method': ('greedy_seq', 'topk_first')},
   26: {'pop.source': ('train', 'view_count')},
+  27: {'variants.cross_first': ('tweet_text', 'bos')},
+  28: {
+    'static.loss': ('softmax', 'logistic', 'bpr'),
+    'static.n_neg': (5, 1),
+  },
   30: {'model.embed_norm': ('everywhere', 'loss_only')},
   31: {'model.D_h': (300,)},
   32: {
@@ -52,7 +57,14 @@ DECISIONS = {
   },
   34: {'visual.after_relu': (True, False)},
   35: {'topics.yt': ('mm_lda', 'corr_lda', 'text_lda')},
+  37: {'sca.variant': ('joint_mf', 'topic_ridge')},
   38: {'split.seeds': (5,)},
+  41: {
+    'split.by': ('users', 'time'),
+    'split.cut': (9,),
+    'split.new_videos': (('description',), ('title', 'visual')),
+    'split.valid_sessions': (0,),
+  },
 }
 DECIDED = [
   (decision, name, values)
@@ -76,7 +88,13 @@ def test_every_section_has_a_title_and_a_key():
 
 
 def test_the_parts_declare_nothing_twice():
-  parts = (keys.of_data, keys.of_content, keys.of_model, keys.of_use)
+  parts = (
+    keys.of_data,
+    keys.of_content,
+    keys.of_model,
+    keys.of_use,
+    keys.of_baselines,
+  )
   assert sum(len(part.KEYS) for part in parts) == len(keys.KEYS)
   assert sum(len(part.SECTIONS) for part in parts) == len(keys.SECTIONS)
 
@@ -102,6 +120,7 @@ def test_values_are_of_the_default_s_type(name):
     str: declared.OneOf | declared.Text,
     tuple: (
       declared.SomeOf
+      | declared.AnyOf
       | declared.WholeNumbers
       | declared.DifferentNumbers
       | declared.Texts

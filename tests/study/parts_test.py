@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 import worlds
 
+from dynrec_jax.models.dynamic import Dynamic
+from dynrec_jax.models.history_rnn import HistoryRnn
+from dynrec_jax.models.static_dnn import StaticDnn
 from dynrec_jax.parallel import devices
 from dynrec_jax.study import parts
 
@@ -26,6 +29,55 @@ def test_the_network_has_the_sizes_of_the_data(study, tiny_settings):
   assert shapes['output_kernel'].shape == (worlds.VIDEOS, 7)
   assert shapes['output_bias'].shape == (worlds.VIDEOS,)
   assert shapes['gru'].bias.shape == (21,)
+
+
+@pytest.mark.parametrize(
+  ('name', 'kind', 'inputs'),
+  [
+    ('dynamic', Dynamic, 5),
+    ('rnn', HistoryRnn, 9),
+    ('rnn_sem', HistoryRnn, 10),
+    ('static_dnn', StaticDnn, None),
+  ],
+)
+def test_the_config_names_the_network(name, kind, inputs, study, tiny_settings):
+  """x_t is in the interest space, t (9 numbers), or v (+) t (twice 5)."""
+  config = worlds.tiny_config(
+    tiny_settings,
+    model__network=name,
+    model__embed_size=5,
+    model__D_h=7,
+    model__softmax_bias=True,
+  )
+  network = parts.make_network(config, study.prepared)
+  assert type(network) is kind
+  assert network.video_count == worlds.VIDEOS
+  shapes = jax.eval_shape(lambda: network.init(jax.random.key(0)))
+  assert shapes['output_kernel'].shape == (worlds.VIDEOS, 7)
+  assert shapes['output_bias'].shape == (worlds.VIDEOS,)
+  assert 'start' not in shapes
+  assert 'layer_4_kernel' not in shapes
+  if inputs is None:
+    assert shapes['layer_1_kernel'].shape == (5, 7)
+    assert shapes['layer_3_kernel'].shape == (7, 7)
+    assert shapes['interest_kernel'].shape == (4, 5)
+  else:
+    assert shapes['gru'].input_kernel.shape == (inputs, 21)
+  assert ('visual_kernel' in shapes) == (name != 'rnn')
+  assert ('video_kernel' in shapes) == (name in ('dynamic', 'static_dnn'))
+
+
+@pytest.mark.parametrize('first', ['tweet_text', 'bos'])
+def test_a_start_is_learned_in_the_cross_network(first, study, tiny_settings):
+  config = worlds.tiny_config(
+    tiny_settings,
+    model__network='rnn',
+    scenario='cross',
+    variants__cross_first=first,
+  )
+  network = parts.make_network(config, study.prepared)
+  shapes = jax.eval_shape(lambda: network.init(jax.random.key(0)))
+  assert ('start' in shapes) == (first == 'bos')
 
 
 @pytest.mark.parametrize(('width', 'stored'), [(12, 12), (1024, 1040)])

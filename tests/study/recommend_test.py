@@ -183,3 +183,22 @@ def test_other_content_of_the_same_shape_is_refused(saved):
   other = prepared._replace(fingerprint='0' * 16)
   with pytest.raises(ValueError, match=r'catalogue.fingerprint: saved'):
     recommend.recommend(saved.config(), other)
+
+
+def test_a_study_by_time_serves_who_trained_it(tmp_path):
+  """From its final split; new videos may be recommended, too."""
+  folder = worlds.write_folder(tmp_path / 'folder', worlds.cut_watches())
+  settings = worlds.tiny_settings(folder, tmp_path) | worlds.BY_TIME
+  saved = Saved(settings, tmp_path)
+  rows = saved.lists('everyone', decode__k=12)
+  records = saved.study.prepared.records
+  assert [row['user'] for row in rows] == list(records.user_ids)
+  watched = [set() for _ in rows]
+  for user, video in zip(*records.watches[:2], strict=True):
+    watched[user].add(records.videos.id[video])
+  listed = [set(row['videos']) for row in rows]
+  assert all(len(videos) == 12 for videos in listed)
+  # What they watched after the cut is known by now.
+  assert not any(a & b for a, b in zip(watched, listed, strict=True))
+  new = set(records.videos.id[~saved.study.prepared.known_videos])
+  assert new & set.union(*listed)

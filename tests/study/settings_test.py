@@ -69,7 +69,7 @@ def test_batches_are_as_the_config_has_them(tiny_settings, monkeypatch):
     rel__negative='less_than_pos',
   )
   spec = settings.batch_spec(config, 7)
-  assert spec == (12, 4, 20, 3, 'less_than_pos', 7)
+  assert spec == (12, 4, 20, 3, 'less_than_pos', 7, 0)
   config.sem.negative = 'in_batch'
   assert settings.batch_spec(config, 7).negative_count == 0
   config.loss.semantic_weight = 0.0
@@ -87,12 +87,24 @@ def test_the_objective_is_as_the_config_has_it(tiny_settings):
     model__product_dtype='bfloat16',
   )
   found = settings.objective_settings(config)
-  assert found.weights == (0.1, 0.5, 0.0)
+  assert found.wanted == (True, True, False)
+  assert settings.loss_weights(config) == (0.1, 0.5, 0.0)
   assert (found.semantic_margin, found.relevance_margin) == (0.4, 0.6)
   assert not found.in_batch_negatives
   assert found.product_dtype == jnp.bfloat16
   config.model.product_dtype = 'float32'
   assert settings.objective_settings(config).product_dtype is None
+
+
+@pytest.mark.parametrize('loss', ['softmax', 'logistic', 'bpr'])
+def test_static_dnn_has_its_loss_and_its_negatives(loss, tiny_settings):
+  config = worlds.tiny_config(tiny_settings, static__loss=loss, static__n_neg=4)
+  assert settings.objective_settings(config).coherence == 'softmax'
+  assert settings.batch_spec(config, 7).unseen_count == 0
+  config.model.network = 'static_dnn'
+  assert settings.objective_settings(config).coherence == loss
+  count = 0 if loss == 'softmax' else 4
+  assert settings.batch_spec(config, 7).unseen_count == count
 
 
 def test_tables_of_simulated_data_say_so(tiny_settings):

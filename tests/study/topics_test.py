@@ -142,3 +142,34 @@ def test_forms_give_topics_of_their_own(make_config):
     np.testing.assert_allclose(told, has_text, atol=1e-5)
   one, two, three = found.values()
   assert len({x.tobytes() for x in (one, two, three)}) == 3
+
+
+def test_the_count_is_chosen_before_a_cut(make_config, monkeypatch):
+  """By known videos alone, or by the tweets that come before it."""
+  seen = []
+
+  def choose(texts, words, **settings):
+    seen.append((texts, words.shape))
+    trial = choose_count.Trial(4, 9.0, 25, 0.1)
+    return choose_count.CountChoice((trial,), trial)
+
+  def choose_tweets(corpus, **settings):
+    return choose(corpus.user, np.zeros(0))
+
+  monkeypatch.setattr(choose_count, 'choose_video_topics', choose)
+  monkeypatch.setattr(choose_count, 'choose_tweet_topics', choose_tweets)
+  config = make_config('cut', worlds.BY_TIME | {'topics.yt': 'mm_lda'})
+  topics.choose_topics(config)
+  prepared = prepare.prepare(config)
+  known = np.flatnonzero(prepared.known_videos)
+  ((texts, shape),) = seen
+  assert texts == [prepared.video_texts[row] for row in known]
+  assert shape[0] == len(known) > 0
+  topics.choose_topics(make_config('cut', worlds.CROSS | worlds.BY_TIME))
+  users = set(prepared.records.user_ids)
+  early = [
+    user
+    for user, time, _ in worlds.tweets()
+    if time < worlds.CUT and f'u{user}' in users
+  ]
+  assert len(seen[1][0]) == len(early)

@@ -7,10 +7,12 @@ import pytest
 import worlds
 
 from dynrec_jax.report import runs, table, user_lists
-from dynrec_jax.study import methods, split_run, splits
+from dynrec_jax.study import split_lists, split_run, splits
 from dynrec_jax.study.parts import make_parts
 from dynrec_jax.study.train_and_evaluate import train_and_evaluate
+from dynrec_jax.train import NonFiniteLossError
 
+METHODS = ('random', 'popularity', 'model')
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
 
@@ -33,11 +35,13 @@ def test_results_follow_from_the_lists(whole):
   folder = pathlib.Path(config.workdir)
   run = runs.read_run(folder)
   assert list(run.lists) == [
-    (mode, method) for mode in ('long', 'short') for method in methods.NAMES
+    (mode, method) for mode in ('long', 'short') for method in METHODS
   ]
   rows = table.make_rows(run.lists, k=config.decode.k)
   found = json.loads((folder / 'results.json').read_text())
-  assert found == json.loads(table.as_json(rows, {'config': found['config']}))
+  assert found == json.loads(
+    table.as_json(rows, {k: v for k, v in found.items() if k != 'rows'})
+  )
   assert (folder / 'results.md').read_text() == f'{text}\n'
   assert '| long | dynrec (practical) |' in text
   assert all(len(row['f_score']) == 2 for row in found['rows'])
@@ -66,9 +70,7 @@ def test_results_of_other_lists_are_told(whole, study):
   other.decode.k = 3
   parts = make_parts(other, study.prepared)
   before = (folder / 'results.json').read_text()
-  split_run.test_split(
-    other, parts, splits.make_split(other, study.prepared, 1)
-  )
+  worlds.write_lists(other, parts, splits.make_split(other, study.prepared, 1))
   with pytest.raises(ValueError, match=r'results\.json: not made from the lis'):
     runs.read_run(folder)
   again = train_and_evaluate(config, study.prepared, never, train=False)
@@ -78,15 +80,15 @@ def test_results_of_other_lists_are_told(whole, study):
 
 def test_a_test_that_is_cut_off_leaves_no_results(whole, study, monkeypatch):
   config, _ = whole
-  real = split_run.test_split
+  real = split_lists.test_split
 
-  def cut_off(config, parts, this):
+  def cut_off(config, contenders, this, **how):
     if this.number == 1:
       raise KeyboardInterrupt
-    real(config, parts, this)
+    return real(config, contenders, this, **how)
 
   with monkeypatch.context() as patch:
-    patch.setattr(split_run, 'test_split', cut_off)
+    patch.setattr(split_lists, 'test_split', cut_off)
     with pytest.raises(KeyboardInterrupt):
       train_and_evaluate(config, study.prepared, never, train=False)
   with pytest.raises(ValueError, match=r'results\.json: no such file'):
@@ -110,3 +112,34 @@ def test_a_split_without_users_is_told_before_any_is_trained(study, tmp_path):
     train_and_evaluate(config, study.prepared, never)
   assert not (tmp_path / 'none').exists()
   assert worlds.USERS == 60
+
+
+def test_a_network_that_diverges_is_left_out(study, tmp_path, monkeypatch):
+  """The others go on; it alone ends the run."""
+  config = study.config.copy_and_resolve_references()
+  config.workdir, config.train.max_epochs = str(tmp_path), 1
+  config.eval.methods = ('popularity', 'rnn_norel', 'model')
+  real = split_run.train_split
+
+  def diverge(own, *of):
+    if own.loss.relevance_weight == 0:
+      raise NonFiniteLossError('not finite')
+    return real(own, *of)
+
+  monkeypatch.setattr(split_run, 'train_split', diverge)
+  text = train_and_evaluate(config, study.prepared, never)
+  assert '| long | RNN-noRel | not run: diverged: not finite' in text
+  run = runs.read_run(tmp_path)
+  assert {method for _, method in run.lists} == {'popularity', 'model'}
+  assert {of.method for of in run.skipped} == {'rnn_norel'}
+  config.eval.methods = ('rnn_norel',)
+  with pytest.raises(NonFiniteLossError):
+    train_and_evaluate(config, study.prepared, never)
+
+
+def test_fewer_videos_than_a_list_has_are_told(study, tmp_path):
+  config = study.config.copy_and_resolve_references()
+  config.workdir, config.decode.k = str(tmp_path), 41
+  config.eval.methods = ('popularity',)
+  text = train_and_evaluate(config, study.prepared, never)
+  assert 'not run: 40 videos, fewer than k = 41' in text

@@ -31,14 +31,15 @@ def rows_of(histories):
   ]
 
 
-@pytest.mark.parametrize('mode', splits.MODES['single'])
-def test_questions_know_the_past_and_the_truth_is_the_rest(mode, study):
-  fraction = splits.MODES['single'][mode]
+@pytest.mark.parametrize(('mode', 'session'), [('long', 9), ('short', 3)])
+def test_questions_know_the_past_and_the_truth_is_the_rest(
+  mode, session, study
+):
+  assert splits.modes(study.config)[mode] == session
   users = study.split.users.test[::-1]  # in any order
   queries, later = training_data.make_questions(
-    study.config, study.prepared, study.split, users, fraction
+    study.config, study.prepared, study.split, users, session
   )
-  session = {'long': 9, 'short': 3}[mode]
   end = study.prepared.sessions.end(session)
   np.testing.assert_array_equal(queries.users, users)
   np.testing.assert_array_equal(queries.session, session)
@@ -56,7 +57,7 @@ def test_questions_know_the_past_and_the_truth_is_the_rest(mode, study):
 def test_known_videos_may_be_allowed(study, tiny_settings):
   config = worlds.tiny_config(tiny_settings, eval__mask_history=False)
   queries, _ = training_data.make_questions(
-    config, study.prepared, study.split, study.split.users.test, 0.75
+    config, study.prepared, study.split, study.split.users.test, 9
   )
   assert not queries.mask_known
   assert not queries.forbidden_videos()[1].any()
@@ -75,11 +76,11 @@ def test_sessions_of_their_own(study):
   np.testing.assert_array_equal(queries.time, ends)
 
 
-@pytest.mark.parametrize('mode', splits.MODES['single'])
-def test_seen_is_train_users_whole_and_others_up_to_n_f(mode, study):
-  fraction = splits.MODES['single'][mode]
+@pytest.mark.parametrize(('mode', 'session'), [('long', 9), ('short', 3)])
+def test_seen_is_train_users_whole_and_others_up_to_n_f(mode, session, study):
+  assert splits.modes(study.config)[mode] == session
   seen = training_data.make_seen(
-    study.config, study.prepared, study.split, fraction
+    study.config, study.prepared, study.split, session
   )
   trains = set(study.split.users.train.tolist())
   end = study.prepared.sessions.end(seen.session)
@@ -90,7 +91,7 @@ def test_seen_is_train_users_whole_and_others_up_to_n_f(mode, study):
   assert rows_of(seen.watches) == rows_of(seen.behaviours) == want
   assert want != EVENTS
   np.testing.assert_array_equal(seen.train_users, sorted(trains))
-  assert seen.session == {'long': 9, 'short': 3}[mode]
+  assert seen.session == session
   assert seen.seed == study.split.seed
   assert len(seen.video_texts) == worlds.VIDEOS
   assert seen.video_texts[worlds.NO_TEXT[0]] == ''
@@ -114,3 +115,90 @@ def test_without_the_relevance_loss_no_partners_are_looked_for(
   data = training_data.make_training_set(config, study.prepared, study.split)
   assert data.relevance is None
   assert study.data.relevance is not None
+
+
+@pytest.fixture(scope='module')
+def by_time(tmp_path_factory):
+  """The tiny study, cut at the end of June."""
+  root = tmp_path_factory.mktemp('time')
+  folder = worlds.write_folder(root / 'folder', worlds.cut_watches())
+  settings = worlds.tiny_settings(folder, root) | worlds.BY_TIME
+  return worlds.Study(worlds.tiny_config(settings))
+
+
+def own_events(study):
+  """Per user of the study, (time, video) by its own numbers."""
+  records = study.prepared.records
+  row = {name: at for at, name in enumerate(records.videos.id)}
+  out = []
+  for name in records.user_ids:
+    rows = [(t, f'v{v}') for u, v, t in worlds.cut_watches() if f'u{u}' == name]
+    out.append([(t, row[v]) for t, v in rows if v in row])
+  return out
+
+
+def parts_of(study):
+  """(split, what is known, what is the truth) at the cut and before it."""
+  prepared, final = study.prepared, study.split
+  earlier = splits.earlier_split(study.config, prepared, final)
+  cut, before = (prepared.sessions.end(n) for n in (6, 4))
+  assert cut == worlds.CUT
+  events = own_events(study)
+  for this, users, start, end in (
+    (final, final.users.test, cut, np.inf),
+    (earlier, earlier.users.valid, before, cut),
+  ):
+    past = [[e for e in row if e[0] < start] for row in events]
+    truth = [[e for e in row if start <= e[0] < end] for row in events]
+    yield this, users, past, truth
+
+
+def test_one_date_cuts_what_is_known_from_what_is_asked(by_time):
+  for this, users, past, truth in parts_of(by_time):
+    (session,) = splits.borders(by_time.config, this).values()
+    at = (by_time.config, by_time.prepared, this)
+    queries, later = training_data.make_questions(*at, users, session)
+    assert rows_of(queries.watches) == [past[user] for user in users]
+    assert rows_of(later) == [truth[user] for user in users]
+    assert any(truth[user] for user in users)
+    seen = training_data.make_seen(*at, session)
+    assert rows_of(seen.watches) == rows_of(seen.behaviours) == past
+    assert seen.session == session
+    assert not (seen.videos.view_count >= 0).any()
+    np.testing.assert_array_equal(
+      seen.known_videos, by_time.prepared.known_videos
+    )
+  view_count = by_time.prepared.records.videos.view_count
+  assert (view_count >= 0).all()  # the source has them
+
+
+def test_training_ends_at_the_date(by_time):
+  for this, _, past, _ in parts_of(by_time):
+    data = training_data.make_training_set(
+      by_time.config, by_time.prepared, this
+    )
+    samples = data.samples
+    assert rows_of(data.watches) == past
+    assert samples.session.max() == this.train_until - 1
+    row, videos = sequences.targets_of(samples, data.watches)
+    borders = by_time.prepared.sessions.borders
+    expected = {
+      (user, session): [v for t, v in own if t >= borders[session]][:6]
+      for user, own in enumerate(past)
+      for session in range(1, this.train_until)
+      if own and own[0][0] < borders[session] <= own[-1][0]
+    }
+    found = {
+      (int(samples.user[at]), int(samples.session[at])): videos[
+        row == at
+      ].tolist()
+      for at in range(len(samples.user))
+    }
+    assert found == expected
+    new = np.flatnonzero(~by_time.prepared.known_videos)
+    assert len(new)
+    assert not np.isin(data.paired_videos, new).any()
+    assert not np.isin(data.watches.item, new).any()
+    # A session is a share of the whole span, whatever is learned from.
+    span = borders[-1] - borders[0]
+    assert data.unit_secs == span / 12

@@ -72,7 +72,7 @@ LIBRARIES = {
   'checkpoint': ('orbax',),
   'metric_log': ('tensorboardX', 'tqdm'),
   'train': ('flax.struct', 'optax'),
-  'baselines': ('optax', 'implicit', 'scipy', 'sklearn'),
+  'baselines': ('optax', 'implicit', 'scipy', 'sklearn', 'threadpoolctl'),
   'study': (*CONFIG_DICT, 'scipy.sparse', 'optax'),
   'report': ('jinja2', 'matplotlib', 'plotly'),
   'main': ('absl', 'ml_collections'),

@@ -10,14 +10,22 @@ from typing import Any
 
 import ml_collections
 
-from dynrec_jax.study.keys import of_content, of_data, of_model, of_use
+from dynrec_jax.study.keys import (
+  of_baselines,
+  of_content,
+  of_data,
+  of_model,
+  of_use,
+)
 from dynrec_jax.study.keys.declared import Key, Of, fault
 from dynrec_jax.study.keys.of_model import PRESETS
+from dynrec_jax.study.keys.of_use import STUDIES
 
 __all__ = [
   'KEYS',
   'PRESETS',
   'SECTIONS',
+  'STUDIES',
   'Key',
   'Of',
   'default_config',
@@ -32,6 +40,7 @@ SECTIONS: Mapping[str, str] = {
   **of_content.SECTIONS,
   **of_model.SECTIONS,
   **of_use.SECTIONS,
+  **of_baselines.SECTIONS,
 }
 # By dotted name.
 KEYS: Mapping[str, Key] = {
@@ -39,6 +48,7 @@ KEYS: Mapping[str, Key] = {
   **of_content.KEYS,
   **of_model.KEYS,
   **of_use.KEYS,
+  **of_baselines.KEYS,
 }
 
 

@@ -174,9 +174,26 @@ class Texts(NamedTuple):
     return f'{self.kind}, or `()`'
 
 
+class AnyOf(NamedTuple):
+  """Several names, each once; () is all of them."""
+
+  valid: Sequence[str]
+
+  def fault(self, value: Any) -> str:
+    """What is right instead; '' if the value is."""
+    if set(value) <= set(self.valid) and len(set(value)) == len(value):
+      return ''
+    return f'valid are some of {", ".join(self.valid)}, each once, or ()'
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    return f'some of {OneOf(self.valid).described()}, or `()`'
+
+
 Values = (
   OneOf
   | SomeOf
+  | AnyOf
   | Whole
   | Real
   | Switch
@@ -199,6 +216,7 @@ class Key(NamedTuple):
     decision: number of the choice among readings of the paper, see
       docs/decisions.md; None if the paper leaves none.
     tries: the key whose value a cross-validation chooses among these.
+    grid: what `mode=tune` tries, of a key that it tunes.
   """
 
   default: Any
@@ -208,6 +226,7 @@ class Key(NamedTuple):
   unit: str = ''
   decision: int | None = None
   tries: str = ''
+  grid: tuple = ()
 
 
 def fault(name: str, key: Key, value: Any) -> str:

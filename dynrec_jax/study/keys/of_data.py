@@ -1,12 +1,14 @@
 """Keys of the run, the source, what is kept of it, and how it is cut."""
 
 from dynrec_jax.data import filters, sequences, sessions
+from dynrec_jax.features import documents
 from dynrec_jax.sources import load, simulation
 from dynrec_jax.study.keys.declared import (
   Key,
   Of,
   OneOf,
   Real,
+  SomeOf,
   Switch,
   Text,
   Whole,
@@ -17,7 +19,7 @@ SECTIONS = {
   'data': 'Where records come from and where prepared ones lie',
   'filter': 'Who and what is left in the study',
   'sessions': 'The clock',
-  'split': 'Who is tested',
+  'split': 'Who and what is tested',
   'seq': 'Virtual sequences, the training samples',
 }
 
@@ -29,10 +31,13 @@ KEYS = {
         'train_and_evaluate',
         'prepare',
         'choose_topics',
+        'tune',
         'cross_validate',
         'evaluate',
         'recommend',
         'compare',
+        'reproduce',
+        'report',
       )
     ),
     Of.NOTHING,
@@ -150,8 +155,46 @@ KEYS = {
     unit='random splits',
     decision=38,
   ),
+  'split.by': Key(
+    'users',
+    OneOf(('users', 'time')),
+    Of.STUDY,
+    'some users train and others are tested, as in the paper; or one date cuts '
+    'the log: everything before it trains, everything after it tests, of the '
+    'same users',
+    decision=41,
+  ),
   'split.test_frac': Key(
-    0.2, Real(0, 0.99), Of.STUDY, 'who is tested', unit='of all users'
+    0.2,
+    Real(0, 0.99),
+    Of.STUDY,
+    'who is tested, if `users` are split',
+    unit='of all users',
+  ),
+  'split.cut': Key(
+    9,
+    Whole(1, 99_999),
+    Of.STUDY,
+    'of `time`: the log is cut at the end of this session, before the last; '
+    'filters count what comes before it',
+    decision=41,
+  ),
+  'split.new_videos': Key(
+    ('description',),
+    SomeOf((*documents.FIELDS, 'visual')),
+    Of.STUDY,
+    'of `time`: a video that nobody watched before the cut can be recommended '
+    'if one of these is known of it',
+    decision=41,
+  ),
+  'split.valid_sessions': Key(
+    0,
+    Whole(0, 99_999),
+    Of.TRAINING,
+    'of `time`: the number of epochs is chosen so long before the cut; 0 is a '
+    'quarter of `cut`, and at least one',
+    unit='sessions',
+    decision=41,
   ),
   'seq.horizon': Key(
     'all_after',

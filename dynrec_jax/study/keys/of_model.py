@@ -2,7 +2,7 @@
 
 from dynrec_jax import objective, train
 from dynrec_jax.data import inputs, relevance
-from dynrec_jax.models import theta
+from dynrec_jax.models import history_rnn, theta
 from dynrec_jax.study.keys.declared import (
   Key,
   Of,
@@ -19,6 +19,8 @@ SECTIONS = {
   'rel': 'The relevance loss, Eq (6)',
   'opt': 'The optimiser',
   'train': 'The loop',
+  'variants': 'Networks without interests, `rnn` and `rnn_sem`',
+  'static': 'The network without a sequence, `static_dnn`',
 }
 
 WEIGHT = Real(0, 1e6)
@@ -29,6 +31,14 @@ PRESETS = {
 }
 
 KEYS = {
+  'model.network': Key(
+    'dynamic',
+    OneOf(('dynamic', 'rnn', 'rnn_sem', 'static_dnn')),
+    Of.MODEL,
+    "the paper's, or what it is compared with: a GRU that reads past videos' "
+    'texts, or their texts and images, and three layers in place of the GRU; '
+    'the methods of these names set what else makes them',
+  ),
   'model.embed_size': Key(
     300, Whole(1, 100_000), Of.MODEL, 'of the embeddings', unit='numbers'
   ),
@@ -37,10 +47,10 @@ KEYS = {
   ),
   'model.history_mode': Key(
     'topic_only',
-    OneOf(inputs.HISTORY_MODES),
+    OneOf(inputs.TOPIC_MODES),
     Of.MODEL,
-    'what the first state comes from: the interest alone, the interest and '
-    'then the watches, or the interests of session after session',
+    'of `dynamic`: what the first state comes from, the interest alone, the '
+    'interest and then the watches, or the interests of session after session',
     decision=10,
   ),
   'model.embed_norm': Key(
@@ -126,7 +136,13 @@ KEYS = {
     'the rule; `preset` is what `opt.preset` says',
     decision=17,
   ),
-  'opt.learning_rate': Key(1e-3, Real(0, 1e6), Of.TRAINING, 'of the optimiser'),
+  'opt.learning_rate': Key(
+    1e-3,
+    Real(0, 1e6),
+    Of.TRAINING,
+    'of the optimiser',
+    grid=(5e-4, 1e-3, 2e-3, 4e-3),
+  ),
   'train.batch_size': Key(
     64, Whole(1, 10**6), Of.TRAINING, 'over all devices', unit='samples a step'
   ),
@@ -153,5 +169,28 @@ KEYS = {
   ),
   'train.log_every_steps': Key(
     20, Whole(1), Of.NOTHING, 'between records of the losses', unit='steps'
+  ),
+  'variants.cross_first': Key(
+    'tweet_text',
+    OneOf(history_rnn.CROSS_FIRST),
+    Of.MODEL,
+    "what is read in the cross network: the mean text feature of the user's "
+    'tweets, or a learned vector, the same for everybody',
+    decision=27,
+  ),
+  'static.loss': Key(
+    'softmax',
+    OneOf(objective.COHERENCES),
+    Of.TRAINING,
+    'over all videos, or of videos watched and others, each alone or in pairs',
+    decision=28,
+  ),
+  'static.n_neg': Key(
+    5,
+    Whole(1, 10_000),
+    Of.TRAINING,
+    'that `logistic` and `bpr` draw per prediction, of those never watched',
+    unit='videos',
+    decision=28,
   ),
 }

@@ -1,26 +1,32 @@
 """Keys of generation, evaluation, recommending and the search for weights."""
 
 from dynrec_jax import predict
-from dynrec_jax.baselines import popularity
-from dynrec_jax.study import weight_search
+from dynrec_jax.study import methods, weight_search
 from dynrec_jax.study.keys.declared import (
+  AnyOf,
   DifferentNumbers,
   Key,
   Of,
   OneOf,
+  SomeOf,
   Switch,
   Text,
   Texts,
   Whole,
+  WholeNumbers,
 )
 from dynrec_jax.study.keys.of_model import WEIGHT
+
+# What a reproduction may be made of, see `study.studies`.
+STUDIES = ('single', 'cross', 'single_time', 'cross_time', 'knock_outs')
 
 SECTIONS = {
   'decode': 'Lists',
   'eval': 'Evaluation',
-  'pop': 'The popularity baseline',
+  'tune': "`mode=tune`: every method's settings, on validation users",
   'recommend': '`mode=recommend`',
   'compare': '`mode=compare`',
+  'report': '`mode=reproduce` and `mode=report`: every study, and the report',
   'cv': '`mode=cross_validate`: lambda_1 to lambda_3 by 3-fold '
   'cross-validation',
 }
@@ -42,12 +48,31 @@ KEYS = {
     'known videos stand in no list and in no truth',
     decision=23,
   ),
-  'pop.source': Key(
-    'train',
-    OneOf(popularity.SOURCES),
-    Of.BASELINES,
-    "popular with train users, or by the catalogue's view counts",
-    decision=26,
+  'eval.methods': Key(
+    ('random', 'popularity', 'model'),
+    AnyOf(tuple(methods.METHODS)),
+    Of.NOTHING,
+    'what is fitted and tested; `()` is all that the scenario has',
+  ),
+  'tune.trials': Key(
+    8,
+    Whole(1, 10_000),
+    Of.TRIED,
+    'of every method at most; of a smaller grid all',
+    unit='points of its grid',
+  ),
+  'tune.split': Key(
+    0,
+    Whole(0, 999),
+    Of.NOTHING,
+    'whose validation users choose, by F at every border',
+  ),
+  'tune.chosen': Key(
+    '',
+    Text('a file'),
+    Of.NOTHING,
+    'tuned.json of the workdir of `mode=tune`: each method as it was chosen '
+    "there; `''` is as the keys say",
   ),
   'recommend.users': Key(
     (), Texts('ids of users in the data'), Of.NOTHING, '`()` is all'
@@ -80,6 +105,36 @@ KEYS = {
     Of.NOTHING,
     'of each run, the first to compare with; `()` is the model of several '
     'runs, or the model and all others of one',
+  ),
+  'report.studies': Key(
+    ('single', 'cross', 'single_time', 'cross_time'),
+    SomeOf(STUDIES),
+    Of.NOTHING,
+    'the scenarios, by users and by time (`split.by`), and a simulated world '
+    'without each of its mechanisms',
+  ),
+  'report.cuts': Key(
+    (3, 9),
+    WholeNumbers(1),
+    Of.NOTHING,
+    'where the protocol by time cuts, a study each; the cross network at the '
+    'last one',
+    unit='sessions',
+  ),
+  'report.cross': Key(
+    (),
+    Texts('KEY=VALUE'),
+    Of.NOTHING,
+    'what differs in the cross-network studies, whatever the other keys say',
+  ),
+  'report.tune': Key(
+    True, Switch(), Of.NOTHING, 'every method is tuned before it is tested'
+  ),
+  'report.runs': Key(
+    (),
+    Texts("NAME=FOLDER of runs, NAME as the studies' folders have it"),
+    Of.NOTHING,
+    'that `mode=report` is on; `()` is what lies in the workdir',
   ),
   'cv.grid': Key(
     'full',

@@ -1,0 +1,228 @@
+"""Features of the videos' texts, by the encoder that the config names.
+
+An encoder is fitted to the known videos alone, and describes other texts too.
+Everything is cached on disk under a hash of its inputs and settings.
+"""
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import ml_collections
+import numpy as np
+from absl import logging
+
+from dynrec_jax.data.records import Records
+from dynrec_jax.features import catalogue, documents, text_cnn, word_vectors
+from dynrec_jax.features.tfidf_svd import TfidfVectors, tfidf_svd
+from dynrec_jax.sources import feature_files
+from dynrec_jax.storage import cache, digests
+from dynrec_jax.study import places
+from dynrec_jax.study.naming import naming
+
+# text.word_vectors: this file where it is, in full or a cut of it.
+GOOGLE_NEWS = 'googlenews'
+_GOOGLE_NEWS_FILES = (
+  # The whole before any cut.
+  'GoogleNews-vectors-negative300.bin',
+  'GoogleNews-vectors-negative300.bin.gz',
+  'GoogleNews-vectors-negative300*.bin',
+  'GoogleNews-vectors-negative300*.bin.gz',
+)
+
+
+class TextEncoder(NamedTuple):
+  """How the config's encoder is fitted to the catalogue's texts.
+
+  Attributes:
+    name: of its stored results.
+    texts: [V] all videos', as it reads them.
+    inputs: all that its results follow from, beside the settings.
+    settings: what else it depends on.
+    fit: to the known videos alone; gives their `features` and `has_text`, and
+      `encode` of other texts.
+  """
+
+  name: str
+  texts: Sequence[str]
+  inputs: Sequence[Any]
+  settings: dict[str, Any]
+  fit: Callable[[], text_cnn.TextFeatures | TfidfVectors]
+
+
+def text_features(
+  records: Records,
+  texts: list[str],
+  config: ml_collections.ConfigDict,
+  fit_on: np.ndarray | None,
+) -> dict[str, np.ndarray]:
+  """'text' [V, D] and 'has_text' [V] by the encoder that the config names."""
+  if config.text.encoder == 'given':
+    return _given_text(records, config)
+  encoder = _text_encoder(records, texts, config, fit_on)
+  return cache.cached(
+    places.cache_dir(config),
+    encoder.name,
+    encoder.inputs,
+    encoder.settings,
+    lambda: _encode_all(encoder, fit_on),
+  )
+
+
+def _encode_all(
+  encoder: TextEncoder, fit_on: np.ndarray | None
+) -> dict[str, np.ndarray]:
+  """Texts that it was fitted to, and by it the others."""
+  found = encoder.fit()
+  if fit_on is None:
+    return {'text': found.features, 'has_text': found.has_text}
+  others = [encoder.texts[row] for row in np.flatnonzero(~fit_on)]
+  text = np.zeros((len(fit_on), found.features.shape[1]), np.float32)
+  has_text = np.zeros(len(fit_on), bool)
+  text[fit_on], has_text[fit_on] = found.features, found.has_text
+  text[~fit_on], has_text[~fit_on] = found.encode(others)
+  return {'text': text, 'has_text': has_text}
+
+
+def encode_tweets(
+  records: Records,
+  texts: list[str],
+  tweets: Sequence[str],
+  config: ml_collections.ConfigDict,
+  known_videos: np.ndarray | None = None,
+) -> np.ndarray:
+  """[n, D] tweets by the encoder of the videos' texts, fitted to those alone.
+
+  Args:
+    records: the filtered source.
+    texts: [V] the videos'.
+    tweets: [n].
+    config: of the run; `text.encoder=given` encodes nothing.
+    known_videos: [V] bool, whose texts it is fitted to; None is all.
+
+  Returns:
+    Scaled as the videos' features; rows of 0 where no word counts.
+  """
+  encoder = _text_encoder(records, texts, config, proper_part(known_videos))
+
+  def compute():
+    return {'text': encoder.fit().encode(tweets)[0]}
+
+  found = cache.cached(
+    places.cache_dir(config),
+    f'{encoder.name}_tweets',
+    [*encoder.inputs, list(tweets)],
+    encoder.settings,
+    compute,
+  )
+  text = found['text']
+  return catalogue.unit_blocks(text, ()) if config.features.l2 else text
+
+
+def _text_encoder(
+  records: Records,
+  texts: list[str],
+  config: ml_collections.ConfigDict,
+  fit_on: np.ndarray | None,
+) -> TextEncoder:
+  """The config's encoder, of those that read texts."""
+  settings = {'size': config.text.size, 'seed': config.seed}
+  if config.text.encoder == 'kim_cnn':
+    return _kim_cnn(records, settings, config, fit_on)
+  learned = _learned(texts, fit_on)
+  return TextEncoder(
+    'tfidf_svd',
+    texts,
+    read([texts], fit_on),
+    settings,
+    lambda: tfidf_svd(learned, **settings),
+  )
+
+
+def _learned(rows: Sequence[Any], fit_on: np.ndarray | None) -> list[Any]:
+  """Those of the videos that something is fitted to."""
+  if fit_on is None:
+    return list(rows)
+  return [rows[row] for row in np.flatnonzero(fit_on)]
+
+
+def _given_text(
+  records: Records, config: ml_collections.ConfigDict
+) -> dict[str, np.ndarray]:
+  """The same from a file, which may know more videos than the study."""
+  path = pathlib.Path(config.text.features)
+  row_of = {str(video): row for row, video in enumerate(records.videos.id)}
+  found = feature_files.features_from_npz(path, 'id', row_of, all_listed=False)
+  logging.info(
+    "%s: features of %d of the study's %d videos",
+    path,
+    found.present.sum(),
+    len(row_of),
+  )
+  return {'text': found.rows, 'has_text': found.present}
+
+
+def _kim_cnn(
+  records: Records,
+  settings: dict,
+  config: ml_collections.ConfigDict,
+  fit_on: np.ndarray | None,
+) -> TextEncoder:
+  """The text CNN, which must not read what it learns to name."""
+  label = config.text.label
+  fields = [field for field in config.text.fields if field != label]
+  texts = documents.video_documents(records.videos, fields)
+  labels = list(getattr(records.videos, label))
+  path = word_vectors_file(config)
+  digest = digests.file_sha256(path) if path else ''
+
+  def fit():
+    learned = _learned(texts, fit_on)
+    vectors = (
+      word_vectors.load_word_vectors(path)
+      if path
+      else word_vectors.train_word_vectors(
+        learned, size=config.text.word_size, seed=config.seed
+      )
+    )
+    with naming(vectors='text.word_vectors', encoder='text.encoder'):
+      return text_cnn.encode_texts(
+        learned, _learned(labels, fit_on), vectors, **settings
+      )
+
+  own = {} if path else {'word_size': config.text.word_size}
+  inputs = read([texts, labels, digest], fit_on)
+  return TextEncoder('kim_cnn', texts, inputs, settings | own, fit)
+
+
+def word_vectors_file(config: ml_collections.ConfigDict) -> str:
+  """The file that `text.word_vectors` means; '' for vectors of the texts."""
+  named = config.text.word_vectors
+  if named != GOOGLE_NEWS:
+    return named
+  folders = [places.word_vectors_dir(config)]
+  if config.data.manual_dir:
+    folders.insert(0, pathlib.Path(config.data.manual_dir))
+  for folder in folders:
+    for pattern in _GOOGLE_NEWS_FILES:
+      for path in sorted(folder.glob(pattern)):
+        logging.debug('word vectors: %s', path)
+        return str(path)
+  logging.debug(
+    'no %s in %s: word vectors are trained on the texts',
+    _GOOGLE_NEWS_FILES[-2],
+    ' or '.join(map(str, folders)),
+  )
+  return ''
+
+
+def proper_part(known_videos: np.ndarray | None) -> np.ndarray | None:
+  """The same, None if it is all of them."""
+  if known_videos is None or known_videos.all():
+    return None
+  return known_videos
+
+
+def read(inputs: list, fit_on: np.ndarray | None) -> list:
+  """What a stored result follows from: also what was fitted on."""
+  return inputs if fit_on is None else [*inputs, fit_on]
