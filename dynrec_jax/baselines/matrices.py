@@ -27,6 +27,12 @@ def of_everyone(seen: Seen) -> sparse.csr_matrix:
   return _binary(seen.watches, seen.video_count)
 
 
+def of_train_users(seen: Seen) -> sparse.csr_matrix:
+  """[n, V] 1.0 for each video that a train user watched."""
+  rows, _ = histories.take_rows(seen.watches, seen.train_users)
+  return _binary(rows, seen.video_count)
+
+
 def of_queries(queries: Queries, video_count: int) -> sparse.csr_matrix:
   """[B, V] 1.0 for each video that a query's user is known to have watched."""
   return _binary(queries.watches, video_count)

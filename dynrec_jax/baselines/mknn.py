@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse
 
-from dynrec_jax.baselines import top_k, tweet_profiles, watched
+from dynrec_jax.baselines import matrices, top_k, tweet_profiles
 from dynrec_jax.data import histories
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.recommender import Queries, Recommender, Seen
@@ -67,7 +67,7 @@ def fit(seen: Seen, settings: Settings) -> Recommender:
   rows, index = histories.take_rows(seen.behaviours, seen.train_users)
   texts = None if seen.texts is None else seen.texts[index]
   trains = profile(rows, seen.topics, texts).T.tocsr()
-  watches = watched.train_watches(seen)
+  watches = matrices.of_train_users(seen)
 
   def score(queries: Queries) -> np.ndarray:
     profiles = profile(queries.behaviours, queries.topics, queries.texts)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse
 
-from dynrec_jax.baselines import joint_mf, top_k, tweet_profiles, watched
+from dynrec_jax.baselines import joint_mf, matrices, top_k, tweet_profiles
 from dynrec_jax.data import histories
 from dynrec_jax.recommender import CannotFit, Queries, Recommender, Seen
 
@@ -64,7 +64,7 @@ def fit(seen: Seen, settings: Settings) -> Recommender:
   tweet_profiles.require_topics(seen)
   rows, _ = histories.take_rows(seen.behaviours, seen.train_users)
   about = tweet_profiles.mean_topics(rows, seen.topics)
-  watches = watched.train_watches(seen)
+  watches = matrices.of_train_users(seen)
   if settings.variant == 'topic_ridge':
     return _by_video_topics(seen, about, watches, settings.ridge)
   found = joint_mf.joint_mf(

@@ -139,15 +139,10 @@ def story_figure(folders: Mapping[str, Folder]):
       f'Topics of two users over the sessions, and what is recommended to them '
       f'(study {study}, {mode}). Red: watched afterwards; green: not, as the '
       'paper has it. They are the users whose topics moved most; no list was '
-      f'looked at to choose them. {section_data(of.run)}'
+      f'looked at to choose them. {origin.sentences(of.run)}'
     )
     return figure, caption
   return None
-
-
-def section_data(run: Run) -> str:
-  """The data in a sentence."""
-  return origin.sentences(run)
 
 
 def _explored(folders: Mapping[str, Folder]) -> list[Folder]:

@@ -9,26 +9,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from dynrec_jax.report import charts
 from dynrec_jax.report.stories import Story
-from dynrec_jax.storage import whole_files
 
 LEAST_BEHAVIOURS = 10  # of a chosen user; half as many in either half
 _TOPICS, _WORDS = 7, 3  # shown of each user, and of each topic
 _LIST = 3  # videos of each method
 _LINE = 28  # letters of a title in a line; it has two
 _WIDTH, _HEIGHT = 11.0, 4.0  # inches, of a user
-_DPI = 150
 # As printed: red is right, green is wrong.
 _HIT, _MISS = '#c62828', '#2e7d32'
-_FORMATS = {
-  'png': {'dpi': _DPI, 'metadata': {'Software': None}},
-  'pdf': {'metadata': {'CreationDate': None, 'Creator': None}},
-}
 
 
 def choose(stories: Sequence[Story], count: int = 2) -> list[Story]:
@@ -108,20 +101,6 @@ def plot_stories(
       axes.axis('off')
       _draw_list(axes, story, videos, titles)
   return figure
-
-
-def write_figure(path: str, figure: Figure) -> None:
-  """The figure as a file, PNG or PDF by the path's ending; no date in it.
-
-  Raises:
-    ValueError: another ending.
-  """
-  ending = path.rpartition('.')[2]
-  if ending not in _FORMATS:
-    raise ValueError(f'path is {path!r}; right: it ends in .png or .pdf')
-  FigureCanvasAgg(figure)
-  with whole_files.whole_file(path, binary=True) as file:
-    figure.savefig(file, format=ending, **_FORMATS[ending])
 
 
 def _halves(story: Story) -> tuple[slice, slice]:

@@ -75,3 +75,26 @@ def test_queries():
     known.toarray(), [[1, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0]]
   )
   assert matrices.of_queries(small_world.queries_knowing([]), 4).shape == (0, 4)
+
+
+def watched_by_train_users(videos, **changes):
+  table = small_world.table([list(enumerate(row)) for row in videos])
+  seen = small_world.seen_of(table, video_count=4, **changes)
+  return matrices.of_train_users(seen)
+
+
+def test_a_row_per_train_user_and_a_one_per_video():
+  found = watched_by_train_users([[3, 1], [], [2, 0, 2, 2]])
+  np.testing.assert_array_equal(
+    found.toarray(), [[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 1, 0]]
+  )
+  assert found.nnz == 4
+
+
+def test_rows_are_of_train_users_alone_in_their_order():
+  found = watched_by_train_users([[3, 1], [0], [2]], train_users=[2, 0])
+  np.testing.assert_array_equal(found.toarray(), [[0, 0, 1, 0], [0, 1, 0, 1]])
+
+
+def test_without_a_train_user_there_is_no_row():
+  assert watched_by_train_users([[3, 1]], train_users=[]).shape == (0, 4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tweeters
 
-from dynrec_jax.baselines import joint_mf, sca, watched
+from dynrec_jax.baselines import joint_mf, matrices, sca
 from dynrec_jax.baselines.sca import Settings
 from dynrec_jax.recommender import CannotFit
 
@@ -92,7 +92,7 @@ def test_joint_mf_ranks_by_the_product():
   about = tweeters.expected_means(tweets, topics)
   w, q = joint_mf.joint_mf(
     about,
-    watched.train_watches(seen),
+    matrices.of_train_users(seen),
     factors=4,
     negatives=5.0,
     regularization=0.05,
