@@ -176,6 +176,176 @@ class GradientTest(parameterized.TestCase):
     np.testing.assert_allclose(grads[1], moved_grads[1], rtol=1e-4, atol=1e-5)
 
 
+def bag_problem(*, use_bias=True, dtype=np.float64):
+  """Four states, the third without a target, and targets in no order."""
+  states, kernel, bias, _, _ = problem(
+    use_bias=use_bias, dtype=dtype, sizes=(4, H, V)
+  )
+  rows = jnp.array([3, 0, 3, 1, 0, 3, 2])
+  targets = jnp.array([1, 5, 1, 0, 10, 7, 2])
+  where = jnp.array([True, True, True, True, True, True, False])
+  weights = jnp.array([0.5, 2.0, 1.0, 0.0, 0.25, 1.5, 3.0], dtype)
+  return (states, kernel, bias), (rows, targets, where, weights)
+
+
+def bag_loss(states, kernel, bias, rows, targets, where, weights, **options):
+  return softmax.bag_coherence_loss(
+    states,
+    kernel,
+    rows,
+    targets,
+    where=where,
+    weights=weights,
+    output_bias=bias,
+    **options,
+  )
+
+
+def repeated_loss(states, kernel, bias, rows, targets, where, weights, **own):
+  """By a row per target."""
+  return softmax.fused_coherence_loss(
+    states[rows],
+    kernel,
+    targets,
+    where=where,
+    weights=weights,
+    output_bias=bias,
+    **own,
+  )
+
+
+class BagTest(parameterized.TestCase):
+  @parameterized.product(use_bias=(False, True), chunk_size=(1, 2, 3, 100))
+  def test_equals_numpy_loop(self, use_bias, chunk_size):
+    with jax.enable_x64(True):
+      arrays, (rows, targets, where, weights) = bag_problem(use_bias=use_bias)
+      losses = [
+        loss(*arrays, rows, targets, where, weights, chunk_size=chunk_size)
+        for loss in (bag_loss, repeated_loss)
+      ]
+    states, rows, where = (np.asarray(x) for x in (arrays[0], rows, where))
+    one_each = [
+      numpy_loss(states[rows], arrays[1], targets, np.arange(7) == q, arrays[2])
+      for q in range(7)
+    ]
+    expected = np.sum(np.where(where, np.asarray(weights), 0) * one_each)
+    np.testing.assert_allclose(losses, [expected] * 2, rtol=1e-13)
+
+  def test_two_targets_by_hand(self):
+    # Logits (0, log 3): probabilities 1/4 and 3/4.
+    loss = softmax.bag_coherence_loss(
+      jnp.ones((1, 1)),
+      jnp.log(jnp.array([[1.0], [3.0]])),
+      jnp.array([0, 0]),
+      jnp.array([0, 1]),
+      weights=jnp.array([2.0, 0.5]),
+    )
+    np.testing.assert_allclose(
+      loss, 2 * np.log(4) + 0.5 * np.log(4 / 3), rtol=1e-6
+    )
+
+  @parameterized.product(
+    use_bias=(False, True), chunk_size=(1, 2, 3, 100), weighted=(False, True)
+  )
+  def test_gradients_equal_those_of_repeated_rows(
+    self, use_bias, chunk_size, weighted
+  ):
+    with jax.enable_x64(True):
+      arrays, rows = bag_problem(use_bias=use_bias)
+      rows = rows if weighted else (*rows[:3], None)
+      own = gradients(bag_loss, arrays, rows, chunk_size=chunk_size)
+      repeated = gradients(repeated_loss, arrays, rows, chunk_size=chunk_size)
+    jax.tree.map(
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13),
+      own,
+      repeated,
+    )
+
+  def test_gradients_equal_automatic_differentiation(self):
+    """Of weighted rows and of bags, by log_softmax of all logits."""
+    with jax.enable_x64(True):
+      arrays, rows = bag_problem()
+
+      def plain(states, kernel, bias, rows, targets, where, weights):
+        log_p = jax.nn.log_softmax(states @ kernel.T + bias)
+        return -jnp.sum(jnp.where(where, weights * log_p[rows, targets], 0))
+
+      auto = gradients(plain, arrays, rows)
+      for loss in (bag_loss, repeated_loss):
+        jax.tree.map(
+          lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13),
+          gradients(loss, arrays, rows, chunk_size=2),
+          auto,
+        )
+      check_grads(
+        jax.jit(lambda *a: bag_loss(*a, *rows, chunk_size=3)),
+        arrays,
+        order=1,
+        modes=['rev'],
+      )
+
+  def test_weights_of_1_are_no_weights(self):
+    """Bit for bit."""
+    arrays, (targets, where) = split(problem(use_bias=True))
+    ones = jnp.ones(P)
+    jax.tree.map(
+      np.testing.assert_array_equal,
+      gradients(fused_loss, arrays, (targets, where)),
+      gradients(fused_loss, arrays, (targets, where), weights=ones),
+    )
+
+  @parameterized.parameters(1e6, np.inf, np.nan)
+  def test_what_does_not_count_cannot_leak(self, content):
+    arrays, (rows, targets, where, weights) = bag_problem(dtype=np.float32)
+    clean = gradients(bag_loss, arrays, (rows, targets, where, weights))
+    # State 2 has no target that counts, and state 1's weighs 0.
+    junk = arrays[0].at[jnp.array([1, 2])].set(content)
+    dirty = gradients(
+      bag_loss,
+      (junk, *arrays[1:]),
+      (
+        jnp.where(where, rows, -7),
+        jnp.where(where, targets, 2**31 - 1),
+        where,
+        jnp.where(where, weights, content),
+      ),
+    )
+    jax.tree.map(np.testing.assert_array_equal, clean, dirty)
+    np.testing.assert_array_equal(clean[1][0][1:3], 0)
+
+  def test_nothing_counts(self):
+    arrays, (rows, targets, where, weights) = bag_problem(dtype=np.float32)
+    found = gradients(bag_loss, arrays, (rows, targets, where & False, weights))
+    for x in jax.tree.leaves(found):
+      np.testing.assert_array_equal(x, np.zeros_like(x))
+
+  def test_jit_equals_eager(self):
+    arrays, rows = bag_problem(dtype=np.float32)
+    value, _ = gradients(bag_loss, arrays, rows)
+    np.testing.assert_allclose(value, bag_loss(*arrays, *rows), rtol=1e-6)
+
+  def test_large_logits_stay_finite(self):
+    arrays, rows = bag_problem(dtype=np.float32)
+    found = gradients(bag_loss, (1e4 * arrays[0], *arrays[1:]), rows)
+    for x in jax.tree.leaves(found):
+      self.assertTrue(np.isfinite(x).all())
+
+  def test_bfloat16_is_near_and_returns_float32(self):
+    arrays, rows = bag_problem(dtype=np.float32)
+    full = gradients(bag_loss, arrays, rows)
+    half = gradients(bag_loss, arrays, rows, product_dtype=jnp.bfloat16)
+    for a, b in zip(jax.tree.leaves(full), jax.tree.leaves(half), strict=True):
+      self.assertEqual(b.dtype, jnp.float32)
+      scale = np.abs(np.asarray(a)).max()
+      np.testing.assert_allclose(a, b, rtol=0, atol=0.03 * scale)
+    self.assertGreater(abs(float(full[0] - half[0])), 0)  # it was used
+
+  def test_chunk_size_must_be_positive(self):
+    arrays, rows = bag_problem(dtype=np.float32)
+    with self.assertRaisesRegex(ValueError, 'chunk_size is 0'):
+      bag_loss(*arrays, *rows, chunk_size=0)
+
+
 class MaskTest(parameterized.TestCase):
   @parameterized.product(
     content=(1e6, np.inf, np.nan), target=(-7, V, 2**31 - 1)
@@ -250,9 +420,9 @@ class CostTest(parameterized.TestCase):
     where = jnp.arange(100) < 21
     for size, chunks in ((10, 3), (7, 3), (21, 1), (1, 21), (100, 1)):
       plan = softmax._Plan(size, None)
-      self.assertEqual(softmax._chunk_count(plan, where), chunks)
+      self.assertEqual(softmax._chunk_count(plan, 0.5 * where), chunks)
     plan = softmax._Plan(10, None)
-    self.assertEqual(softmax._chunk_count(plan, where & False), 0)
+    self.assertEqual(softmax._chunk_count(plan, 0.0 * where), 0)
 
 
 class ProductDtypeTest(parameterized.TestCase):
