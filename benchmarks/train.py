@@ -147,7 +147,7 @@ def own_step(data, features, batch, product_dtype=None):
     problem.settings(product_dtype),
     reduction='sum',
   )
-  step = train.balanced(step, problem.balance(data))
+  step = train.balanced(step, problem.balance(data), seed=0)
   state = devices.replicate(train.init_state(network, optimizer, 0))
 
   def run():

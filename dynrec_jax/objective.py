@@ -2,11 +2,12 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from dynrec_jax import losses, softmax
-from dynrec_jax.data.batch import Batch
+from dynrec_jax.data.batch import Batch, Targets
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.models.network import Forward, Network
@@ -44,6 +45,7 @@ def loss_terms(
   features: Features,
   batch: Batch,
   settings: ObjectiveSettings,
+  key: jax.Array | None = None,
 ) -> tuple[LossTerms, Array]:
   """The four sums of Eq (9) over one device's share of a batch.
 
@@ -56,26 +58,30 @@ def loss_terms(
     features: of the whole catalogue.
     batch: one device's share.
     settings: static choices.
+    key: of a training step, the same on all devices; None leaves nothing to
+      chance.
 
   Returns:
     The sums, and the sum over anchors of |T_u u|, which shows a collapse of
     Eq (4)'s trivial minimum.
   """
+  reads_history = settings.wanted.interest or network.reads_history
   forward = network.forward(
     params,
     features,
     batch.sequences,
-    batch.history if settings.wanted.interest else None,
+    batch.history if reads_history else None,
     product_dtype=settings.product_dtype,
+    key=key,
   )
   own = None
   if forward.interests is not None:
     own = forward.interests[batch.interest_rows]
   terms = LossTerms(
-    coherence=_coherence(forward, batch, settings),
+    coherence=_coherence(network, forward, batch, settings),
     semantic=_semantic(forward, batch, settings),
-    interest=_interest(forward, own, batch),
-    relevance=_relevance(forward, batch, settings),
+    interest=_interest(forward, own, batch, settings),
+    relevance=_relevance(network, forward, batch, settings),
   )
   if own is None:
     return terms, jnp.zeros(())
@@ -127,30 +133,43 @@ def term_scales(
 
 
 def _coherence(
-  forward: Forward, batch: Batch, settings: ObjectiveSettings
+  network: Network, forward: Forward, batch: Batch, settings: ObjectiveSettings
 ) -> Array:
   """Eq (8) on the anchors' states, or what stands in its place."""
-  if settings.coherence != 'softmax':
-    return _sampled_coherence(forward, batch, settings.coherence)
   targets = batch.targets
+  if settings.coherence != 'softmax':
+    places = targets.rows if network.one_state else targets.positions
+    states = forward.states[places]  # [Q, H]
+    return _sampled_coherence(forward, states, targets, settings.coherence)
+  counted = {
+    'where': targets.where,
+    'weights': targets.weights,
+    'output_bias': forward.output_bias,
+    'product_dtype': settings.product_dtype,
+  }
+  if network.one_state:
+    states = forward.states[: len(batch.sample_where)]  # the anchors'
+    return softmax.bag_coherence_loss(
+      states, forward.output_kernel, targets.rows, targets.videos, **counted
+    )
   return softmax.fused_coherence_loss(
     forward.states[targets.positions],
     forward.output_kernel,
     targets.videos,
-    where=targets.where,
-    output_bias=forward.output_bias,
-    product_dtype=settings.product_dtype,
+    **counted,
   )
 
 
-def _sampled_coherence(forward: Forward, batch: Batch, coherence: str) -> Array:
+def _sampled_coherence(
+  forward: Forward, states: Array, targets: Targets, coherence: str
+) -> Array:
   """The same of the videos watched and a few others, not of all."""
+  if targets.weights is not None:
+    raise ValueError(f'coherence is {coherence}, which knows no target weights')
   loss = {
     'logistic': losses.sampled_logistic_loss,
     'bpr': losses.pairwise_ranking_loss,
   }[coherence]
-  targets = batch.targets
-  states = forward.states[targets.positions]  # [Q, H]
   ids = jnp.concatenate([targets.videos[:, None], targets.negatives], axis=1)
   known = jnp.maximum(ids, 0)  # -1 is none
   scores = jnp.einsum('qh,qnh->qn', states, forward.output_kernel[known])
@@ -191,22 +210,32 @@ def _semantic(
   )
 
 
-def _interest(forward: Forward, own: Array | None, batch: Batch) -> Array:
+def _interest(
+  forward: Forward,
+  own: Array | None,
+  batch: Batch,
+  settings: ObjectiveSettings,
+) -> Array:
   """Eq (4) on the anchors."""
-  if own is None or forward.content_interests is None:
+  content = forward.content_interests
+  if not settings.wanted.interest or own is None or content is None:
     return jnp.zeros(())
-  return losses.interest_distance_loss(
-    own, forward.content_interests, where=_has_history(batch)
-  )
+  return losses.interest_distance_loss(own, content, where=_has_history(batch))
 
 
 def _relevance(
-  forward: Forward, batch: Batch, settings: ObjectiveSettings
+  network: Network, forward: Forward, batch: Batch, settings: ObjectiveSettings
 ) -> Array:
   """Eq (6) on the last states."""
-  if not settings.wanted.relevance:
+  states, last = forward.states, batch.sequences.last
+  anchors_alone = network.one_state and len(states) < last.size
+  if not settings.wanted.relevance or anchors_alone:
     return jnp.zeros(())
-  anchor, positive, negative = forward.states[batch.sequences.last]
+  if network.one_state:
+    states = states.reshape(*last.shape, -1)
+  else:
+    states = states[last]
+  anchor, positive, negative = states
   return losses.triplet_relevance_loss(
     anchor,
     positive,

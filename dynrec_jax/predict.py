@@ -14,8 +14,7 @@ import numpy as np
 from dynrec_jax import decode
 from dynrec_jax.data import batches, inputs, query_inputs
 from dynrec_jax.data.histories import Histories
-from dynrec_jax.data.packed import Sequences
-from dynrec_jax.data.query_inputs import InputSettings
+from dynrec_jax.data.query_inputs import InputSettings, QueryBlock
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models.network import DecodeTables, Network
 from dynrec_jax.recommender import Lists, Queries, Recommender
@@ -104,7 +103,7 @@ class Predictor:
       rows = slice(number * _ROWS, (number + 1) * _ROWS)
       found = generate(
         tables,
-        self._first_states(params, tables, block),
+        self._first_states(params, tables, *block),
         _pad(known[rows]),
         known_where=_pad(known_where[rows]),
         k=k,
@@ -113,12 +112,12 @@ class Predictor:
       ids[rows], scores[rows] = (np.asarray(x)[:count] for x in found)
     return Lists(ids, scores)
 
-  def _inputs(self, queries: Queries) -> list[Sequences]:
+  def _inputs(self, queries: Queries) -> list[QueryBlock]:
     """What the network reads first, in blocks of queries."""
     behaviours, topics = queries.behaviours, queries.topics
     if self._describe is not None:
       behaviours, topics = self._describe(behaviours, queries.texts)
-    return query_inputs.query_sequences(
+    return query_inputs.query_blocks(
       query_inputs.QueryRows(
         session=queries.session,
         time=queries.time,
@@ -131,6 +130,7 @@ class Predictor:
       video_count=self._network.video_count,
       row_count=_ROWS,
       bucket_size=batches.bucket_size,
+      with_history=self._network.reads_history,
     )
 
 

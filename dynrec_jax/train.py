@@ -23,7 +23,7 @@ from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
-from dynrec_jax.models.network import Network
+from dynrec_jax.models.network import Network, join_params, split_params
 from dynrec_jax.objective import ObjectiveSettings
 from dynrec_jax.parallel import devices
 
@@ -113,14 +113,24 @@ def make_optimizer(
 
 
 def init_state(
-  network: Network, optimizer: optax.GradientTransformation, seed: int
+  network: Network,
+  optimizer: optax.GradientTransformation,
+  seed: int,
+  counts: np.ndarray | None = None,
 ) -> TrainState:
-  """The state before the first step."""
-  params = network.init(jax.random.key(seed))
+  """The state before the first step.
+
+  Args:
+    network: any.
+    optimizer: see `make_optimizer`.
+    seed: of the initial parameters.
+    counts: [V, L] float32, see `data.watch_counts`; not every network reads it.
+  """
+  params = network.init(jax.random.key(seed), counts)
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
-    opt_state=optimizer.init(params),
+    opt_state=optimizer.init(split_params(network, params)[0]),
   )
 
 
@@ -130,7 +140,9 @@ def make_train_step(
   settings: ObjectiveSettings,
   *,
   reduction: str,
-) -> Callable[[TrainState, Features, Batch, Balance], tuple[TrainState, dict]]:
+) -> Callable[
+  [TrainState, Features, Batch, Balance, jax.Array], tuple[TrainState, dict]
+]:
   """One update on all devices.
 
   Args:
@@ -142,18 +154,25 @@ def make_train_step(
 
   Returns:
     A compiled function: state (its buffers are taken over), features, batch
-    stacked over devices, balance -> state, metrics on the device.
+    stacked over devices, balance, seed -> state, metrics on the device. What
+    is random follows from the seed and the state's step alone.
   """
 
   def step(
-    state: TrainState, features: Features, batch: Batch, balance: Balance
+    state: TrainState,
+    features: Features,
+    batch: Batch,
+    balance: Balance,
+    seed: jax.Array,
   ):
+    key = jax.random.fold_in(jax.random.key(seed), state.step)
+    learned, frozen = split_params(network, state.params)
     counts = devices.sum_over_devices(objective.term_counts(batch))
     scales = objective.term_scales(counts, balance.populations, reduction)
 
-    def local_loss(params):
+    def local_loss(learned):
       terms, interest_length = objective.loss_terms(
-        network, params, features, batch, settings
+        network, join_params(learned, frozen), features, batch, settings, key
       )
       scaled = LossTerms(*(t * s for t, s in zip(terms, scales, strict=True)))
       return losses.unified_loss(scaled, balance.weights), (
@@ -162,12 +181,12 @@ def make_train_step(
       )
 
     grad_of = jax.value_and_grad(local_loss, has_aux=True)
-    (total, (terms, interest_length)), grads = grad_of(state.params)
+    (total, (terms, interest_length)), grads = grad_of(learned)
     total, terms, interest_length, grads = devices.sum_over_devices(
       (total, terms, interest_length, grads)
     )
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
+    updates, opt_state = optimizer.update(grads, state.opt_state, learned)
+    params = join_params(optax.apply_updates(learned, updates), frozen)
     metrics = {
       'loss': total,
       **{f'loss_{name}': value for name, value in terms._asdict().items()},
@@ -177,16 +196,23 @@ def make_train_step(
     return TrainState(state.step + 1, params, opt_state), metrics
 
   return devices.data_parallel(
-    step, split=(False, False, True, False), donate=(0,)
+    step, split=(False, False, True, False, False), donate=(0,)
   )
 
 
-def balanced(step_fn: Callable, balance: Balance) -> Callable:
-  """A step of `make_train_step` with its last argument given."""
+def balanced(step_fn: Callable, balance: Balance, seed: int) -> Callable:
+  """A step of `make_train_step` with its last arguments given.
+
+  Args:
+    step_fn: the step.
+    balance: of the run.
+    seed: of all that is random in its steps, below 2**31.
+  """
   balance = jax.tree.map(np.float32, balance)  # Python numbers are weak types
+  seed = np.int32(seed)
 
   def step(state: TrainState, features: Features, batch: Batch):
-    return step_fn(state, features, batch, balance)
+    return step_fn(state, features, batch, balance, seed)
 
   return step
 

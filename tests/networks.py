@@ -38,7 +38,7 @@ def trained(study, steps, *, optimizer='sgd', learning_rate=0.3):
     study.settings,
     reduction='mean',
   )
-  step = train.balanced(step, study.balance)
+  step = train.balanced(step, study.balance, study.split.seed)
   state = train.init_state(study.network, optimizer, 0)
   stream = batches.batches(study.data, study.spec)
   metrics = []
@@ -75,7 +75,10 @@ def training_pass(study, params, batch):
   """The states that predict each target, and their logits, anchor by anchor."""
   found = forward(study, params, batch)
   count = int(batch.targets.where.sum())
-  states = found.states[batch.targets.positions[:count]]
+  places = batch.targets.positions
+  if study.network.one_state:
+    places = batch.targets.rows
+  states = found.states[places[:count]]
   logits = states @ found.output_kernel.T
   if found.output_bias is not None:
     logits += found.output_bias
@@ -120,7 +123,7 @@ def first_states(study, params, tables, users, session):
   queries = queries_of(study, users, session)
   blocks = study.parts.predictor._inputs(queries)
   run = jax.jit(study.network.first_states)
-  states = [run(params, tables, block) for block in blocks]
+  states = [run(params, tables, *block) for block in blocks]
   return np.concatenate(states)[: len(users)]
 
 
@@ -210,6 +213,7 @@ def assert_padding_counts_nothing(study, params):
     ),
     targets=targets._replace(
       positions=junk(targets.positions, targets.where, used),
+      rows=junk(targets.rows, targets.where, len(batch.sample_where)),
       videos=junk(targets.videos, targets.where, worlds.VIDEOS),
       negatives=negatives,
     ),
@@ -238,9 +242,16 @@ def assert_it_is_a_network(study, protocol):
   assert study.network == again
   assert hash(study.network) == hash(again)
   members = [x for x in vars(protocol) if not x.startswith('_')]
-  assert {'init', 'forward', 'tables', 'first_states', 'read_video'} <= set(
-    members
-  )
+  assert {
+    'init',
+    'forward',
+    'tables',
+    'first_states',
+    'read_video',
+    'one_state',
+    'reads_history',
+    'frozen',
+  } <= set(members)
   for name in members:
     assert hasattr(study.network, name), name
 

@@ -10,6 +10,7 @@ import numpy as np
 import plain_model
 import pytest
 import worlds
+from bag_network import HIDDEN, BagNetwork
 
 from dynrec_jax import objective, train
 from dynrec_jax.data import batches
@@ -258,6 +259,8 @@ def test_what_a_network_lacks_is_a_term_of_0(base):
 
   class Bare(NamedTuple):
     whole: Any
+    one_state = False
+    reads_history = False
 
     def forward(self, *args, **kwargs):
       found = self.whole.forward(*args, **kwargs)
@@ -272,6 +275,87 @@ def test_what_a_network_lacks_is_a_term_of_0(base):
   np.testing.assert_allclose(found.coherence, want.coherence, rtol=1e-6)
   np.testing.assert_allclose(found.relevance, want.relevance, rtol=1e-6)
   assert (found.semantic, found.interest, length) == (0, 0, 0)
+
+
+def bag_coherence(case, network, params, weights):
+  """Eq (8) of a network that reads bags, one target at a time, in float64."""
+  samples, watches = case.study.data.samples, case.study.data.watches
+  size = case.study.spec.batch_size
+  total = 0.0
+  for row in case.epoch.order[case.step * size : (case.step + 1) * size]:
+    start, known = samples.watch_start[row], samples.history_count[row]
+    bag = np.zeros(network.video_count)
+    for place in range(start, start + known):
+      age = (
+        samples.time[row] - watches.time[place]
+      ) / case.study.data.unit_secs
+      bag[watches.item[place]] += np.exp(-case.study.data.decay * age)
+    logits = params['output'] @ np.tanh(bag @ params['input'])
+    logits += np.log1p(params['counts'])[:, samples.session[row] - 1]
+    log_p = logits - np.log(np.sum(np.exp(logits)))
+    first = start + known
+    for video in watches.item[first : first + samples.target_count[row]]:
+      total -= weights[row] * log_p[video]
+  return total
+
+
+@pytest.mark.parametrize('weighted', [False, True])
+def test_a_network_of_one_state_reads_the_history(base, weighted):
+  """Also where Eq (4) has no weight; anchors' states alone leave Eq (6) out."""
+  data = base.study.data
+  weights = np.ones(len(data.samples.user), np.float32)
+  case = base
+  if weighted:
+    weights += np.arange(len(weights)) % 7
+    heavy = data._replace(target_weights=weights)
+    batch = batches.make_batch(heavy, base.study.spec, base.epoch, base.step)
+    case = dataclasses.replace(base, batch=jax.tree.map(lambda x: x[0], batch))
+  network = BagNetwork(worlds.VIDEOS, base.study.prepared.sessions.count)
+  params = network.init(jax.random.key(1))
+  params['counts'] += np.arange(12)
+  params['counts'] += np.arange(worlds.VIDEOS)[:, None] % 3
+  settings = base.study.settings._replace(
+    wanted=LossWeights(False, False, True)
+  )
+  features = catalogue.Features(*map(jnp.asarray, base.study.prepared.features))
+  batch = jax.tree.map(jnp.asarray, case.batch)
+  terms, length = _run(network, settings)(params, features, batch)
+  plain = {name: np.asarray(x, np.float64) for name, x in params.items()}
+  assert plain['input'].shape == (worlds.VIDEOS, HIDDEN)
+  want = bag_coherence(case, network, plain, weights)
+  np.testing.assert_allclose(terms.coherence, want, rtol=1e-5)
+  assert (terms.semantic, terms.interest, terms.relevance, length) == (0,) * 4
+
+
+def test_weights_of_targets(base):
+  """Of a network with a state per target; 1 each changes no bit."""
+  where = base.batch.targets.where
+  want, _ = terms_of(base)
+
+  def coherence(weights):
+    targets = base.batch.targets._replace(weights=weights)
+    return terms_of(base, base.batch._replace(targets=targets))[0].coherence
+
+  np.testing.assert_array_equal(
+    coherence(where.astype(np.float32)), want.coherence
+  )
+  rng = np.random.default_rng(0)
+  drawn = rng.uniform(0.5, 2, len(where)).astype(np.float32)
+  alone = [
+    coherence((np.arange(len(where)) == q).astype(np.float32))
+    for q in np.flatnonzero(where)
+  ]
+  np.testing.assert_allclose(
+    coherence(drawn), np.dot(drawn[where], alone), rtol=1e-5
+  )
+
+
+def test_sampled_losses_know_no_weights(base):
+  targets = base.batch.targets
+  targets = targets._replace(weights=targets.where.astype(np.float32))
+  settings = base.study.settings._replace(coherence='bpr')
+  with pytest.raises(ValueError, match='coherence is bpr, which knows no'):
+    terms_of(base, base.batch._replace(targets=targets), settings)
 
 
 def test_scales_of_each_reduction():

@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import plain_model
 import pytest
 import worlds
+from bag_network import BagNetwork
 
 from dynrec_jax import predict
 
@@ -178,3 +180,31 @@ def test_unknown_choices_are_errors(change, message, base):
     settings = settings._replace(inputs=settings.inputs._replace(**change))
   with pytest.raises(ValueError, match=message):
     predict.Predictor(study.network, study.features, settings)
+
+
+@pytest.mark.parametrize('count', [3, 150])
+def test_a_network_may_read_the_history(study, count):
+  """As bags of the block's table, whoever else is in it."""
+  network = BagNetwork(worlds.VIDEOS, study.prepared.sessions.count)
+  params = network.init(jax.random.key(2))
+  params['counts'] += np.arange(worlds.VIDEOS)[:, None] % 5
+  settings = study.parts.predictor.settings._replace(method='topk_first')
+  recommend = predict.Predictor(network, study.features, settings)
+  users = np.arange(count) % worlds.USERS
+  session = 3 + np.arange(count) % 8
+  queries = make_queries(study, users, session)
+  ids, scores = recommend.recommender(params)(queries, K)
+  plain = {name: np.asarray(x, np.float64) for name, x in params.items()}
+  offsets, watches = queries.watches.offsets, queries.watches
+  for row in range(count):
+    own = slice(offsets[row], offsets[row + 1])
+    ages = (queries.time[row] - watches.time[own]) / settings.inputs.unit_secs
+    bag = np.zeros(worlds.VIDEOS)
+    np.add.at(bag, watches.item[own], np.exp(-settings.inputs.decay * ages))
+    logits = plain['output'] @ np.tanh(bag @ plain['input'])
+    logits += np.log1p(plain['counts'][:, session[row] - 1])
+    log_p = logits - np.log(np.sum(np.exp(logits)))
+    log_p[watches.item[own]] = -np.inf
+    best = np.argsort(-log_p, kind='stable')[:K]
+    np.testing.assert_array_equal(ids[row], best)
+    np.testing.assert_allclose(scores[row], log_p[best], rtol=1e-5)

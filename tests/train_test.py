@@ -13,6 +13,8 @@ import numpy as np
 import optax
 import pytest
 import worlds
+from bag_network import BagNetwork
+from saved_states import run_python
 
 from dynrec_jax import checkpoint, objective, train
 from dynrec_jax.data import batches
@@ -53,7 +55,7 @@ def make_step(study, optimizer, **changes):
     study.settings._replace(**changes),
     reduction='mean',
   )
-  return train.balanced(step, study.balance)
+  return train.balanced(step, study.balance, seed=5)
 
 
 def fresh(study, optimizer):
@@ -249,6 +251,93 @@ def test_8_devices_equal_one(tiny_root, tmp_path, study):
   assert len(study.data.samples.user) % study.spec.batch_size == 5
 
 
+def bag_steps(study, optimizer, steps, *, rate=0.4, seed=5, state=None):
+  """A network that drops out and keeps counts: its state, and the losses."""
+  shape = (worlds.VIDEOS, study.prepared.sessions.count)
+  counts = np.random.default_rng(0).integers(9, size=shape).astype(np.float32)
+  network = BagNetwork(*shape, rate=rate)
+  optimizer = train.make_optimizer(
+    optimizer, learning_rate=0.1, weight_decay=0.05
+  )
+  step = train.make_train_step(
+    network, optimizer, study.settings, reduction='mean'
+  )
+  step = train.balanced(step, study.balance, seed)
+  if state is None:
+    state = train.init_state(network, optimizer, 5, counts)
+  state, seen = devices.replicate(state), []
+  stream = batches.batches(study.data, study.spec, int(state.step))
+  for _ in range(steps):
+    state, metrics = step(state, study.features, next(stream))
+    seen.append(float(metrics['loss_coherence']))
+  return jax.tree.map(np.asarray, state), seen, counts
+
+
+def save_bags(root, path):
+  """Twelve steps with dropout, into a file."""
+  settings = worlds.tiny_settings(root / 'folder', root)
+  study = worlds.Study(worlds.tiny_config(settings))
+  state, seen, _ = bag_steps(study, 'sgd', 12)
+  np.savez(path, **state.params, loss=np.array(seen))
+
+
+def test_2_devices_drop_what_one_drops(tiny_root, tmp_path, study):
+  here = str(pathlib.Path(__file__).parent)
+  run_python(
+    f"""
+    import pathlib, sys
+    sys.path.insert(0, {here!r})
+    import train_test
+    from dynrec_jax.parallel import devices
+    assert devices.device_count() == 2
+    root, here = pathlib.Path({str(tiny_root)!r}), pathlib.Path(DIRECTORY)
+    train_test.save_bags(root, here / '2.npz')
+    """,
+    tmp_path,
+    devices=2,
+  )
+  save_bags(tiny_root, tmp_path / '1.npz')
+  one, two = (np.load(tmp_path / name) for name in ('1.npz', '2.npz'))
+  for name in one:
+    np.testing.assert_allclose(one[name], two[name], rtol=1e-5, atol=1e-5)
+  _, whole, _ = bag_steps(study, 'sgd', 12, rate=0.0)
+  assert not np.allclose(whole, one['loss'], rtol=1e-3)
+
+
+def test_what_is_dropped_follows_from_seed_and_step(study):
+  """So a run that goes on drops what it would have dropped."""
+  whole, seen, _ = bag_steps(study, 'adam', 4)
+  half, first, _ = bag_steps(study, 'adam', 2)
+  rest, second, _ = bag_steps(study, 'adam', 2, state=half)
+  check_equal(whole, rest)
+  assert seen == first + second
+  _, other, _ = bag_steps(study, 'adam', 4, seed=6)
+  assert not np.allclose(seen, other, rtol=1e-3)
+
+
+@pytest.mark.parametrize('name', train.OPTIMIZERS)
+def test_frozen_parameters_stay_bit_for_bit(study, name):
+  """In spite of weight decay, and without a moment of their own."""
+  state, seen, counts = bag_steps(study, name, 3)
+  np.testing.assert_array_equal(state.params['counts'], counts)
+  assert seen[-1] < seen[0]
+  shapes = [np.shape(x) for x in jax.tree.leaves(state.opt_state)]
+  assert counts.shape not in shapes
+  fresh, _, _ = bag_steps(study, name, 0)
+  for part in ('input', 'output'):
+    assert not np.array_equal(fresh.params[part], state.params[part])
+
+
+def test_a_template_needs_no_counts(study):
+  """As checkpoints are read: shapes follow from the network."""
+  state, _, counts = bag_steps(study, 'sgd', 0)
+  network = BagNetwork(*counts.shape)
+  template = jax.eval_shape(lambda: network.init(jax.random.key(0)))
+  same = jax.tree.map(lambda a, b: a.shape == b.shape, template, state.params)
+  assert all(jax.tree.leaves(same))
+  assert template['counts'].dtype == counts.dtype
+
+
 def test_2_and_2_steps_equal_4_bit_for_bit(short_study, sgd, tmp_path):
   optimizer, step_fn = sgd
   whole, parts = tmp_path / 'whole', tmp_path / 'parts'
@@ -365,7 +454,7 @@ def test_20_samples_are_learned_by_heart(tiny_settings, study):
   )
   weights = LossWeights(0.2, 0.01, 0.0)
   step_fn = train.balanced(
-    step_fn, train.Balance(weights, train.populations_of(data))
+    step_fn, train.Balance(weights, train.populations_of(data)), seed=5
   )
   state, stream = fresh(few, optimizer), batches.batches(data, few.spec)
   costs = []

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dynrec_jax import interest
-from dynrec_jax.data import sequences
+from dynrec_jax.data import sequences, watch_bags
 from dynrec_jax.data.batch import Batch, History, Semantic, Targets
 from dynrec_jax.data.histories import within
 from dynrec_jax.data.negatives import Negatives
 from dynrec_jax.data.packed import Packing, Sequences, local_tokens, pad
 from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.data.watch_bags import WatchBags
 
 
 class Share(NamedTuple):
@@ -19,15 +19,11 @@ class Share(NamedTuple):
 
   Attributes:
     batch: without a table and the history's weights.
-    anchor: [n] int64, whose each known watch is.
-    video: [n] int32, its video.
-    weight: [n] float64, its decay weight (Eq 3).
+    bags: what is known of the anchors (Eq 3).
   """
 
   batch: Batch
-  anchor: np.ndarray
-  video: np.ndarray
-  weight: np.ndarray
+  bags: WatchBags
 
 
 def make_share(
@@ -50,7 +46,7 @@ def make_share(
     The share.
   """
   anchor_count = chosen.shape[1]
-  anchor, video, weight = _history(data, chosen[0], exists[0])
+  history, bags = _history(data, chosen[0], exists[0])
   chosen, exists = chosen.ravel(), exists.ravel()
   samples = data.samples.take(chosen)
   interests, prefix = data.prefixes(chosen)
@@ -66,9 +62,12 @@ def make_share(
   )
   counted = (target_row < anchor_count) & exists[target_row]
   row, step = target_row[counted], step[counted]
+  weights = data.target_weights
   targets = _targets(
     packing.place(row, prefix.counts[row] - 1 + step),
+    row,
     target[counted],
+    None if weights is None else weights[chosen[row]],
     None if negatives is None else negatives.of(chosen[row], step),
     anchor_count * data.max_len,
   )
@@ -84,27 +83,28 @@ def make_share(
     sample_where=exists[:anchor_count],
     interest_rows=interests.offsets[1 : anchor_count + 1].astype(np.int32) - 1,
     targets=targets,
-    history=History(
-      np.zeros(0, np.float32),
-      np.bincount(anchor, minlength=anchor_count).astype(np.float32),
-    ),
+    history=history,
     relevance_where=exists[anchor_count : 2 * anchor_count],
     semantic=semantic,
   )
-  return Share(batch, anchor, video, weight)
+  return Share(batch, bags)
 
 
 def _targets(
   positions: np.ndarray,
+  rows: np.ndarray,
   videos: np.ndarray,
+  weights: np.ndarray | None,
   negatives: np.ndarray | None,
   size: int,
 ) -> Targets:
   """The predictions, real ones first, in `size` places."""
   return Targets(
     positions=pad(positions.astype(np.int32), size),
+    rows=pad(rows.astype(np.int32), size),
     videos=pad(videos.astype(np.int32), size),
     where=np.arange(size) < len(positions),
+    weights=None if weights is None else pad(weights, size),
     negatives=None if negatives is None else pad(negatives, size),
   )
 
@@ -134,7 +134,7 @@ def _videos_of(share: Share, video_count: int) -> np.ndarray:
   inputs = share.batch.sequences.inputs
   occurs = np.zeros(video_count, bool)  # marks: a third of a sort's time
   occurs[inputs[inputs < video_count]] = True
-  occurs[share.video] = True
+  occurs[share.bags.video] = True
   if share.batch.semantic is not None:
     for videos in share.batch.semantic[:3]:
       occurs[videos] = True
@@ -149,11 +149,6 @@ def _localise(
   row_of[table] = np.arange(len(table), dtype=np.int32)
   batch = share.batch
   shape = (len(batch.sample_where), size)
-  weights = np.bincount(
-    share.anchor * size + row_of[share.video],
-    share.weight,
-    minlength=shape[0] * size,
-  )
   inputs = local_tokens(batch.sequences.inputs, row_of, size)
   semantic = batch.semantic
   if semantic is not None:
@@ -163,7 +158,7 @@ def _localise(
       video_ids=pad(table, size), inputs=pad(inputs, length)
     ),
     history=batch.history._replace(
-      weights=weights.reshape(shape).astype(np.float32)
+      weights=watch_bags.as_table(share.bags, row_of, shape)
     ),
     semantic=semantic,
   )
@@ -178,13 +173,19 @@ def _stack(parts):
   return type(parts[0])(*map(_stack, zip(*parts, strict=True)))
 
 
-def _history(data: TrainingSet, chosen: np.ndarray, exists: np.ndarray):
-  """Anchor, video and decay weight of every known watch (Eq 3)."""
+def _history(
+  data: TrainingSet, chosen: np.ndarray, exists: np.ndarray
+) -> tuple[History, WatchBags]:
+  """What is known of the anchors, but for the weights by table row."""
   samples = data.samples.take(chosen)
   samples = samples._replace(
     history_count=np.where(exists, samples.history_count, 0)
   )
-  row, index = sequences.history_indices(samples)
-  ages = (samples.time[row] - data.watches.time[index]) / data.unit_secs
-  weights = interest.decay_weights(ages, decay=data.decay)
-  return row, data.watches.item[index], weights
+  bags = watch_bags.watch_bags(
+    samples, data.watches, decay=data.decay, unit_secs=data.unit_secs
+  )
+  return History(
+    weights=np.zeros(0, np.float32),
+    counts=watch_bags.counts(bags, len(chosen)),
+    session=np.where(exists, samples.session, 0).astype(np.int32),
+  ), bags

@@ -15,28 +15,34 @@ class Targets(NamedTuple):
 
   Attributes:
     positions: [Q] int32, place of each prediction's state, real ones first.
+    rows: [Q] int32, the anchor of each prediction.
     videos: [Q] int32, the video that was watched (of the catalogue).
     where: [Q] bool.
+    weights: [Q] float32, how much each prediction counts; None is 1 each.
     negatives: [Q, N] int32, videos that the user never watched, -1 where there
       is none; None if no loss asks for them.
   """
 
   positions: np.ndarray
+  rows: np.ndarray
   videos: np.ndarray
   where: np.ndarray
+  weights: np.ndarray | None
   negatives: np.ndarray | None
 
 
 class History(NamedTuple):
-  """What Eq (3) reads of each anchor.
+  """What is known of each anchor or query: Eq (3) reads its watches.
 
   Attributes:
-    weights: [B, M] float32, decay weights, summed by video.
+    weights: [B, M] float32, decay weights, summed by video of the table.
     counts: [B] float32, how many watches they are summed from.
+    session: [B] int32, sessions that have ended; 0 in rows of padding.
   """
 
   weights: np.ndarray
   counts: np.ndarray
+  session: np.ndarray
 
 
 class Semantic(NamedTuple):
@@ -66,7 +72,7 @@ class Batch(NamedTuple):
     sample_where: [B] bool, anchors that exist.
     interest_rows: [B] int32, row of the interests with the anchor's own u.
     targets: of Eq (8).
-    history: of Eq (3).
+    history: of the anchors, for Eq (3).
     relevance_where: [B] bool, anchors with both partners.
     semantic: of Eq (1); None if that term has no weight.
   """

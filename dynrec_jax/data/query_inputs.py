@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dynrec_jax.data import inputs
+from dynrec_jax.data import inputs, watch_bags
+from dynrec_jax.data.batch import History
 from dynrec_jax.data.histories import Histories, within
 from dynrec_jax.data.inputs import InterestRows
 from dynrec_jax.data.packed import Packing, Sequences, local_tokens, pad
 from dynrec_jax.data.sequences import Samples
 from dynrec_jax.data.sessions import Sessions
+from dynrec_jax.data.watch_bags import WatchBags
 
 
 class InputSettings(NamedTuple):
@@ -23,7 +25,7 @@ class InputSettings(NamedTuple):
   Attributes:
     history_mode: see `inputs`.
     max_len: longest history read as input.
-    decay: lambda of Eq (2).
+    decay: lambda of Eq (2) and (3).
     unit_secs: seconds in a unit of age.
     norm: N_u of Eq (2).
   """
@@ -55,15 +57,29 @@ class QueryRows(NamedTuple):
   clock: Sessions
 
 
-def query_sequences(
+class QueryBlock(NamedTuple):
+  """What a network reads of some queries.
+
+  Attributes:
+    sequences: their first inputs; `last` is [row_count].
+    history: what is known of each, as of a training batch's anchors; None if
+      the network does not ask for it.
+  """
+
+  sequences: Sequences
+  history: History | None
+
+
+def query_blocks(
   known: QueryRows,
   settings: InputSettings,
   *,
   video_count: int,
   row_count: int,
   bucket_size: Callable[[int, int], int],
-) -> list[Sequences]:
-  """The queries' first inputs, `row_count` queries a block.
+  with_history: bool = False,
+) -> list[QueryBlock]:
+  """What is read of the queries, `row_count` queries a block.
 
   Args:
     known: of B queries.
@@ -71,9 +87,11 @@ def query_sequences(
     video_count: V.
     row_count: queries in a block; the last one is filled up with empty ones.
     bucket_size: (least size, largest size) -> size, so that few shapes occur.
+    with_history: whether the network reads a history; its videos are then in
+      the block's table, too.
 
   Returns:
-    Blocks of equal shapes in the queries' order; `last` is [row_count].
+    Blocks of equal shapes in the queries' order.
   """
   samples = _as_samples(known)
   rows = inputs.interest_rows(
@@ -87,22 +105,30 @@ def query_sequences(
     norm=settings.norm,
   )
   interest_count = int(np.diff(rows.offsets).max(initial=1))
+  everything = known, samples, rows, settings, video_count
   blocks = [
-    _prefixes(known, samples, rows, settings, video_count, chosen)
+    _read(*everything, chosen, with_history=with_history)
     for chosen in _chosen(len(samples.user), row_count)
   ]
   if not blocks:
     return []
-  steps = max(int(prefix.counts.max()) for _, prefix in blocks)
-  packed = [_packed(prefix, steps, row_count) for _, prefix in blocks]
-  tables = [np.unique(t[t < video_count]) for _, t in packed]
+  steps = max(int(block.prefix.counts.max()) for block in blocks)
+  packed = [_packed(block.prefix, steps, row_count) for block in blocks]
+  tables = [
+    _table(tokens, block.bags, video_count)
+    for (_, tokens), block in zip(packed, blocks, strict=True)
+  ]
   size = max(map(len, tables))
   size = bucket_size(size, video_count) if size else 0
   length = max(len(tokens) for _, tokens in packed) + row_count
   length = bucket_size(length, row_count * (steps + 1))
+  sizes = (row_count * interest_count, size, length)
   return [
-    _block(own, *both, table, (row_count * interest_count, size, length))
-    for (own, _), both, table in zip(
+    QueryBlock(
+      _sequences(block.interests, *both, table, sizes),
+      _history(block, table[1], (row_count, size)),
+    )
+    for block, both, table in zip(
       blocks, packed, _with_rows(tables, video_count), strict=True
     )
   ]
@@ -127,24 +153,55 @@ def _chosen(count: int, row_count: int) -> list[np.ndarray]:
   return [everyone[i : i + row_count] for i in range(0, count, row_count)]
 
 
-def _prefixes(
+class _Read(NamedTuple):
+  """What is read of a block's queries, ragged; `bags` only if asked for."""
+
+  session: np.ndarray
+  interests: InterestRows
+  prefix: inputs.Prefixes
+  bags: WatchBags | None
+
+
+def _read(
   known: QueryRows,
   samples: Samples,
   rows: InterestRows,
   settings: InputSettings,
   video_count: int,
   chosen: np.ndarray,
-) -> tuple[InterestRows, inputs.Prefixes]:
-  """A block's interests and first inputs."""
+  *,
+  with_history: bool,
+) -> _Read:
+  """A block's interests, first inputs and watches."""
+  samples = samples.take(chosen)
   own = inputs.take_rows(rows, chosen)
-  return own, inputs.prefixes(
-    samples.take(chosen),
+  prefix = inputs.prefixes(
+    samples,
     own,
     known.watches,
     video_count,
     history_mode=settings.history_mode,
     max_history_len=settings.max_len,
   )
+  bags = None
+  if with_history:
+    bags = watch_bags.watch_bags(
+      samples,
+      known.watches,
+      decay=settings.decay,
+      unit_secs=settings.unit_secs,
+    )
+  return _Read(samples.session, own, prefix, bags)
+
+
+def _table(
+  tokens: np.ndarray, bags: WatchBags | None, video_count: int
+) -> np.ndarray:
+  """The videos that occur in a block, ascending."""
+  videos = tokens[tokens < video_count]
+  if bags is not None:
+    videos = np.concatenate([videos, bags.video])
+  return np.unique(videos)
 
 
 def _packed(prefix: inputs.Prefixes, steps: int, row_count: int):
@@ -162,8 +219,21 @@ def _with_rows(tables, video_count: int):
     yield table, row_of
 
 
-def _block(own: InterestRows, packing, tokens, table, sizes) -> Sequences:
-  """One block in arrays of the sizes (interests, videos, inputs)."""
+def _history(
+  block: _Read, row_of: np.ndarray, shape: tuple[int, int]
+) -> History | None:
+  """What is known of a block's queries, over a table; `shape` is [B, M]."""
+  if block.bags is None:
+    return None
+  return History(
+    weights=watch_bags.as_table(block.bags, row_of, shape),
+    counts=watch_bags.counts(block.bags, shape[0]),
+    session=pad(block.session.astype(np.int32), shape[0]),
+  )
+
+
+def _sequences(own: InterestRows, packing, tokens, table, sizes) -> Sequences:
+  """A block's first inputs, in arrays of (interests, videos, inputs)."""
   interest_size, video_size, input_size = sizes
   videos, row_of = table
   return Sequences(

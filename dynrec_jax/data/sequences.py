@@ -13,6 +13,7 @@ from dynrec_jax.data.histories import Histories, ragged_indices
 from dynrec_jax.data.sessions import Sessions
 
 HORIZONS = ('all_after', 'next_session', 'next_k')
+TARGET_WEIGHTS = ('watch', 'measure')
 
 
 class Samples(NamedTuple):
@@ -103,6 +104,39 @@ def samples_at(
   return Samples(
     users.astype(np.int32), session, time, start, history, total - history
   )
+
+
+def target_weights(
+  samples: Samples, weight: str, *, list_len: int
+) -> np.ndarray | None:
+  """How much every target of each sample counts in Eq (8).
+
+  Differs: in the paper each watch counts 1. A hit in a list of k videos is
+  worth 1/k in precision and 1/n in recall, of a user with n later watches, so
+  'measure' weighs a sample's targets with c (1/k + 1/n) / 2, where
+  c = sum_s n_s / sum_s (n_s/k + 1)/2: their mean over all targets is 1.
+
+  Args:
+    samples: all that is trained on, each with a target.
+    weight: 'watch' is 1 each, 'measure' what a hit is worth.
+    list_len: k.
+
+  Returns:
+    [S] float32; None of 'watch'.
+
+  Raises:
+    ValueError: for an unknown weight.
+  """
+  if weight not in TARGET_WEIGHTS:
+    raise ValueError(
+      f'weight is {weight!r}; valid are {", ".join(TARGET_WEIGHTS)}'
+    )
+  if weight == 'watch':
+    return None
+  count = samples.target_count.astype(np.float64)
+  worth = (1 / list_len + 1 / count) / 2
+  scale = count.sum() / max((count * worth).sum(), 1e-300)  # no sample: none
+  return (scale * worth).astype(np.float32)
 
 
 def history_indices(

@@ -25,6 +25,8 @@ class TrainingSet(NamedTuple):
     max_len: longest target, and longest history read as input.
     decay: lambda of Eq (3), per unit of age.
     unit_secs: seconds in a unit of age.
+    target_weights: [S] float32, how much each target of a sample counts, see
+      `sequences.target_weights`; None is 1 each.
   """
 
   video_count: int
@@ -37,6 +39,7 @@ class TrainingSet(NamedTuple):
   max_len: int
   decay: float
   unit_secs: float
+  target_weights: np.ndarray | None = None
 
   @property
   def sequence_len(self) -> int:

@@ -34,6 +34,10 @@ class Dynamic(NamedTuple):
   theta: Theta
   interest_norm: str
 
+  one_state = False
+  reads_history = False
+  frozen = frozenset()
+
   @property
   def video_count(self) -> int:
     """V."""
@@ -44,8 +48,9 @@ class Dynamic(NamedTuple):
     """See `network.Network`."""
     return recurrence.read_video
 
-  def init(self, key: jax.Array) -> Any:
-    """Fresh parameters."""
+  def init(self, key: jax.Array, counts: Array | None = None) -> Any:
+    """Fresh parameters; nothing is counted."""
+    del counts
     return self.theta.init(key)['params']
 
   def forward(
@@ -56,8 +61,10 @@ class Dynamic(NamedTuple):
     history: History | None,
     *,
     product_dtype: Any,
+    key: jax.Array | None = None,
   ) -> Forward:
     """See `network.Network`."""
+    del key  # nothing is left to chance
     theta = self._bound(params)
     embedding, videos = embed_videos(theta, features.take(sequences.video_ids))
     interests, states = read_sequences(
@@ -88,9 +95,14 @@ class Dynamic(NamedTuple):
     )
 
   def first_states(
-    self, params: Any, tables: DecodeTables, sequences: Sequences
+    self,
+    params: Any,
+    tables: DecodeTables,
+    sequences: Sequences,
+    history: History | None = None,
   ) -> Array:
     """See `network.Network`."""
+    del history
     videos = tables.recurrence.inputs[sequences.video_ids]
     _, states = read_sequences(self._bound(params), videos, sequences)
     return states[sequences.last]

@@ -161,6 +161,10 @@ class HistoryRnn(NamedTuple):
 
   theta: TextTheta
 
+  one_state = False
+  reads_history = False
+  frozen = frozenset()
+
   @property
   def video_count(self) -> int:
     """V."""
@@ -171,8 +175,9 @@ class HistoryRnn(NamedTuple):
     """See `network.Network`."""
     return recurrence.read_video
 
-  def init(self, key: jax.Array) -> Any:
-    """Fresh parameters."""
+  def init(self, key: jax.Array, counts: Array | None = None) -> Any:
+    """Fresh parameters; nothing is counted."""
+    del counts
     return self.theta.init(key)['params']
 
   def forward(
@@ -183,9 +188,10 @@ class HistoryRnn(NamedTuple):
     history: History | None,
     *,
     product_dtype: Any,
+    key: jax.Array | None = None,
   ) -> Forward:
     """See `network.Network`."""
-    del history  # there is no interest to compare it with
+    del history, key  # no interest to compare it with; nothing is random
     theta = self._bound(params)
     embedding, videos = theta.read_videos(features.take(sequences.video_ids))
     states = recurrence.scan_sequences(
@@ -215,9 +221,14 @@ class HistoryRnn(NamedTuple):
     )
 
   def first_states(
-    self, params: Any, tables: DecodeTables, sequences: Sequences
+    self,
+    params: Any,
+    tables: DecodeTables,
+    sequences: Sequences,
+    history: History | None = None,
   ) -> Array:
     """See `network.Network`."""
+    del history
     theta = self._bound(params)
     states = recurrence.scan_sequences(
       theta.gru,

@@ -33,7 +33,9 @@ class Forward(NamedTuple):
   """One pass over packed sequences; None where a network has no such thing.
 
   Attributes:
-    states: [P, H] after every input; anything behind the last one.
+    states: [P, H] after every input; anything behind the last one. Of a
+      network of one state: [S, H], a row per sequence in the order of `last`,
+      or the anchors' alone, which leaves Eq (6) out.
     output_kernel: [V, H], T_p.
     output_bias: [V], or None: the paper has none.
     embedding: of the sequences' videos, for Eq (1).
@@ -82,8 +84,26 @@ class Network(Protocol):
   def read_video(self) -> ReadVideo:
     """The next states, once a video has been picked."""
 
-  def init(self, key: jax.Array) -> Any:
-    """Fresh parameters."""
+  @property
+  def one_state(self) -> bool:
+    """Whether no video changes a state: one predicts all of an anchor's."""
+
+  @property
+  def reads_history(self) -> bool:
+    """Whether states follow from the history, in serving as in training."""
+
+  @property
+  def frozen(self) -> frozenset[str]:
+    """Top-level names of parameters that no step changes."""
+
+  def init(self, key: jax.Array, counts: Array | None = None) -> Any:
+    """Fresh parameters.
+
+    Args:
+      key: of random ones.
+      counts: [V, L] float32, see `data.watch_counts`; None, as where only the
+        shapes are wanted, is a network that knows of none.
+    """
 
   def forward(
     self,
@@ -93,6 +113,7 @@ class Network(Protocol):
     history: History | None,
     *,
     product_dtype: Any,
+    key: jax.Array | None = None,
   ) -> Forward:
     """The pass that the losses are of.
 
@@ -100,16 +121,23 @@ class Network(Protocol):
       params: the parameters.
       features: of the whole catalogue.
       sequences: one device's share.
-      history: what Eq (3) reads; None if nobody asks for it.
+      history: of the anchors; None if neither Eq (4) nor the network asks for
+        it.
       product_dtype: of the operands of the recurrent products; None is
         float32.
+      key: of a training step, the same on all devices, see `dropout`; None
+        leaves nothing to chance.
     """
 
   def tables(self, params: Any, features: Features) -> DecodeTables:
     """What decoding reads of the catalogue; made once per parameters."""
 
   def first_states(
-    self, params: Any, tables: DecodeTables, sequences: Sequences
+    self,
+    params: Any,
+    tables: DecodeTables,
+    sequences: Sequences,
+    history: History | None = None,
   ) -> Array:
     """[B, H], the states that predict the first videos.
 
@@ -117,4 +145,26 @@ class Network(Protocol):
       params: the parameters.
       tables: made of the same parameters.
       sequences: first inputs, see `data.query_inputs`; `last` is [B].
+      history: of the queries; None unless the network reads it.
     """
+
+
+def split_params(network: Network, params: Any) -> tuple[Any, dict[str, Any]]:
+  """What steps change, and what they leave as it is.
+
+  Args:
+    network: says what is frozen.
+    params: its parameters; of a network with something frozen, by name.
+
+  Returns:
+    The parameters that are learned, and the frozen ones by name.
+  """
+  if not network.frozen:
+    return params, {}
+  frozen = {name: params[name] for name in sorted(network.frozen)}
+  return {k: v for k, v in params.items() if k not in frozen}, frozen
+
+
+def join_params(learned: Any, frozen: dict[str, Any]) -> Any:
+  """`split_params` undone."""
+  return {**learned, **frozen} if frozen else learned

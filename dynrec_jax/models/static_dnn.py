@@ -60,6 +60,10 @@ class StaticDnn(NamedTuple):
   theta: StaticTheta
   interest_norm: str
 
+  one_state = True
+  reads_history = False
+  frozen = frozenset()
+
   @property
   def video_count(self) -> int:
     """V."""
@@ -70,8 +74,9 @@ class StaticDnn(NamedTuple):
     """See `network.Network`."""
     return read_video
 
-  def init(self, key: jax.Array) -> Any:
-    """Fresh parameters."""
+  def init(self, key: jax.Array, counts: Array | None = None) -> Any:
+    """Fresh parameters; nothing is counted."""
+    del counts
     return self.theta.init(key)['params']
 
   def forward(
@@ -82,9 +87,10 @@ class StaticDnn(NamedTuple):
     history: History | None,
     *,
     product_dtype: Any,
+    key: jax.Array | None = None,
   ) -> Forward:
     """See `network.Network`."""
-    del product_dtype  # no product is recurrent
+    del product_dtype, key  # no product is recurrent, nothing is random
     theta = self._bound(params)
     embedding = theta.embed(*features.take(sequences.video_ids))
     interests = theta.map_interests(sequences.interests)
@@ -94,7 +100,7 @@ class StaticDnn(NamedTuple):
         embedding, history, norm=self.interest_norm
       )
     return Forward(
-      states=theta.map_layers(interests)[first_rows(sequences)],
+      states=theta.map_layers(interests)[_own_rows(sequences)],
       output_kernel=theta.output_kernel,
       output_bias=theta.output_bias,
       embedding=embedding,
@@ -109,16 +115,26 @@ class StaticDnn(NamedTuple):
     return DecodeTables(None, theta.output_kernel, theta.output_bias)
 
   def first_states(
-    self, params: Any, tables: DecodeTables, sequences: Sequences
+    self,
+    params: Any,
+    tables: DecodeTables,
+    sequences: Sequences,
+    history: History | None = None,
   ) -> Array:
     """See `network.Network`."""
+    del history
     theta = self._bound(params)
-    rows = first_rows(sequences)[sequences.last]
-    return theta.map_layers(theta.map_interests(sequences.interests[rows]))
+    own = sequences.interests[_own_rows(sequences)]
+    return theta.map_layers(theta.map_interests(own))
 
   def _bound(self, params: Any) -> StaticTheta:
     """The maps with these parameters."""
     return self.theta.bind({'params': params})
+
+
+def _own_rows(sequences: Sequences) -> Array:
+  """[S] the interest that each sequence begins with."""
+  return first_rows(sequences)[sequences.last.ravel()]
 
 
 def first_rows(sequences: Sequences) -> Array:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -46,6 +47,18 @@ def data_parallel(
 def sum_over_devices(tree: Any) -> Any:
   """Sums every leaf over devices; only inside of `data_parallel`."""
   return jax.lax.psum(tree, _AXIS)
+
+
+def row_numbers(count: int) -> jax.Array:
+  """[count] int32, a device's rows of axis 0 as numbered over all devices.
+
+  Only inside of `data_parallel`, of an argument that is split over devices.
+
+  Args:
+    count: the device's rows.
+  """
+  first = jax.lax.axis_index(_AXIS).astype(jnp.int32) * count
+  return first + jnp.arange(count, dtype=jnp.int32)
 
 
 def replicate(tree: Any) -> Any:

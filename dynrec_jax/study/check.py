@@ -31,6 +31,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_text_features(config.text)
   _check_scenario(config)
   _check_time_split(config)
+  _check_target_weights(config)
 
 
 def _check_visual(visual: ml_collections.ConfigDict) -> None:
@@ -137,4 +138,13 @@ def _check_time_split(config: ml_collections.ConfigDict) -> None:
     raise ValueError(
       'pop.source is view_count, which counts views after the cut of '
       'split.by=time too; right there: train'
+    )
+
+
+def _check_target_weights(config: ml_collections.ConfigDict) -> None:
+  """Only the softmax weighs what it predicts."""
+  if config.seq.weight != 'watch' and config.static.loss != 'softmax':
+    raise ValueError(
+      f'seq.weight is {config.seq.weight}, which weighs what a softmax '
+      f'predicts; static.loss is {config.static.loss}; right there: watch'
     )

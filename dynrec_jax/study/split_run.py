@@ -15,7 +15,11 @@ from dynrec_jax.study import identity, settings, splits
 from dynrec_jax.study.naming import naming
 from dynrec_jax.study.parts import Parts
 from dynrec_jax.study.splits import Split
-from dynrec_jax.study.training_data import make_questions, make_training_set
+from dynrec_jax.study.training_data import (
+  count_watches,
+  make_questions,
+  make_training_set,
+)
 
 
 def make_step(config: ml_collections.ConfigDict, parts: Parts) -> Callable:
@@ -112,9 +116,12 @@ def _fit(
     must_match=identity.CHECKPOINT,
   ) as saver:
     return train.fit(
-      train.balanced(step, balance),
+      train.balanced(step, balance, this.seed),
       train.init_state(
-        parts.network, settings.make_optimizer(config), this.seed
+        parts.network,
+        settings.make_optimizer(config),
+        this.seed,
+        count_watches(parts.prepared, this),
       ),
       data,
       settings.batch_spec(config, this.seed),

@@ -12,6 +12,7 @@ from dynrec_jax.data.relevance import Relevance
 from dynrec_jax.data.sequences import Samples
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.data.watch_counts import watch_counts
 from dynrec_jax.recommender import Queries, Seen
 from dynrec_jax.study import behaviours, first_inputs, settings
 from dynrec_jax.study.prepare import Prepared
@@ -89,7 +90,24 @@ def make_training_set(
     paired_videos=paired.astype(np.int32),
     history_mode=history_mode,
     max_len=config.seq.max_target_len,
+    target_weights=sequences.target_weights(
+      samples, config.seq.weight, list_len=config.decode.k
+    ),
     **decay,
+  )
+
+
+def count_watches(prepared: Prepared, this: Split) -> np.ndarray:
+  """[V, L] float32, how often each video was watched in each session.
+
+  Leaks: of train users alone; of a split by time, the columns of sessions
+  after `train_until` are 0.
+  """
+  return watch_counts(
+    _until(prepared.watches, prepared, this),
+    prepared.sessions,
+    this.users.train,
+    len(prepared.records.videos.id),
   )
 
 

@@ -177,6 +177,7 @@ class TestMakeBatch:
             assert not share.batch.relevance_where[b]
             assert not share.batch.history.weights[b].any()
             assert share.batch.history.counts[b] == 0
+            assert share.batch.history.session[b] == 0
             continue
           index = epoch.order[place]
           trio = [index, partners.positive[index], partners.negative[index]]
@@ -195,6 +196,10 @@ class TestMakeBatch:
           assert predictions.pop(share.rank(0, b)) == [
             (prefix - 1 + j, video) for j, video in enumerate(sample.target)
           ]
+          assert share.batch.history.session[b] == sample.session
+          mine = share.batch.targets.rows == b
+          mine &= share.batch.targets.where
+          assert share.batch.targets.videos[mine].tolist() == sample.target
           own = share.batch.sequences.interests[share.batch.interest_rows[b]]
           if history_mode != 'history_only' or not sample.history:
             at = prefix - 1 if history_mode == 'session_chain' else 0
@@ -265,6 +270,30 @@ class TestMakeBatch:
         assert_array_equal(found, np.concatenate([*want, found[:0]]))
         videos = [v for r in rows for v in samples[r].target]
         assert targets.videos[targets.where].tolist() == videos
+
+  @pytest.mark.parametrize('device_count', [1, 4])
+  def test_each_prediction_has_its_sample_s_weight(self, device_count):
+    data = data_of()
+    weights = np.arange(1, 1 + len(data.samples.user), dtype=np.float32)
+    spec = SPEC._replace(device_count=device_count)
+    epoch = batches.draw_epoch(data, spec, 1)
+    for step in range(batches.steps_per_epoch(data, spec)):
+      plain = batches.make_batch(data, spec, epoch, step)
+      assert plain.targets.weights is None
+      batch = batches.make_batch(
+        data._replace(target_weights=weights), spec, epoch, step
+      )
+      rows, where, found = (
+        getattr(batch.targets, name) for name in ('rows', 'where', 'weights')
+      )
+      assert found.dtype == np.float32
+      assert not found[~where].any()
+      per_device = spec.batch_size // device_count
+      first = step * spec.batch_size + per_device * np.arange(device_count)
+      places = (first[:, None] + rows)[where]
+      assert_array_equal(found[where], weights[epoch.order[places]])
+      batch = batch._replace(targets=batch.targets._replace(weights=None))
+      jax.tree.map(assert_array_equal, plain, batch)
 
   def test_negatives_change_nothing_else(self):
     data = data_of()

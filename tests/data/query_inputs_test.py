@@ -50,14 +50,22 @@ def eights(count, limit):
   return min(-(-count // 8) * 8, limit)
 
 
-def blocks_of(known, history_mode, row_count=ROWS):
-  return query_inputs.query_sequences(
+def query_blocks(known, history_mode, row_count=ROWS, *, with_history=False):
+  return query_inputs.query_blocks(
     known,
     settings(history_mode),
     video_count=V,
     row_count=row_count,
     bucket_size=eights,
+    with_history=with_history,
   )
+
+
+def blocks_of(known, history_mode, row_count=ROWS):
+  """First inputs alone."""
+  blocks = query_blocks(known, history_mode, row_count)
+  assert {block.history for block in blocks} <= {None}
+  return [block.sequences for block in blocks]
 
 
 def expected_inputs(user, session, history_mode):
@@ -272,3 +280,33 @@ def test_without_any_watch_at_all():
 def test_unknown_mode():
   with pytest.raises(ValueError, match=r"'all'.*topic_only, "):
     blocks_of(known_of(), 'all')
+
+
+@pytest.mark.parametrize('history_mode', MODES)
+def test_histories_leave_the_inputs_as_they_are(history_mode):
+  """Only the table grows by what is watched; `watch_bags_test` has the bags."""
+  lengths = [
+    len(expected_inputs(user, session, history_mode))
+    for user, session in zip(USERS, SESSIONS, strict=True)
+  ]
+  want = all_inputs(blocks_of(known_of(), history_mode), lengths)
+  blocks = query_blocks(known_of(), history_mode, with_history=True)
+  found = all_inputs([block.sequences for block in blocks], lengths)
+  for got, own in zip(found, want, strict=True):
+    for one, other in zip(got, own, strict=True):
+      np.testing.assert_array_equal(one, other)
+  shapes = [[x.shape for x in block.history] for block in blocks]
+  assert (
+    shapes == [[(ROWS, len(blocks[0].sequences.video_ids)), (4,), (4,)]] * 3
+  )
+  last = blocks[-1].history  # of 11 queries the twelfth is padding
+  assert last.session.tolist() == [*SESSIONS[8:], 0]
+  assert not last.weights[3].any()
+  assert last.counts[3] == 0
+
+
+def test_a_history_without_any_watch():
+  known = known_of()._replace(watches=histories.no_events(len(USERS)))
+  for block in query_blocks(known, 'topic_only', with_history=True):
+    assert block.history.weights.shape == (ROWS, 0)
+    assert not block.history.counts.any()

@@ -217,3 +217,45 @@ class TestPadded:
     nothing = np.zeros(0, np.int64)
     assert sequences.padded(nothing, nothing, 2)[1].shape == (2, 1)
     assert sequences.padded(nothing, nothing, 0)[0].shape == (0, 1)
+
+
+class TestTargetWeights:
+  def samples(self, counts):
+    """Samples of so many targets each."""
+    zeros = np.zeros(len(counts), np.int32)
+    return sequences.Samples(*[zeros] * 5, np.array(counts, np.int32))
+
+  def test_by_hand(self):
+    """k = 5; 1, 4 and 10 targets: (1/5 + 1/n)/2 = 0.6, 0.225 and 0.15.
+
+    Over all 15 targets they sum up to 0.6 + 0.9 + 1.5 = 3: c = 5.
+    """
+    found = sequences.target_weights(
+      self.samples([1, 4, 10]), 'measure', list_len=5
+    )
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [3.0, 1.125, 0.75], rtol=1e-6)
+
+  @pytest.mark.parametrize('list_len', [1, 5, 20])
+  def test_their_mean_over_targets_is_1(self, list_len):
+    samples = sequences.virtual_sequences(
+      WORLD.watches, WORLD.watches, WORLD.sessions, USERS, max_target_len=9
+    )
+    found = sequences.target_weights(samples, 'measure', list_len=list_len)
+    mean = np.average(found, weights=samples.target_count)
+    np.testing.assert_allclose(mean, 1, rtol=1e-6)
+    assert (np.diff(found[np.argsort(samples.target_count)]) <= 0).all()
+    assert found.min() < found.max()
+
+  def test_watches_count_alike(self):
+    assert sequences.target_weights(self.samples([2]), 'watch', list_len=5) is (
+      None
+    )
+
+  def test_no_sample(self):
+    found = sequences.target_weights(self.samples([]), 'measure', list_len=5)
+    assert found.shape == (0,)
+
+  def test_unknown_weight(self):
+    with pytest.raises(ValueError, match="'hit'; valid are watch, measure"):
+      sequences.target_weights(self.samples([2]), 'hit', list_len=5)

@@ -26,6 +26,24 @@ def test_sum_over_devices_is_the_sum_of_the_parts(tmp_path):
   )
 
 
+def test_rows_are_numbered_over_all_devices(tmp_path):
+  run_python(
+    """
+    import numpy as np
+    from dynrec_jax.parallel import devices
+
+    def step(rows):
+      right = rows == devices.row_numbers(len(rows))
+      return devices.sum_over_devices(right.sum())
+
+    run = devices.data_parallel(step, split=(True,))
+    assert run(np.arange(24).reshape(8, 3)) == 24
+    """,
+    tmp_path,
+    devices=8,
+  )
+
+
 def test_replicated_arrays_lie_whole_on_every_device(tmp_path):
   run_python(
     """

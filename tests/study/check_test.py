@@ -396,3 +396,13 @@ def test_new_videos_are_known_by_something():
     ValueError, match=r'^split\.new_videos is \(\); valid are'
   ):
     check.check_config(parse('--config.split.new_videos=()'))
+
+
+def test_only_a_softmax_weighs_its_targets():
+  config = parse('--config.seq.weight=measure')
+  check.check_config(config)
+  config.static.loss = 'bpr'
+  with pytest.raises(
+    ValueError, match=r'^seq\.weight is measure, .*static\.loss is bpr; right'
+  ):
+    check.check_config(config)

@@ -78,7 +78,7 @@ def query_content(world, behaviours, history_mode, session):
   queries = training_data.make_queries(
     known, world.topics, TEST, session, mask_known=True
   )
-  blocks = query_inputs.query_sequences(
+  blocks = query_inputs.query_blocks(
     query_inputs.QueryRows(
       session=queries.session,
       time=queries.time,
@@ -97,6 +97,7 @@ def query_content(world, behaviours, history_mode, session):
     video_count=V,
     row_count=4,
     bucket_size=batches.bucket_size,
+    with_history=True,
   )
   return [*jax.tree.leaves(blocks), *queries.forbidden_videos()]
 

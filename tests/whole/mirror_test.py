@@ -29,7 +29,6 @@ THROUGH = (
   'data/training_set',
   'features/text_convolution',
   'features/weights',
-  'models/network',
   'sources/checked_tables',
   'sources/record_files',
   'sources/simulation/text',

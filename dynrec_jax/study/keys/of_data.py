@@ -212,6 +212,13 @@ KEYS = {
     unit='videos',
     decision=5,
   ),
+  'seq.weight': Key(
+    'watch',
+    OneOf(sequences.TARGET_WEIGHTS),
+    Of.TRAINING,
+    'how much a predicted watch counts in the softmax: 1, or what a hit is '
+    'worth in precision at `decode.k` and in recall, with a mean of 1',
+  ),
   'seq.next_count': Key(
     5, Whole(1, 10_000), Of.TRAINING, 'that `next_k` predicts', unit='videos'
   ),

@@ -1,0 +1,61 @@
+"""A small network of one state: it reads bags and counts, and drops out."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dynrec_jax.models import static_dnn
+from dynrec_jax.models.dropout import dropout
+from dynrec_jax.models.network import DecodeTables, Forward
+
+HIDDEN = 5
+
+
+class BagNetwork(NamedTuple):
+  """logits = O tanh(E'x) + log(1 + counts of the session), x a decayed bag."""
+
+  video_count: int
+  session_count: int
+  rate: float = 0.0
+
+  one_state = True
+  reads_history = True
+  frozen = frozenset(['counts'])
+  read_video = property(lambda self: static_dnn.read_video)
+
+  def init(self, key, counts=None):
+    shape = (self.video_count, HIDDEN)
+    keys = jax.random.split(key)
+    if counts is None:
+      counts = jnp.zeros((self.video_count, self.session_count))
+    return {
+      'input': 0.5 * jax.random.normal(keys[0], shape),
+      'output': 0.5 * jax.random.normal(keys[1], shape),
+      'counts': jnp.asarray(counts),
+    }
+
+  def states(self, params, sequences, history, key=None):
+    hidden = jnp.tanh(history.weights @ params['input'][sequences.video_ids])
+    hidden = dropout(key, hidden, rate=self.rate)
+    border = jax.nn.one_hot(history.session - 1, self.session_count)
+    return jnp.concatenate([hidden, border], axis=1)
+
+  def kernel(self, params):
+    bias = jnp.log1p(params['counts'])
+    return jnp.concatenate([params['output'], bias], axis=1)
+
+  def forward(
+    self, params, features, sequences, history, *, product_dtype, key=None
+  ):
+    del features, product_dtype
+    states = self.states(params, sequences, history, key)
+    return Forward(states, self.kernel(params), None, None, None, None)
+
+  def tables(self, params, features):
+    del features
+    return DecodeTables(None, self.kernel(params))
+
+  def first_states(self, params, tables, sequences, history=None):
+    del tables
+    return self.states(params, sequences, history)

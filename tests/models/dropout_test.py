@@ -1,0 +1,85 @@
+"""Masks by row: the same on one device and on two."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from saved_states import run_python
+
+from dynrec_jax.models import dropout
+from dynrec_jax.parallel import devices
+
+
+def on_one_device(run, *arguments):
+  """Inside of a step, which has something to split."""
+  step = devices.data_parallel(
+    lambda _, *rest: run(*rest), split=[True] + [False] * len(arguments)
+  )
+  return step(np.zeros((1, 1)), *arguments)
+
+
+def mask(seed, shape=(400, 50), rate=0.3):
+  run = lambda key: dropout.keep_mask(key, shape, rate=rate)  # noqa: E731
+  return np.asarray(on_one_device(run, jax.random.key(seed)))
+
+
+def test_the_share_that_stays():
+  found = mask(0)
+  # 20,000 draws: 5 standard deviations.
+  assert abs(found.mean() - 0.7) < 5 * np.sqrt(0.3 * 0.7 / found.size)
+  assert abs(found.mean(axis=0) - 0.7).max() < 0.15
+  assert not np.array_equal(found[0], found[1])
+  assert not np.array_equal(found, mask(1))
+  np.testing.assert_array_equal(found, mask(0))
+
+
+def test_a_row_s_mask_does_not_depend_on_how_many_there_are():
+  np.testing.assert_array_equal(mask(0, (7, 50)), mask(0)[:7])
+
+
+def test_the_expectation_is_kept():
+  x = jnp.arange(1.0, 21.0).reshape(4, 5)
+  run = lambda key, x: dropout.dropout(key, x, rate=0.25)  # noqa: E731
+  found = np.asarray(on_one_device(run, jax.random.key(3), x))
+  kept = found != 0
+  assert 0 < kept.sum() < x.size
+  np.testing.assert_allclose(found[kept], np.asarray(x)[kept] / 0.75, rtol=1e-6)
+
+
+def test_nothing_is_dropped_without_a_key_or_a_rate():
+  x = jnp.ones((2, 3))
+  assert dropout.dropout(None, x, rate=0.5) is x
+  assert dropout.dropout(jax.random.key(0), x, rate=0.0) is x
+
+
+@pytest.mark.parametrize('rate', [-0.1, 1.0])
+def test_a_rate_out_of_range(rate):
+  with pytest.raises(ValueError, match=f'rate is {rate}, must be in'):
+    mask(0, (2, 3), rate)
+
+
+def test_two_devices_draw_what_one_does(tmp_path):
+  np.save(tmp_path / 'one.npy', mask(5, (6, 4)))
+  run_python(
+    f"""
+    import jax, numpy as np
+    from dynrec_jax.models import dropout
+    from dynrec_jax.parallel import devices
+    assert devices.device_count() == 2
+
+    def step(key, rows):
+      own = dropout.keep_mask(key, rows.shape, rate=0.3)
+      # Each device's rows in their place, so that a sum puts them together.
+      numbers = devices.row_numbers(len(rows))
+      whole = jax.numpy.zeros((6, 4)).at[numbers].set(own)
+      return devices.sum_over_devices(whole)
+
+    run = devices.data_parallel(step, split=(False, True))
+    got = run(jax.random.key(5), np.zeros((2, 3, 4)))
+    want = np.load({str(tmp_path / 'one.npy')!r})
+    np.testing.assert_array_equal(np.asarray(got, bool), want)
+    assert not np.array_equal(want[:3], want[3:])
+    """,
+    tmp_path,
+    devices=2,
+  )
