@@ -140,9 +140,7 @@ def make_train_step(
   settings: ObjectiveSettings,
   *,
   reduction: str,
-) -> Callable[
-  [TrainState, Features, Batch, Balance, jax.Array], tuple[TrainState, dict]
-]:
+) -> Callable[..., tuple[TrainState, dict]]:
   """One update on all devices.
 
   Args:
