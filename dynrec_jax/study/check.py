@@ -31,6 +31,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_text_features(config.text)
   _check_scenario(config)
   _check_time_split(config)
+  _check_stopping(config)
 
 
 def _check_visual(visual: ml_collections.ConfigDict) -> None:
@@ -137,4 +138,14 @@ def _check_time_split(config: ml_collections.ConfigDict) -> None:
     raise ValueError(
       'pop.source is view_count, which counts views after the cut of '
       'split.by=time too; right there: train'
+    )
+
+
+def _check_stopping(config: ml_collections.ConfigDict) -> None:
+  """What stopping by a likelihood asks for: a loss that is one."""
+  if config.train.stop_by == 'likelihood' and config.static.loss != 'softmax':
+    raise ValueError(
+      f'static.loss is {config.static.loss}, which makes no probability; '
+      'train.stop_by=likelihood reads one: right is softmax, or '
+      'train.stop_by=f_score'
     )
