@@ -5,7 +5,6 @@ many devices, a fresh start and a resume: step s of a run is a function of the
 config, the seed and s alone.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,18 +15,27 @@ import numpy as np
 import optax
 from absl import logging
 
-from dynrec_jax import checkpoint, losses, metric_log, objective
+from dynrec_jax import (
+  averaging,
+  checkpoint,
+  early_stopping,
+  losses,
+  metric_log,
+  objective,
+)
 from dynrec_jax.data import batches
 from dynrec_jax.data.batch import Batch
 from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.early_stopping import Position
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.models.network import Network, join_params, split_params
 from dynrec_jax.objective import ObjectiveSettings
 from dynrec_jax.parallel import devices
+from dynrec_jax.step_watch import NonFiniteLossError, StepWatch
 
-OPTIMIZERS = ('sgd', 'adam')
+OPTIMIZERS = ('sgd', 'adam', 'adamw')
 
 
 @flax.struct.dataclass
@@ -38,25 +46,18 @@ class TrainState:
     step: updates done, int32.
     params: theta.
     opt_state: the optimiser's.
+    average: of all thetas so far, see `averaging`; None if nobody keeps one.
   """
 
   step: jax.Array
   params: Any
   opt_state: Any
+  average: Any = None
 
-
-class Position(NamedTuple):
-  """Where early stopping stands, beside the state.
-
-  Attributes:
-    epoch: epochs validated.
-    best_score: highest validation F so far; -1 before the first.
-    best_epoch: the epoch that reached it.
-  """
-
-  epoch: int = 0
-  best_score: float = -1.0
-  best_epoch: int = 0
+  @property
+  def read(self) -> Any:
+    """The theta that validation and recommending read."""
+    return self.params if self.average is None else self.average
 
 
 class LoopSettings(NamedTuple):
@@ -67,12 +68,14 @@ class LoopSettings(NamedTuple):
     patience: epochs without a better score after which it stops.
     save_every_steps: steps between checkpoints inside an epoch.
     log_every_steps: steps between records.
+    score: which of the validation's scores stops and ranks; higher is better.
   """
 
   max_epochs: int
   patience: int
   save_every_steps: int
   log_every_steps: int
+  score: str = 'f_score'
 
 
 class Balance(NamedTuple):
@@ -89,10 +92,6 @@ class Balance(NamedTuple):
   populations: LossTerms
 
 
-class NonFiniteLossError(ValueError):
-  """The loss is no number any more; the last checkpoint is from before."""
-
-
 def make_optimizer(
   name: str, *, learning_rate: float, weight_decay: float
 ) -> optax.GradientTransformation:
@@ -100,12 +99,17 @@ def make_optimizer(
 
   Paper: Eq (9) has no 1/2 before |theta|^2, so its gradient is
   2 weight_decay theta; all parameters are decayed (A16).
+  Differs: 'adamw' steps on L alone, by Adam, and takes
+  learning_rate weight_decay theta off beside it: no factor 2, no term of
+  Eq (9), and Adam's scaling leaves the decay alone.
 
   Raises:
     ValueError: for an unknown name.
   """
   if name not in OPTIMIZERS:
     raise ValueError(f'name is {name!r}; valid are {", ".join(OPTIMIZERS)}')
+  if name == 'adamw':
+    return optax.adamw(learning_rate, weight_decay=weight_decay)
   rule = optax.sgd if name == 'sgd' else optax.adam
   return optax.chain(
     optax.add_decayed_weights(2 * weight_decay), rule(learning_rate)
@@ -117,6 +121,8 @@ def init_state(
   optimizer: optax.GradientTransformation,
   seed: int,
   counts: np.ndarray | None = None,
+  *,
+  averaged: bool = False,
 ) -> TrainState:
   """The state before the first step.
 
@@ -125,12 +131,15 @@ def init_state(
     optimizer: see `make_optimizer`.
     seed: of the initial parameters.
     counts: [V, L] float32, see `data.watch_counts`; not every network reads it.
+    averaged: whether thetas' average is kept.
   """
   params = network.init(jax.random.key(seed), counts)
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
     opt_state=optimizer.init(split_params(network, params)[0]),
+    # Buffers of its own: a step takes those of both over.
+    average=jax.tree.map(jnp.copy, params) if averaged else None,
   )
 
 
@@ -140,6 +149,7 @@ def make_train_step(
   settings: ObjectiveSettings,
   *,
   reduction: str,
+  average: float = 0.0,
 ) -> Callable[..., tuple[TrainState, dict]]:
   """One update on all devices.
 
@@ -149,12 +159,19 @@ def make_train_step(
     settings: of Eq (9).
     reduction: what each term is summed or averaged over, see
       `objective.term_scales`.
+    average: share of the average of thetas that a step keeps, in [0, 1); of a
+      state that has none it is not read.
 
   Returns:
     A compiled function: state (its buffers are taken over), features, batch
     stacked over devices, balance, seed -> state, metrics on the device. What
     is random follows from the seed and the state's step alone.
+
+  Raises:
+    ValueError: average is not in [0, 1).
   """
+  if not 0 <= average < 1:
+    raise ValueError(f'average is {average}; it must lie in [0, 1)')
 
   def step(
     state: TrainState,
@@ -184,14 +201,20 @@ def make_train_step(
       (total, terms, interest_length, grads)
     )
     updates, opt_state = optimizer.update(grads, state.opt_state, learned)
-    params = join_params(optax.apply_updates(learned, updates), frozen)
+    moved = optax.apply_updates(learned, updates)
     metrics = {
       'loss': total,
       **{f'loss_{name}': value for name, value in terms._asdict().items()},
       'gradient_norm': optax.tree.norm(grads),
       'interest_length': interest_length / counts.coherence,
     }
-    return TrainState(state.step + 1, params, opt_state), metrics
+    mean = state.average
+    if mean is not None:
+      mean, _ = split_params(network, mean)
+      mean = averaging.updated(mean, moved, state.step + 1, decay=average)
+      mean = join_params(mean, frozen)
+    params = join_params(moved, frozen)
+    return TrainState(state.step + 1, params, opt_state, mean), metrics
 
   return devices.data_parallel(
     step, split=(False, False, True, False, False), donate=(0,)
@@ -252,8 +275,8 @@ def fit(
     spec: how batches are made.
     features: replicated, see `devices.replicate`.
     settings: when to stop, save and log.
-    validate: parameters -> scores on validation users, 'f_score' among them;
-      None trains for all epochs and keeps the last.
+    validate: parameters -> scores on validation users, `settings.score` among
+      them; None trains for all epochs and keeps the last.
     saver: keeps the latest and the best state.
     log_dir: where metrics are written.
     stop_requested: polled before every step; True saves and returns.
@@ -262,7 +285,8 @@ def fit(
     Whether training is complete, and was not stopped on request.
 
   Raises:
-    NonFiniteLossError: names the steps; earlier checkpoints are kept.
+    NonFiniteLossError: names the steps, or the epoch whose score is no
+      number; earlier checkpoints are kept.
   """
   # From the first step on as the step gives it back: compiled once, not twice.
   state, position = _resume(saver, devices.replicate(state))
@@ -271,8 +295,10 @@ def fit(
   stream = batches.batches(data, spec, done)
   with metric_log.MetricLog(log_dir) as log:
     log.resume(done)
-    watch = _StepWatch(log, settings.log_every_steps, spec.batch_size)
-    while not finished(position, settings):
+    watch = StepWatch(log, settings.log_every_steps, spec.batch_size)
+    while not early_stopping.finished(
+      position, max_epochs=settings.max_epochs, patience=settings.patience
+    ):
       label = f'epoch {position.epoch + 1}'
       start = done % per_epoch
       with metric_log.progress(per_epoch, label, start=start) as bar:
@@ -291,68 +317,17 @@ def fit(
             watch.flush()  # a state that is no number is not saved
             saver.save(done, state, position._asdict())
         watch.flush()
-      position, scores = _validated(position, state, validate)
+      position, scores = _validated(position, state, validate, settings.score)
       log.write(done, {f'valid/{k}': v for k, v in scores.items()})
       saver.save(
         done,
         state,
         position._asdict(),
         metrics=scores,
-        score=scores.get('f_score', float(position.epoch)),
+        score=scores.get(settings.score, float(position.epoch)),
       )
   saver.wait()
   return True
-
-
-class _StepWatch:
-  """Reads the metrics of steps one step late, so that the device never waits.
-
-  Attributes:
-    latest: the newest metrics read, for the progress bar.
-  """
-
-  def __init__(self, log, every_steps: int, samples_per_step: int):
-    self._log = log
-    self._every_steps = every_steps
-    self._samples_per_step = samples_per_step
-    self._pending: tuple[int, dict] | None = None
-    self._read_step = None
-    self._logged = (None, time.monotonic())
-    self.latest: dict[str, float] = {}
-
-  def add(self, step: int, metrics: dict) -> None:
-    """Takes a step's metrics and reads those of the step before."""
-    self.flush()
-    self._pending = (step, metrics)
-
-  def flush(self) -> None:
-    """Reads what is pending; a loss that is no number stops the run."""
-    if self._pending is None:
-      return
-    (step, metrics), self._pending = self._pending, None
-    values = {name: float(value) for name, value in metrics.items()}
-    if not all(np.isfinite(list(values.values()))):
-      last = step - 1 if self._read_step is None else self._read_step
-      raise NonFiniteLossError(
-        f'not finite between steps {last + 1} and {step}: '
-        + ', '.join(f'{k}={v:g}' for k, v in values.items())
-        + '; the last checkpoint is from before. Try a lower '
-        'learning_rate or another reduction'
-      )
-    self._read_step = step
-    self.latest = {'loss': values['loss']}
-    if step % self._every_steps == 0:
-      self._write(step, values)
-
-  def _write(self, step: int, values: dict[str, float]) -> None:
-    """One record, with the rate since the record before."""
-    before, then = self._logged
-    now = time.monotonic()
-    self._logged = (step, now)
-    if before is not None:
-      steps = step - before
-      values['examples_per_sec'] = steps * self._samples_per_step / (now - then)
-    self._log.write(step, {f'train/{k}': v for k, v in values.items()})
 
 
 def _resume(
@@ -367,34 +342,26 @@ def _resume(
 
 
 def _validated(
-  position: Position, state: TrainState, validate: Callable | None
+  position: Position, state: TrainState, validate: Callable | None, name: str
 ) -> tuple[Position, dict[str, float]]:
   """One epoch later, and what it scored; nothing where nobody validates."""
   if validate is None:
-    epoch = position.epoch + 1
-    logging.info('epoch %d', epoch)
-    return Position(epoch, position.best_score, epoch), {}
-  scores = validate(state.params)
-  position = _advance(position, scores['f_score'])
+    logging.info('epoch %d', position.epoch + 1)
+    return early_stopping.advance(position, None), {}
+  scores = validate(state.read)
+  if not np.isfinite(scores[name]):
+    raise NonFiniteLossError(
+      f'the validation {name} of epoch {position.epoch + 1} is '
+      f'{scores[name]:g}; the last checkpoint is from before. Try a lower '
+      'learning_rate'
+    )
+  position = early_stopping.advance(position, scores[name])
   logging.info(
-    'epoch %d: validation F %.4f (best %.4f in epoch %d)',
+    'epoch %d: validation %s %.4f (best %.4f in epoch %d)',
     position.epoch,
-    scores['f_score'],
+    name,
+    scores[name],
     position.best_score,
     position.best_epoch,
   )
   return position, scores
-
-
-def _advance(position: Position, score: float) -> Position:
-  """One epoch later; only a strictly better score is a new best."""
-  epoch = position.epoch + 1
-  if score > position.best_score:
-    return Position(epoch, score, epoch)
-  return position._replace(epoch=epoch)
-
-
-def finished(position: Position, settings: LoopSettings) -> bool:
-  """Whether early stopping or the last epoch has been reached."""
-  stale = position.epoch - position.best_epoch
-  return position.epoch >= settings.max_epochs or stale >= settings.patience

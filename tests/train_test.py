@@ -48,18 +48,21 @@ def sgd(study, quick_compile):
   return optimizer, make_step(study, optimizer)
 
 
-def make_step(study, optimizer, **changes):
+def make_step(study, optimizer, *, average=0.0, **changes):
   step = train.make_train_step(
     study.network,
     optimizer,
     study.settings._replace(**changes),
     reduction='mean',
+    average=average,
   )
   return train.balanced(step, study.balance, seed=5)
 
 
-def fresh(study, optimizer):
-  return devices.replicate(train.init_state(study.network, optimizer, seed=5))
+def fresh(study, optimizer, *, averaged=False):
+  return devices.replicate(
+    train.init_state(study.network, optimizer, seed=5, averaged=averaged)
+  )
 
 
 def run_steps(study, optimizer, step_fn, count, first=0):
@@ -185,8 +188,27 @@ def test_adam_sees_the_decay_too():
   np.testing.assert_allclose(updates['x'], [0, 0.5], atol=1e-4)
 
 
+def test_adamw_decays_beside_adam():
+  """Against its recursion written out: no factor 2, no scaling of the decay."""
+  optimizer = train.make_optimizer('adamw', learning_rate=0.1, weight_decay=0.5)
+  theta = np.array([3.0, -2.0])
+  params = {'x': jnp.asarray(theta, jnp.float32)}
+  state = optimizer.init(params)
+  m, v = np.zeros(2), np.zeros(2)
+  for t in range(1, 5):
+    gradient = np.array([0.3 * t, -4.0 / t])
+    m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+    adam = (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    theta = theta - 0.1 * (adam + 0.5 * theta)
+    updates, state = optimizer.update(
+      {'x': jnp.asarray(gradient, jnp.float32)}, state, params
+    )
+    params = optax.apply_updates(params, updates)
+    np.testing.assert_allclose(params['x'], theta, rtol=2e-5)
+
+
 def test_unknown_optimizer_is_an_error():
-  with pytest.raises(ValueError, match=r"'lion'; valid are sgd, adam"):
+  with pytest.raises(ValueError, match=r"'lion'; valid are sgd, adam, adamw$"):
     train.make_optimizer('lion', learning_rate=1.0, weight_decay=0.0)
 
 
@@ -363,6 +385,92 @@ def test_2_and_2_steps_equal_4_bit_for_bit(short_study, sgd, tmp_path):
   )
 
 
+@pytest.fixture(scope='module')
+def averaging_step(study, sgd):
+  """The same updates, and an average of where they lead."""
+  return make_step(study, sgd[0], average=0.8)
+
+
+def test_an_average_is_kept_beside_the_parameters(
+  short_study, sgd, averaging_step
+):
+  """Which go on as without it."""
+  optimizer, step_fn = sgd
+  state, plain = (
+    fresh(short_study, optimizer, averaged=averaged)
+    for averaged in (True, False)
+  )
+  assert plain.average is None
+  assert plain.read is plain.params
+  stream = batches.batches(short_study.data, short_study.spec)
+  path = []
+  for _ in range(5):
+    batch = next(stream)
+    state, _ = averaging_step(state, short_study.features, batch)
+    plain, _ = step_fn(plain, short_study.features, batch)
+    path.append(jax.tree.map(np.asarray, state.params))
+  # Another program, whose products may be rounded in another order.
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+    state.params,
+    plain.params,
+  )
+  weights = [0.8 ** (4 - i) for i in range(5)]
+  want = jax.tree.map(
+    lambda *thetas: np.average(
+      np.array(thetas, np.float64), axis=0, weights=weights
+    ),
+    *path,
+  )
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+    state.average,
+    want,
+  )
+  assert state.read is state.average
+
+
+def test_an_average_is_resumed_bit_for_bit_and_validated(
+  short_study, sgd, averaging_step, tmp_path
+):
+  optimizer, _ = sgd
+  whole, parts = tmp_path / 'whole', tmp_path / 'parts'
+  read = []
+
+  def validate(params):
+    read.append(jax.tree.map(np.asarray, params))
+    return {'f_score': 0.25}
+
+  start = functools.partial(fresh, short_study, optimizer, averaged=True)
+  run = functools.partial(
+    fit, averaging_step, study=short_study, validate=validate
+  )
+  assert run(start(), directory=whole)
+  stop = lambda step: step == 2  # noqa: E731
+  assert not run(start(), directory=parts, stop_requested=stop)
+  assert run(start(), directory=parts)
+  a, b = (latest(d, short_study, start()) for d in (whole, parts))
+  check_equal(a.state, b.state)
+  assert len(read) == 2
+  for params in read:
+    check_equal(params, a.state.average)
+  kernels = (a.state.params['output_kernel'], a.state.average['output_kernel'])
+  assert not np.array_equal(*kernels)
+  loaded = checkpoint.load_for_inference(
+    whole / 'checkpoints', start().params, subtree='average'
+  )
+  check_equal(loaded.state, a.state.average)
+  # Of a state without one nothing is saved that was not before.
+  with pytest.raises(ValueError, match=r'average/.*: saved .*needs nothing'):
+    latest(whole, short_study, fresh(short_study, optimizer))
+
+
+@pytest.mark.parametrize('average', [-0.1, 1.0])
+def test_an_average_that_never_moves_is_an_error(average, study, sgd):
+  with pytest.raises(ValueError, match=rf'^average is {average}; .*\[0, 1\)'):
+    make_step(study, sgd[0], average=average)
+
+
 def test_what_is_logged(short_study, sgd, tmp_path):
   optimizer, step_fn = sgd
   validate = lambda params: {'f_score': 0.5, 'recall': 0.75}  # noqa: E731
@@ -476,10 +584,13 @@ def test_20_samples_are_learned_by_heart(tiny_settings, study):
   np.testing.assert_array_equal(ids, targets)
 
 
-def scores_in_turn(values):
+def scores_in_turn(values, likelihoods=None):
   """A validation that finds one value after the other."""
   left = iter(values)
-  return lambda params: {'f_score': next(left)}
+  if likelihoods is None:
+    return lambda params: {'f_score': next(left)}
+  both = iter(likelihoods)
+  return lambda params: {'f_score': next(left), 'log_likelihood': next(both)}
 
 
 def test_training_stops_after_epochs_without_a_better_score(
@@ -515,6 +626,82 @@ def test_training_stops_at_the_last_epoch(short_study, tmp_path):
     validate=scores_in_turn([0.0, 0.1]),
   )
   assert step.calls == list(range(1, 9))
+
+
+@pytest.mark.parametrize(
+  ('score', 'epochs', 'best', 'best_score'),
+  [('f_score', 3, 1, 0.3), ('log_likelihood', 5, 3, -6.5)],
+)
+def test_the_named_score_stops_and_ranks(
+  score, epochs, best, best_score, short_study, tmp_path
+):
+  """It may be below 0 and -1; the other one is logged beside it."""
+  scores = [0.3, 0.2, 0.1, 0.0, 0.25]
+  likelihoods = [-9.0, -7.0, -6.5, -6.5, -8.0]
+  assert fit(
+    CountingStep(),
+    small_state(),
+    short_study,
+    tmp_path,
+    LOOP._replace(max_epochs=9, patience=2, score=score),
+    validate=scores_in_turn(scores, likelihoods),
+  )
+  found = latest(tmp_path, short_study, small_state())
+  assert found.position == {
+    'epoch': epochs,
+    'best_score': best_score,
+    'best_epoch': best,
+  }
+  with open_saver(tmp_path, short_study) as saver:
+    assert saver.best_step == 4 * best
+  valid = [r for r in records(tmp_path) if 'valid/f_score' in r]
+  assert [r['valid/f_score'] for r in valid] == scores[:epochs]
+  assert [r['valid/log_likelihood'] for r in valid] == likelihoods[:epochs]
+
+
+def test_a_stop_before_the_first_score_is_gone_on_from(short_study, tmp_path):
+  """Nothing is the best so far, and any score is better."""
+  settings = LOOP._replace(score='log_likelihood')
+  run = functools.partial(
+    fit, CountingStep(), small_state(), short_study, tmp_path, settings
+  )
+  assert not run(stop_requested=lambda step: step == 2)
+  position = latest(tmp_path, short_study, small_state()).position
+  assert position == {'epoch': 0, 'best_score': None, 'best_epoch': 0}
+  assert run(validate=scores_in_turn([0.1], [-50.0]))
+  assert latest(tmp_path, short_study, small_state()).score == -50.0
+
+
+def test_without_a_validation_all_epochs_run_and_the_last_is_kept(
+  short_study, tmp_path
+):
+  settings = LOOP._replace(max_epochs=3, patience=1, score='log_likelihood')
+  step = CountingStep()
+  run = functools.partial(
+    fit, step, small_state(), short_study, tmp_path, settings, validate=None
+  )
+  assert run()
+  assert step.calls == list(range(1, 13))
+  with open_saver(tmp_path, short_study) as saver:
+    assert saver.best_step == 12
+  position = latest(tmp_path, short_study, small_state()).position
+  assert position == {'epoch': 3, 'best_score': None, 'best_epoch': 3}
+
+
+def test_a_score_that_is_no_number_stops_the_run(short_study, tmp_path):
+  settings = LOOP._replace(max_epochs=3, score='log_likelihood')
+  with pytest.raises(
+    train.NonFiniteLossError, match=r'validation log_likelihood of epoch 2'
+  ):
+    fit(
+      CountingStep(),
+      small_state(),
+      short_study,
+      tmp_path,
+      settings,
+      validate=scores_in_turn([0.1, 0.2], [-7.0, np.nan]),
+    )
+  assert latest(tmp_path, short_study, small_state()).step == 4
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf])
@@ -586,15 +773,6 @@ def test_a_request_before_the_first_step_saves_it(short_study, tmp_path):
   assert done is False
   assert step.calls == []
   assert latest(tmp_path, short_study, small_state()).step == 0
-
-
-def test_position_and_its_end():
-  settings = LOOP._replace(max_epochs=5, patience=2)
-  ended = [
-    train.finished(train.Position(epoch, 0.1, best), settings)
-    for epoch, best in ((0, 0), (1, 1), (2, 1), (3, 1), (5, 5))
-  ]
-  assert ended == [False, False, False, True, True]
 
 
 def test_the_predictor_reads_half_a_run_s_state(study, sgd):

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -192,6 +192,7 @@ def load_for_inference(
   template: Any = None,
   *,
   subtree: str = 'params',
+  check: Callable[[Checkpoint], None] | None = None,
 ) -> Checkpoint:
   """Reads the best step's weights, or the newest's where none has a score.
 
@@ -202,6 +203,8 @@ def load_for_inference(
     template: tree of the weights, for instance from `jax.eval_shape`; None
       gives nested dicts of numpy arrays.
     subtree: the field of the saved state that holds the weights.
+    check: is given the checkpoint without its state before any array is read,
+      and raises if it is not the one that the caller wants.
 
   Returns:
     The checkpoint; its `state` is the weights alone.
@@ -218,6 +221,8 @@ def load_for_inference(
   with contextlib.closing(manager):
     try:
       note = read_note(manager, _step_to_load(manager))
+      if check is not None:
+        check(as_checkpoint(note, None))
       described = _below(note['leaves'], subtree, where(manager, note['step']))
       if template is not None:
         place = where(manager, note['step'])

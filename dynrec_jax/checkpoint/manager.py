@@ -19,6 +19,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import orbax.checkpoint as ocp
@@ -50,6 +51,7 @@ class Checkpointer:
     *,
     config: Mapping[str, Any],
     must_match: Sequence[str],
+    absent: Mapping[str, Any] = MappingProxyType({}),
     keep_latest: int = 2,
   ):
     """Opens a directory, creating it if needed, and clears aborted saves.
@@ -59,6 +61,8 @@ class Checkpointer:
       config: what json can hold; saved with every step.
       must_match: sections or dotted keys of `config` that have to be equal
         in a checkpoint and in this run, because the state depends on them.
+      absent: dotted key -> what a checkpoint says that lacks it, see
+        `refuse_other_config`.
       keep_latest: how many of the newest steps stay. Two, so that one
         damaged step does not send a run back to its start.
 
@@ -71,6 +75,7 @@ class Checkpointer:
       raise ValueError(f'keep_latest is {keep_latest}; at least 1 is needed')
     self._config = files.as_json(config, 'config')
     self._must_match = tuple(must_match)
+    self._absent = dict(absent)
     for key in self._must_match:
       if not same_config.select(self._config, [key]):
         raise ValueError(f'must_match names {key!r}, which config lacks')
@@ -266,7 +271,7 @@ class Checkpointer:
     note = files.read_note(self._manager, step)
     place = files.where(self._manager, step)
     same_config.refuse_other_config(
-      note['config'], self._config, self._must_match, place
+      note['config'], self._config, self._must_match, place, self._absent
     )
     leaves_lib.refuse_other_shapes(template, note['leaves'], place)
     leaves = files.read_leaves(self._manager, step, note['leaves'], template)

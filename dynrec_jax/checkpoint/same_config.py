@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 
@@ -10,6 +11,7 @@ def refuse_other_config(
   current: Mapping[str, Any],
   keys: Sequence[str],
   place: str,
+  absent: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
   """Raises unless two configs agree where they must.
 
@@ -18,11 +20,14 @@ def refuse_other_config(
     current: nested dicts, of this run.
     keys: sections or dotted keys such as `model` or `loss.margin`.
     place: names the checkpoint in the message.
+    absent: dotted key -> what a config says that lacks it, of keys younger
+      than some checkpoints.
 
   Raises:
     ValueError: listing every key that differs with both values.
   """
-  old, new = select(saved, keys), select(current, keys)
+  young = select(absent, keys)
+  old, new = young | select(saved, keys), young | select(current, keys)
   differing = [
     f'{key}: saved {_show(old, key)}, now {_show(new, key)}'
     for key in sorted(old.keys() | new.keys())

@@ -15,6 +15,9 @@ from dynrec_jax.report.table import Skipped
 from dynrec_jax.report.user_lists import UserLists
 
 RESULTS, ABOUT = 'results.json', 'about.json'
+# Below a training's folder: of the fit that chose its number of epochs, at an
+# earlier date or without the validation users.
+EARLIER, FIRST_FIT = 'earlier', 'first_fit'
 
 
 class Run(NamedTuple):

@@ -32,6 +32,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_scenario(config)
   _check_time_split(config)
   _check_target_weights(config)
+  _check_stopping(config)
 
 
 def _check_visual(visual: ml_collections.ConfigDict) -> None:
@@ -147,4 +148,14 @@ def _check_target_weights(config: ml_collections.ConfigDict) -> None:
     raise ValueError(
       f'seq.weight is {config.seq.weight}, which weighs what a softmax '
       f'predicts; static.loss is {config.static.loss}; right there: watch'
+    )
+
+
+def _check_stopping(config: ml_collections.ConfigDict) -> None:
+  """What stopping by a likelihood asks for: a loss that is one."""
+  if config.train.stop_by == 'likelihood' and config.static.loss != 'softmax':
+    raise ValueError(
+      f'static.loss is {config.static.loss}, which makes no probability; '
+      'train.stop_by=likelihood reads one: right is softmax, or '
+      'train.stop_by=f_score'
     )

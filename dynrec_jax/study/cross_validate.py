@@ -62,6 +62,7 @@ def cross_validate(
     ValueError: for results of other settings, too few users, or a loss that
       is not finite.
   """
+  config = split_run.without_refit(config)
   users = make_folds(config, prepared)
   readable = [
     behaviours.of_split(prepared.behaviours, prepared.records, fold.train)

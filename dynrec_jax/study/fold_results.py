@@ -14,6 +14,7 @@ from dynrec_jax import checkpoint
 from dynrec_jax.losses import LossWeights
 from dynrec_jax.parallel import hosts
 from dynrec_jax.storage import whole_files
+from dynrec_jax.study import identity
 
 
 class Fit(NamedTuple):
@@ -65,7 +66,11 @@ class FoldResults:
     lines = self._path.read_text(encoding='utf-8').splitlines() or ['']
     saved = self._parsed(1, lines[0], ('settings',))['settings']
     checkpoint.refuse_other_config(
-      saved, self._settings, sorted({*saved, *self._settings}), str(self._path)
+      saved,
+      self._settings,
+      sorted({*saved, *self._settings}),
+      str(self._path),
+      identity.ABSENT,
     )
     names = [f'{name}_weight' for name in LossWeights._fields]
     for number, line in enumerate(lines[1:], start=2):

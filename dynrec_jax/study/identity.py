@@ -27,6 +27,8 @@ _SEARCHED = frozenset(key.tries for key in keys.KEYS.values() if key.tries)
 # 'catalogue' is what `saved_config` adds: videos, users, and a digest of all
 # features and topics, which stands for the keys that are `Of.DIGESTED`.
 CHECKPOINT = ('catalogue', *_names(_LEARNED))
+# What results say that were left before there were these keys.
+ABSENT = {name: key.default for name, key in keys.KEYS.items() if key.young}
 CROSS_VALIDATION = (
   'catalogue',
   *(

@@ -35,6 +35,7 @@ def loop_settings(config: ml_collections.ConfigDict) -> train.LoopSettings:
     patience=config.train.patience,
     save_every_steps=config.train.save_every_steps,
     log_every_steps=config.train.log_every_steps,
+    score=keys.STOP_BY[config.train.stop_by],
   )
 
 

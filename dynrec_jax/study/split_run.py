@@ -7,11 +7,12 @@ import jax
 import ml_collections
 import numpy as np
 
-from dynrec_jax import checkpoint, evaluate, train
+from dynrec_jax import checkpoint, evaluate, likelihood, train
+from dynrec_jax.data import ordered_batches
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.parallel import host_memory
 from dynrec_jax.recommender import Queries, Recommender
-from dynrec_jax.study import identity, settings, splits
+from dynrec_jax.study import identity, method_config, settings, splits
 from dynrec_jax.study.naming import naming
 from dynrec_jax.study.parts import Parts
 from dynrec_jax.study.splits import Split
@@ -19,6 +20,7 @@ from dynrec_jax.study.training_data import (
   count_watches,
   make_questions,
   make_training_set,
+  make_validation_set,
 )
 
 
@@ -29,6 +31,7 @@ def make_step(config: ml_collections.ConfigDict, parts: Parts) -> Callable:
     settings.make_optimizer(config),
     settings.objective_settings(config),
     reduction=settings.preset_value(config, 'reduction'),
+    average=config.opt.average,
   )
 
 
@@ -43,7 +46,8 @@ def train_split(
   A split that was trained before is read from its checkpoint and left alone.
   Where one date cuts the log (A41), a first fit chooses the number of epochs at
   an earlier date; a second one, of all that comes before the date, takes as
-  many.
+  many. Where users are split, `train.refit` asks for a second fit too, of train
+  and validation users (A3). First fits lie in folders of their own.
 
   Args:
     config: of the network.
@@ -55,14 +59,19 @@ def train_split(
     ValueError: for a checkpoint of another config or catalogue.
     train.NonFiniteLossError: see `train.fit`.
   """
-  if this.train_until is None:
+  if this.train_until is not None:
+    first = splits.earlier_split(config, parts.prepared, this)
+  elif config.train.refit:
+    first, this = splits.refit_splits(this)
+  else:
     return stop_early(config, parts, this, stop_requested)
-  earlier = splits.earlier_split(config, parts.prepared, this)
-  if not stop_early(config, parts, earlier, stop_requested):
+  host_memory.drop_programs()  # of the preparation and of earlier splits
+  step = make_step(config, parts)
+  if not stop_early(config, parts, first, stop_requested, step):
     return False
-  epochs = load_params(config, parts, earlier).position['best_epoch']
+  epochs = load_params(config, parts, first).position['best_epoch']
   loop = settings.loop_settings(config)._replace(max_epochs=epochs)
-  return _fit(config, parts, this, stop_requested, loop, None)
+  return _fit(config, parts, this, stop_requested, loop, None, step)
 
 
 def stop_early(
@@ -92,7 +101,21 @@ def stop_early(
   )
 
 
-@naming(learning_rate='opt.learning_rate', reduction='loss.reduction')
+def without_refit(
+  config: ml_collections.ConfigDict,
+) -> ml_collections.ConfigDict:
+  """The config of fits that `stop_early` ends and nothing follows.
+
+  They are the same with `train.refit` and without.
+  """
+  return method_config.changed(config, {'train.refit': False})
+
+
+@naming(
+  learning_rate='opt.learning_rate',
+  reduction='loss.reduction',
+  average='opt.average',
+)
 def _fit(
   config: ml_collections.ConfigDict,
   parts: Parts,
@@ -114,6 +137,7 @@ def _fit(
     this.checkpoints,
     config=identity.saved_config(config, parts.prepared),
     must_match=identity.CHECKPOINT,
+    absent=identity.ABSENT,
   ) as saver:
     return train.fit(
       train.balanced(step, balance, this.seed),
@@ -122,6 +146,7 @@ def _fit(
         settings.make_optimizer(config),
         this.seed,
         count_watches(parts.prepared, this),
+        averaged=config.opt.average > 0,
       ),
       data,
       settings.batch_spec(config, this.seed),
@@ -137,16 +162,27 @@ def _fit(
 def load_params(
   config: ml_collections.ConfigDict, parts: Parts, this: Split
 ) -> checkpoint.Checkpoint:
-  """The best parameters of a split, of this config and this catalogue."""
+  """The best parameters of a split, of this config and this catalogue.
+
+  Their average, where one is kept.
+  """
+
+  def check(found: checkpoint.Checkpoint):
+    checkpoint.refuse_other_config(
+      found.config,
+      identity.saved_config(config, parts.prepared),
+      identity.CHECKPOINT,
+      this.checkpoints,
+      identity.ABSENT,
+    )
+
   template = jax.eval_shape(lambda: parts.network.init(jax.random.key(0)))
-  found = checkpoint.load_for_inference(this.checkpoints, template)
-  checkpoint.refuse_other_config(
-    found.config,
-    identity.saved_config(config, parts.prepared),
-    identity.CHECKPOINT,
+  return checkpoint.load_for_inference(
     this.checkpoints,
+    template,
+    subtree='average' if config.opt.average else 'params',
+    check=check,
   )
-  return found
 
 
 def scores_at_borders(
@@ -208,9 +244,43 @@ def _validation(
 ) -> Callable[[Any], dict[str, float]]:
   """Scores of parameters on the validation users, at every border (A3)."""
   questions = questions_at_borders(config, parts, this, this.users.valid)
+  likelihoods = None
+  if config.train.stop_by == 'likelihood':
+    likelihoods = _log_likelihoods(config, parts, this)
 
   def validate(params):
     recommend = parts.predictor.recommender(params)
-    return scores_at_borders(config, lambda _: recommend, questions)
+    found = scores_at_borders(config, lambda _: recommend, questions)
+    return found if likelihoods is None else found | likelihoods(params)
 
   return validate
+
+
+def _log_likelihoods(
+  config: ml_collections.ConfigDict, parts: Parts, this: Split
+) -> Callable[[Any], dict[str, float]]:
+  """Parameters -> 'MODE/log_likelihood' and 'log_likelihood', their mean."""
+  data, rows = make_validation_set(config, parts.prepared, this)
+  spec = settings.batch_spec(config, this.seed)
+  batches = ordered_batches.ordered_batches(
+    data,
+    list(rows.values()),
+    batch_size=spec.batch_size,
+    device_count=spec.device_count,
+  )
+  objective = settings.objective_settings(config)
+
+  def log_likelihoods(params):
+    each = [
+      likelihood.mean_log_likelihood(
+        parts.network, objective, params, parts.features, own
+      )
+      for own in batches
+    ]
+    found = {
+      f'{mode}/log_likelihood': value
+      for mode, value in zip(rows, each, strict=True)
+    }
+    return found | {'log_likelihood': float(np.mean(each))}
+
+  return log_likelihoods

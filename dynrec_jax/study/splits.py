@@ -152,11 +152,31 @@ def earlier_split(
       f'nobody has a history at the end of session {earlier}, where the number '
       'of epochs is chosen; raise split.cut or lower split.valid_sessions'
     )
-  return this.below('earlier')._replace(
+  return this.below(runs.EARLIER)._replace(
     users=UserSplit(this.users.train, users, users[:0]),
     train_until=earlier,
     truth_until=cut,
   )
+
+
+def refit_splits(this: Split) -> tuple[Split, Split]:
+  """What chooses the number of epochs of a split by users, and what takes it.
+
+  Leaks: tested users enter neither. What may be read of each user stays what it
+  was: no tweet of a validation user after n_f has a topic, in the second
+  either.
+
+  Args:
+    this: see `make_split`.
+
+  Returns:
+    The same split with a folder of its own below the other's, and one whose
+    validation users train.
+  """
+  train, valid, test = this.users
+  everyone = np.union1d(train, valid).astype(train.dtype)
+  both = UserSplit(everyone, valid[:0], test)
+  return this.below(runs.FIRST_FIT), this._replace(users=both)
 
 
 def _cut_split(

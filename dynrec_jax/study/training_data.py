@@ -7,14 +7,14 @@ import numpy as np
 
 from dynrec_jax.data import histories, inputs, relevance, sequences
 from dynrec_jax.data.histories import Histories
-from dynrec_jax.data.records import MISSING_COUNT
+from dynrec_jax.data.records import MISSING_COUNT, LacksDataError
 from dynrec_jax.data.relevance import Relevance
 from dynrec_jax.data.sequences import Samples
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.data.watch_counts import watch_counts
 from dynrec_jax.recommender import Queries, Seen
-from dynrec_jax.study import behaviours, first_inputs, settings
+from dynrec_jax.study import behaviours, first_inputs, settings, splits
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
 
@@ -48,21 +48,86 @@ def make_training_set(
   Raises:
     CannotFit: the config's network cannot read what there is.
   """
+  data = _sequences(config, prepared, this, this.users.train, this.train_until)
+  features = prepared.features
+  paired = np.flatnonzero(
+    features.has_visual & features.has_text & prepared.known_videos
+  )
+  return data._replace(
+    relevance=_related(config, data.watches, data.samples, prepared),
+    paired_videos=paired.astype(np.int32),
+  )
+
+
+def make_validation_set(
+  config: ml_collections.ConfigDict, prepared: Prepared, this: Split
+) -> tuple[TrainingSet, dict[str, np.ndarray]]:
+  """The validation users' virtual sequences at the borders.
+
+  What training would read of them there, and would have them predict: a user
+  without a behaviour before a border, or without a watch in the horizon after
+  it, has none.
+
+  Leaks: as in the questions that they are asked, watches before the border are
+  hidden in the cross network, and of a split by time none is a target from the
+  end of `truth_until` on.
+
+  Returns:
+    The sequences, without partners and rows of Eq (1), and for each mode which
+    of them begin at its border.
+
+  Raises:
+    CannotFit: the config's network cannot read what there is.
+    LacksDataError: a mode has none.
+  """
+  borders = splits.borders(config, this)
+  data = _sequences(config, prepared, this, this.users.valid, this.truth_until)
+  session = data.samples.session
+  chosen = np.flatnonzero(np.isin(session, list(borders.values())))
+  samples = data.samples.take(chosen)
+  at = {
+    mode: np.flatnonzero(samples.session == border)
+    for mode, border in borders.items()
+  }
+  for mode, rows in at.items():
+    if not len(rows):
+      raise LacksDataError(
+        'train.stop_by is likelihood, and no validation user has a behaviour '
+        f'up to session {borders[mode]} and a watch within seq.horizon after '
+        'it; raise train.val_frac, or take f_score'
+      )
+  if config.scenario == 'cross':
+    samples = samples._replace(
+      watch_start=samples.watch_start + samples.history_count,
+      history_count=np.zeros_like(samples.history_count),
+    )
+  rows = inputs.take_rows(data.interest_rows, chosen)
+  return data._replace(samples=samples, interest_rows=rows), at
+
+
+def _sequences(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  this: Split,
+  users: np.ndarray,
+  until: int | None,
+) -> TrainingSet:
+  """Some users' virtual sequences, of the events up to a session's end."""
   made_of, topics = this.behaviours, prepared.behaviours.topics
   describe = first_inputs.description(config, prepared)
   if describe is not None:
     made_of, topics = describe(made_of, prepared.tweet_texts)
   history_mode = first_inputs.history_mode(config)
-  watches = _until(prepared.watches, prepared, this)
-  made_of = _until(made_of, prepared, this)
+  watches = _until(prepared.watches, prepared, until)
+  made_of = _until(made_of, prepared, until)
   clock = prepared.sessions
-  if this.train_until is not None:
-    clock = clock.up_to(this.train_until)
+  if until is not None:
+    clock = clock.up_to(until)
   samples = sequences.virtual_sequences(
     watches,
     made_of,
     clock,
-    this.users.train,
+    users,
     horizon=config.seq.horizon,
     max_target_len=config.seq.max_target_len,
     next_count=config.seq.next_count,
@@ -77,17 +142,13 @@ def make_training_set(
     norm=config.interest.norm,
     **decay,
   )
-  features = prepared.features
-  paired = np.flatnonzero(
-    features.has_visual & features.has_text & prepared.known_videos
-  )
   return TrainingSet(
     video_count=len(prepared.records.videos.id),
     watches=watches,
     samples=samples,
     interest_rows=rows,
-    relevance=_related(config, watches, samples, prepared),
-    paired_videos=paired.astype(np.int32),
+    relevance=None,
+    paired_videos=np.zeros(0, np.int32),
     history_mode=history_mode,
     max_len=config.seq.max_target_len,
     target_weights=sequences.target_weights(
@@ -137,11 +198,13 @@ def _topics(prepared: Prepared, this: Split) -> np.ndarray:
   return behaviours.known_before(made_of, end).topics
 
 
-def _until(events: Histories, prepared: Prepared, this: Split) -> Histories:
-  """Everybody's events up to where the split's training ends."""
-  if this.train_until is None:
+def _until(
+  events: Histories, prepared: Prepared, until: int | None
+) -> Histories:
+  """Everybody's events up to a session's end; None is all of them."""
+  if until is None:
     return events
-  return _rows_until(events, prepared.sessions.end(this.train_until))
+  return _rows_until(events, prepared.sessions.end(until))
 
 
 def _rows_until(events: Histories, time: int) -> Histories:

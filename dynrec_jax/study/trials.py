@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from dynrec_jax import checkpoint
 from dynrec_jax.storage import digests, whole_files
+from dynrec_jax.study import identity
 
 Point = Mapping[str, Any]  # dotted key -> value
 
@@ -40,7 +41,9 @@ class Trials:
     if path.exists():
       saved = _read_json(path)
       keys = sorted({*saved, *settings})
-      checkpoint.refuse_other_config(saved, settings, keys, str(path))
+      checkpoint.refuse_other_config(
+        saved, settings, keys, str(path), identity.ABSENT
+      )
     else:
       whole_files.write_text(path, json.dumps(settings, indent=2))
 

@@ -76,6 +76,7 @@ def tune(
       f'mode is tune in a run of {hosts.count()} hosts; right: a run of one '
       'host each, which share the workdir and so the trials'
     )
+  config = split_run.without_refit(config)
   this = splits.make_split(config, prepared, config.tune.split)
   if this.train_until is not None:
     this = splits.earlier_split(config, prepared, this)

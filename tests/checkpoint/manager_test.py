@@ -281,6 +281,19 @@ class TestInference:
     )
     assert_same(typed.state, expected)
 
+  def test_who_loads_may_refuse_before_anything_is_read(self, tmp_path):
+    save_run(tmp_path, [0.1, 0.8])
+
+    def refuse(found):
+      assert (found.step, found.state) == (2, None)
+      assert found.config['model']['hidden'] == 4
+      raise ValueError('of another run')
+
+    with pytest.raises(ValueError, match='of another run'):
+      checkpoint.load_for_inference(tmp_path, subtree='weights', check=refuse)
+    found = checkpoint.load_for_inference(tmp_path, check=lambda _: None)
+    assert found.step == 2
+
   def test_without_scores_it_is_the_newest(self, tmp_path):
     save_run(tmp_path, [None, None, None])
     assert checkpoint.load_for_inference(tmp_path).step == 3

@@ -37,3 +37,17 @@ def test_names_every_difference_with_both_values():
     'loss.margin: saved 1, now nothing',
   ):
     assert line in str(caught.value)
+
+
+def test_a_young_key_may_be_absent_on_either_side():
+  """It then says what it is told to say; keys not asked for say nothing."""
+  young = {'model.new': 5, 'other.new': 1}
+  told = {**SAVED, 'model': {**SAVED['model'], 'new': 5}}
+  for pair in ((SAVED, told), (told, SAVED), (SAVED, SAVED)):
+    same_config.refuse_other_config(*pair, ['model'], 'step 1', young)
+  other = {**SAVED, 'model': {**SAVED['model'], 'new': 6}}
+  with pytest.raises(ValueError, match=r'model\.new: saved 5, now 6') as caught:
+    same_config.refuse_other_config(SAVED, other, ['model'], 'step 1', young)
+  assert 'other.new' not in str(caught.value)
+  with pytest.raises(ValueError, match=r'model\.new: saved 6, now 5'):
+    same_config.refuse_other_config(other, SAVED, ['model'], 'step 1', young)

@@ -34,6 +34,22 @@ def test_every_training_of_every_split(tmp_path):
   assert list(found)[-1] == 'dynrec, split 10'
 
 
+def test_a_first_fit_shows_its_validation(tmp_path):
+  """In either protocol; that of the second fit has none."""
+  split = tmp_path / 'split_0'
+  log(split, (9, {'train/loss': 1.0}))
+  log(split / 'first_fit', (4, {'valid/f_score': 0.25}))
+  network = split / 'networks' / 'rnn'
+  log(network, (8, {'train/loss': 2.0}))
+  log(network / 'earlier', (3, {'valid/f_score': 0.5}))
+  assert curves.read_curves(str(tmp_path), {'model': 'dynrec'}) == {
+    'dynrec, split 0': [(9, {'train/loss': 1.0})],
+    'dynrec, first fit of split 0': [(4, {'valid/f_score': 0.25})],
+    'rnn, split 0': [(8, {'train/loss': 2.0})],
+    'rnn, first fit of split 0': [(3, {'valid/f_score': 0.5})],
+  }
+
+
 def test_none(tmp_path):
   assert curves.read_curves(str(tmp_path), {}) == {}
 

@@ -48,6 +48,17 @@ def test_each_choice_is_accepted(key, value):
   check.check_config(config)
 
 
+@pytest.mark.parametrize('loss', ['logistic', 'bpr'])
+def test_a_likelihood_needs_a_loss_that_is_one(loss):
+  config = parse(f'--config.static.loss={loss}')
+  check.check_config(config)
+  config.train.stop_by = 'likelihood'
+  with pytest.raises(ValueError, match=rf'^static\.loss is {loss}, .*stop_by='):
+    check.check_config(config)
+  config.static.loss = 'softmax'
+  check.check_config(config)
+
+
 def test_video_files_lie_in_a_folder():
   config = parse('--config.visual.encoder=vgg19_c3d')
   with pytest.raises(
@@ -264,7 +275,8 @@ def recorded(config, prepared, monkeypatch):
     ):
       patch.setattr(train, name, remember(name))
     split_run.train_split(config, study.parts, study.split, None)
-  _, _, data, spec, *_ = seen.pop('fit')
+  _, _, data, spec, _, loop = seen.pop('fit')
+  seen['loop'] = repr(loop)
   batch = next(batches.batches(data, spec))
   (session, *_) = splits.modes(config).values()
   known = training_data.make_seen(config, prepared, study.split, session)

@@ -263,6 +263,8 @@ def test_points_that_are_there_are_not_fitted_again(
   monkeypatch.setattr(split_run, 'stop_early', refuse_to_train)
   assert run(config_of('whole')) == whole[1]
   assert run(config_of('whole', cv__grid='coarse')) == whole[1]
+  # A fold is stopped early and not fitted again, whatever a split is.
+  assert run(config_of('whole', train__refit=True)) == whole[1]
   with pytest.raises(AssertionError, match='trained'):
     run(config_of('whole', cv__semantic_weight=(0.2, 0.4)))
 
@@ -273,6 +275,7 @@ def test_points_that_are_there_are_not_fitted_again(
     ({'model__D_h': 4}, r'model\.D_h: saved 8, now 4'),
     ({'train__max_epochs': 2}, r'train\.max_epochs: saved 1, now 2'),
     ({'cv__split': 1}, r'cv\.split: saved 0, now 1'),
+    ({'train__stop_by': 'likelihood'}, r'train\.stop_by: saved "f_score", now'),
     ({'loss__weight_decay': 0.5}, r'loss\.weight_decay: saved 0\.0001, now'),
     ({'filter__min_videos_per_user': 7}, r'catalogue\.users: saved 60, now'),
   ],

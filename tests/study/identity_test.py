@@ -46,6 +46,8 @@ CHECKPOINT = (
   'opt',
   'train.batch_size',
   'train.val_frac',
+  'train.stop_by',
+  'train.refit',
   'variants',
   'static',
 )
@@ -129,3 +131,12 @@ def test_lists_follow_from_the_method_s_own_keys_alone():
   assert {'decode.k', 'eval.mask_history', 'sessions.L', 'seed'} <= set(found)
   assert 'eval.methods' not in found
   assert not any(name.startswith('ridge.') for name in identity.lists_of(''))
+
+
+def test_young_keys_say_their_defaults_where_they_are_absent():
+  assert identity.ABSENT == {
+    'opt.average': 0.0,
+    'train.stop_by': 'f_score',
+    'train.refit': False,
+  }
+  assert set(identity.ABSENT) <= set(identity.CHECKPOINT)

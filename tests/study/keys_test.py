@@ -15,7 +15,12 @@ from dynrec_jax.study.keys import declared
 # default first.
 DECISIONS = {
   1: {'filter.mode': ('single_pass', 'fixpoint')},
-  3: {'train.val_frac': (0.1,), 'cv.grid': ('full', 'coarse')},
+  3: {
+    'train.val_frac': (0.1,),
+    'train.stop_by': ('f_score', 'likelihood'),
+    'train.refit': (False, True),
+    'cv.grid': ('full', 'coarse'),
+  },
   4: {'sessions.L': (12, 52, 365)},
   5: {
     'seq.horizon': ('all_after', 'next_session', 'next_k'),
@@ -33,7 +38,8 @@ DECISIONS = {
   },
   17: {
     'opt.preset': ('paper', 'practical'),
-    'opt.name': ('preset', 'sgd', 'adam'),
+    'opt.name': ('preset', 'sgd', 'adam', 'adamw'),
+    'opt.average': (0.0, 0.99),
   },
   18: {'loss.reduction': ('preset', 'sum', 'mean', 'full_sum')},
   20: {'features.l2': (True, False)},

@@ -175,3 +175,18 @@ def test_people_without_a_history_are_not_asked(by_time):
     ValueError, match=r'^split\.cut is 6, before whose end nob'
   ):
     splits.make_split(by_time.config, prepared._replace(behaviours=nobody), 0)
+
+
+def test_validation_users_train_in_a_refit(study):
+  this = study.split
+  first, refit = splits.refit_splits(this)
+  assert first == this._replace(directory=f'{this.directory}/first_fit')
+  assert refit.directory == this.directory
+  train, valid, test = this.users
+  np.testing.assert_array_equal(
+    refit.users.train, sorted({*train.tolist(), *valid.tolist()})
+  )
+  assert refit.users.train.dtype == train.dtype
+  assert len(refit.users.valid) == 0
+  np.testing.assert_array_equal(refit.users.test, test)
+  assert refit._replace(users=this.users) == this

@@ -5,6 +5,7 @@ import pytest
 import worlds
 
 from dynrec_jax.data import sequences
+from dynrec_jax.data.records import LacksDataError
 from dynrec_jax.study import splits, training_data
 
 
@@ -260,3 +261,107 @@ def test_targets_may_count_as_the_measure_does(k, study, tiny_settings):
     data.target_weights, worth * count.sum() / (count * worth).sum(), rtol=1e-6
   )
   assert study.data.target_weights is None
+
+
+def sequences_of(data, rows):
+  """(user, session) -> (known watches, targets) of some samples."""
+  samples = data.samples.take(rows)
+  known_row, known = sequences.history_indices(samples)
+  row, videos = sequences.targets_of(samples, data.watches)
+  return {
+    (int(user), int(session)): (
+      data.watches.item[known[known_row == at]].tolist(),
+      videos[row == at].tolist(),
+    )
+    for at, (user, session) in enumerate(
+      zip(samples.user, samples.session, strict=True)
+    )
+  }
+
+
+def test_validation_users_are_read_at_the_borders_alone(study):
+  data, rows = training_data.make_validation_set(
+    study.config, study.prepared, study.split
+  )
+  borders = study.prepared.sessions.borders
+  assert sum(map(len, rows.values())) == len(data.samples.user)
+  assert len(data.interest_rows.offsets) == len(data.samples.user) + 1
+  for mode, session in (('long', 9), ('short', 3)):
+    want = {}
+    for user in study.split.users.valid.tolist():
+      past = [v for t, v in EVENTS[user] if t < borders[session]]
+      later = [v for t, v in EVENTS[user] if t >= borders[session]][:6]
+      if past and later:
+        want[user, session] = past, later
+    assert sequences_of(data, rows[mode]) == want
+    assert len(want) > 1
+  assert data.relevance is None
+  assert len(data.paired_videos) == 0
+
+
+def test_validation_reads_the_interests_of_training(study):
+  """What a user who trains would give there."""
+  both = study.split._replace(
+    users=study.split.users._replace(train=study.split.users.valid)
+  )
+  trained = training_data.make_training_set(study.config, study.prepared, both)
+  data, _ = training_data.make_validation_set(
+    study.config, study.prepared, study.split
+  )
+  for at in range(len(data.samples.user)):
+    (same,) = np.flatnonzero(
+      (trained.samples.user == data.samples.user[at])
+      & (trained.samples.session == data.samples.session[at])
+    )
+    start, end = trained.interest_rows.offsets[same : same + 2]
+    own = data.interest_rows.offsets[at : at + 2]
+    np.testing.assert_array_equal(
+      data.interest_rows.values[own[0] : own[1]],
+      trained.interest_rows.values[start:end],
+    )
+
+
+def test_validation_at_an_earlier_date_ends_at_the_cut(by_time):
+  (_, (earlier, users, past, truth)) = parts_of(by_time)
+  data, rows = training_data.make_validation_set(
+    by_time.config, by_time.prepared, earlier
+  )
+  want = {
+    (user, 4): ([v for _, v in past[user]], [v for _, v in truth[user]][:6])
+    for user in users.tolist()
+    if past[user] and truth[user]
+  }
+  assert sequences_of(data, rows['time']) == want
+  assert want
+  assert data.watches.time.max() < worlds.CUT
+
+
+def test_hidden_watches_are_no_history(tiny_root, tmp_path_factory):
+  root = tmp_path_factory.mktemp('cross')
+  folder = worlds.write_tweets(worlds.write_folder(root / 'folder'))
+  config = worlds.tiny_config(worlds.tiny_settings(folder, root) | worlds.CROSS)
+  cross = worlds.Study(config)
+  data, rows = training_data.make_validation_set(
+    config, cross.prepared, cross.split
+  )
+  assert list(rows) == ['cross']
+  found = sequences_of(data, rows['cross'])
+  events = events_by_user()
+  ids = [int(name[1:]) for name in cross.prepared.records.user_ids]
+  video = [int(name[1:]) for name in cross.prepared.records.videos.id]
+  end = cross.prepared.sessions.end(9)
+  assert found
+  for (user, session), (known, targets) in found.items():
+    assert session == 9
+    assert known == []
+    later = [v for t, v in events[ids[user]] if t >= end]
+    later = [v for v in later if v in video]
+    assert [video[v] for v in targets] == later[:6]
+
+
+def test_nobody_to_validate_on_is_an_error(study):
+  nobody = study.split._replace(
+    users=study.split.users._replace(valid=study.split.users.valid[:0])
+  )
+  with pytest.raises(LacksDataError, match=r'^train\.stop_by is likelihood'):
+    training_data.make_validation_set(study.config, study.prepared, nobody)

@@ -110,6 +110,32 @@ def test_a_network_s_trial_is_its_training_s_best(config, study, tmp_path):
   assert list(left) == []
 
 
+def test_trials_stop_by_the_likelihood_and_are_compared_by_f(
+  config, study, tmp_path
+):
+  """Without a refit: with `train.refit` or not they are the same trials."""
+  config.eval.methods, config.train.max_epochs = ('model',), 3
+  config.train.stop_by, config.train.refit = 'likelihood', True
+  tune.tune(config, study.prepared, never)
+  scores = {}
+  for rate in RATES:
+    own = config.copy_and_resolve_references()
+    own.opt.learning_rate, own.workdir = rate, str(tmp_path / str(rate))
+    this = splits.make_split(own, study.prepared, 0)
+    assert split_run.stop_early(own, study.parts, this, never)
+    found = split_run.load_params(own, study.parts, this)
+    assert found.score == found.metrics['log_likelihood'] < 0
+    scores[rate] = found.metrics['f_score']
+  best = max(scores, key=scores.get)
+  expected = {'settings': {'opt.learning_rate': best}, 'f_score': scores[best]}
+  assert chosen(config) == {'model': expected}
+  config.train.refit = False
+  with pytest.MonkeyPatch.context() as patch:
+    patch.delattr(split_run, 'stop_early')  # nothing is tried again
+    tune.tune(config, study.prepared, never)
+  assert chosen(config) == {'model': expected}
+
+
 def test_a_stop_keeps_what_was_tried(config, study, monkeypatch):
   """And the search goes on with the rest."""
   asked = []

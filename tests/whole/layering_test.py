@@ -33,7 +33,8 @@ LEVELS = (
   (
     ('models',),
     ('objective', 'decode'),
-    ('predict', 'evaluate'),
+    ('averaging', 'early_stopping'),
+    ('predict', 'evaluate', 'likelihood'),
     ('train',),
     ('baselines',),
   ),
@@ -122,6 +123,7 @@ FORBIDDEN = (
   ('decode', 'models', 'models.network'),
   ('predict', 'models', 'models.network'),
   ('evaluate', 'models', None),
+  ('likelihood', 'models', 'models.network'),
   ('train', 'models', 'models.network'),
   # Recommending needs no loss and no truth.
   ('predict', 'objective', None),

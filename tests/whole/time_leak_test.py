@@ -204,6 +204,20 @@ def test_epochs_are_chosen_without_anything_after_the_cut(pair):
   earlier = [splits.earlier_split(s.config, s.prepared, s.split) for s in pair]
   for content in (training_content, seen):
     assert_equal(*(content(*both) for both in zip(pair, earlier, strict=True)))
+  # So is what a likelihood is measured on, which ends at the cut.
+  validated = [
+    training_data.make_validation_set(s.config, s.prepared, this)
+    for s, this in zip(pair, earlier, strict=True)
+  ]
+  for data, rows in validated:
+    assert len(rows['time'])
+    assert data.watches.time.max() < worlds.CUT
+  assert_equal(
+    *(
+      [(*data.watches, *data.samples, *data.interest_rows), rows['time']]
+      for data, rows in validated
+    )
+  )
   # The truth lies between both dates: it is the same, too.
   questions = [
     asked(study, this, this.users.valid)

@@ -18,13 +18,14 @@ from dynrec_jax.study.keys import (
   of_use,
 )
 from dynrec_jax.study.keys.declared import Key, Of, fault
-from dynrec_jax.study.keys.of_model import PRESETS
+from dynrec_jax.study.keys.of_model import PRESETS, STOP_BY
 from dynrec_jax.study.keys.of_use import STUDIES
 
 __all__ = [
   'KEYS',
   'PRESETS',
   'SECTIONS',
+  'STOP_BY',
   'STUDIES',
   'Key',
   'Of',

@@ -217,6 +217,8 @@ class Key(NamedTuple):
       docs/decisions.md; None if the paper leaves none.
     tries: the key whose value a cross-validation chooses among these.
     grid: what `mode=tune` tries, of a key that it tunes.
+    young: whether runs left results before there was the key; they did what
+      its default says.
   """
 
   default: Any
@@ -227,6 +229,7 @@ class Key(NamedTuple):
   decision: int | None = None
   tries: str = ''
   grid: tuple = ()
+  young: bool = False
 
 
 def fault(name: str, key: Key, value: Any) -> str:

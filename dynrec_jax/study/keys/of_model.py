@@ -24,6 +24,8 @@ SECTIONS = {
 }
 
 WEIGHT = Real(0, 1e6)
+# What `train.stop_by` names -> the validation's score that it is.
+STOP_BY = {'f_score': 'f_score', 'likelihood': 'log_likelihood'}
 # What `opt.preset` says of `opt.name` and `loss.reduction`.
 PRESETS = {
   'paper': {'name': 'sgd', 'reduction': 'sum'},
@@ -75,7 +77,13 @@ KEYS = {
   'loss.semantic_weight': Key(0.2, WEIGHT, Of.TRAINING, 'lambda_1'),
   'loss.interest_weight': Key(0.4, WEIGHT, Of.TRAINING, 'lambda_2'),
   'loss.relevance_weight': Key(0.2, WEIGHT, Of.TRAINING, 'lambda_3'),
-  'loss.weight_decay': Key(1e-4, WEIGHT, Of.TRAINING, 'lambda_4'),
+  'loss.weight_decay': Key(
+    1e-4,
+    WEIGHT,
+    Of.TRAINING,
+    'lambda_4; of `opt.name=adamw`, which has no such term in Eq (9), what a '
+    'step takes off all parameters, times the learning rate',
+  ),
   'loss.semantic_margin': Key(
     0.3, Real(0, 2), Of.TRAINING, 'tau_1', unit='a cosine'
   ),
@@ -136,6 +144,17 @@ KEYS = {
     'the rule; `preset` is what `opt.preset` says',
     decision=17,
   ),
+  'opt.average': Key(
+    0.0,
+    Real(0, 0.99999),
+    Of.TRAINING,
+    'that an average of the parameters keeps of its past at each step: it is '
+    'validated, kept and read in their place, while training goes on with '
+    'them; 0 is no average',
+    unit='a share',
+    decision=17,
+    young=True,
+  ),
   'opt.learning_rate': Key(
     1e-3,
     Real(0, 1e6),
@@ -153,8 +172,32 @@ KEYS = {
     10,
     Whole(1, 10**6),
     Of.STOPPING,
-    'without a better validation F at `decode.k`, after which training ends',
+    'without a better score of the validation users (`train.stop_by`), after '
+    'which training ends',
     unit='epochs',
+  ),
+  'train.stop_by': Key(
+    'f_score',
+    OneOf(tuple(STOP_BY)),
+    Of.TRAINING,
+    'the score of the validation users that ends a fit and chooses its epoch: '
+    'F at `decode.k`, or the mean log probability of their later watches, as '
+    'the coherence loss reads them; each the mean over the borders. Which '
+    'point is best, `mode=tune` and `cross_validate` tell by F all the same',
+    decision=3,
+    young=True,
+  ),
+  'train.refit': Key(
+    False,
+    Switch(),
+    Of.TRAINING,
+    'of `split.by=users`: once validation users have chosen an epoch, they '
+    'train too, in a second fit of as many epochs. An epoch is a pass over '
+    'all samples, of which there are more, so the steps are more by as much. '
+    '`split.by=time` always has a second fit; `mode=tune` and '
+    '`cross_validate` never have',
+    decision=3,
+    young=True,
   ),
   'train.val_frac': Key(
     0.1,

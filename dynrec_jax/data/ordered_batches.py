@@ -1,0 +1,68 @@
+"""Batches of chosen samples as they stand: to measure on, not to learn from.
+
+Nothing is drawn: no partners, no rows of Eq (1), no negatives. All have one
+shape, so that one compiled program reads them.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from dynrec_jax.data import assemble
+from dynrec_jax.data.batch import Batch
+from dynrec_jax.data.batches import bucket_size
+from dynrec_jax.data.training_set import TrainingSet
+
+
+def ordered_batches(
+  data: TrainingSet,
+  groups: Sequence[np.ndarray],
+  *,
+  batch_size: int,
+  device_count: int,
+) -> list[list[Batch]]:
+  """Every group's samples once, in its order, in batches of its own.
+
+  Args:
+    data: what the samples refer to.
+    groups: each some of its samples, one at least.
+    batch_size: samples in a batch, over all devices; a group's last batch is
+      filled up with some that do not exist.
+    device_count: devices that share a batch; a divisor of batch_size.
+
+  Returns:
+    Per group its batches, stacked over devices as in training.
+  """
+  shares, ends = [], []
+  for group in groups:
+    count = -(-len(group) // batch_size) * batch_size
+    where = np.arange(count) < len(group)
+    rows = np.zeros(count, np.int64)
+    rows[: len(group)] = group
+    for own in np.split(np.arange(count), count * device_count // batch_size):
+      shares.append(_share(data, rows[own], where[own]))
+    ends.append(len(shares) // device_count)
+  whole = assemble.stacked(
+    shares, data.video_count, data.sequence_len, bucket_size
+  )
+  batches = [
+    jax.tree.map(lambda x, at=at: x[at : at + device_count], whole)
+    for at in range(0, len(shares), device_count)
+  ]
+  starts = [0, *ends[:-1]]
+  return [batches[a:b] for a, b in zip(starts, ends, strict=True)]
+
+
+def _share(
+  data: TrainingSet, rows: np.ndarray, where: np.ndarray
+) -> assemble.Share:
+  """One device's share, its anchors without partners."""
+  nobody = np.zeros_like(where)
+  return assemble.make_share(
+    data,
+    np.stack([rows, rows, rows]),
+    np.stack([where, nobody, nobody]),
+    None,
+    None,
+  )
