@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import ml_collections
 
 from dynrec_jax.sources import simulation
+from dynrec_jax.study import methods
 
 WORLDS: Mapping[str, str] = {
   'simulated': 'small',
@@ -20,7 +21,7 @@ WORLDS: Mapping[str, str] = {
   **{f'simulated_{name}': f'small:{name}' for name in simulation.KNOCK_OUTS},
 }
 DATA = (*WORLDS, 'movietweetings', 'files')
-CHANGES = ('practical', 'paper', 'no_relevance')
+CHANGES = ('practical', 'paper', 'plus', 'no_relevance')
 VARIANTS = (*DATA, *CHANGES)
 
 
@@ -36,7 +37,7 @@ def apply(c: ml_collections.ConfigDict, variant: str) -> None:
       raise ValueError(
         f'unknown variant {name!r}; valid are {", ".join(VARIANTS)}'
       )
-  for group in (DATA, ('practical', 'paper')):
+  for group in (DATA, ('practical', 'paper', 'plus')):
     if len(set(names) & set(group)) > 1:
       raise ValueError(f'variant {variant!r} names two of {", ".join(group)}')
   source = next((name for name in names if name in DATA), 'simulated')
@@ -46,6 +47,8 @@ def apply(c: ml_collections.ConfigDict, variant: str) -> None:
     # Adam at the paper's 1e-3 gets as far, in twice the epochs or more.
     c.opt.learning_rate = 1e-3 if 'paper' in names else 4e-3
     c.train.patience = 3
+  if 'plus' in names:
+    c.update_from_flattened_dict(dict(methods.PLUS))
   if 'no_relevance' in names:
     c.loss.relevance_weight = 0.0
   c.workdir = '_'.join([f'runs/{c.scenario}', *(names or ['simulated'])])

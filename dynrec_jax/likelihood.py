@@ -30,7 +30,8 @@ def mean_log_likelihood(
 
   Paper: Eq. (8), the sum of -log softmax(T_p h_t)[v_t], by the very pass that
   training takes, over the number of its terms: every watch counts the same, so
-  a user counts by what there is to predict of it, as in the loss.
+  a user counts by what there is to predict of it, as in the loss. Where the
+  loss weighs targets, so does the mean.
   Differs: where a loss of sampled negatives stands in the place of Eq (8)
   (A28), the softmax over all videos is read all the same.
 
@@ -53,16 +54,19 @@ def mean_log_likelihood(
   found = [program(params, features, batch) for batch in batches]
   # On the host, in double precision: float32 would forget the small ones.
   total = sum(float(log_p) for log_p, _ in found)
-  return total / sum(int(count) for _, count in found)
+  return total / sum(float(weight) for _, weight in found)
 
 
 @functools.lru_cache(maxsize=8)
 def _program(network: Network, settings: ObjectiveSettings) -> Callable:
-  """Sum of log P and number of targets of a batch; one for all fits."""
+  """Sum of log P and of targets' weights of a batch; one for all fits."""
 
   def sums(params: Any, features: Features, batch: Batch):
     terms, _ = objective.loss_terms(network, params, features, batch, settings)
-    count = jnp.sum(batch.targets.where, dtype=jnp.int32)
-    return devices.sum_over_devices((-terms.coherence, count))
+    targets = batch.targets
+    weights = targets.where.astype(jnp.float32)
+    if targets.weights is not None:
+      weights *= targets.weights
+    return devices.sum_over_devices((-terms.coherence, jnp.sum(weights)))
 
   return devices.data_parallel(sums, split=(False, False, True))

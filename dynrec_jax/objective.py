@@ -29,6 +29,8 @@ class ObjectiveSettings(NamedTuple):
     in_batch_negatives: Eq (1) against all others of the minibatch.
     product_dtype: of products' operands; None is float32.
     coherence: of COHERENCES; others than 'softmax' read the batch's negatives.
+    mask_known: no softmax holds the videos that a user is known to have
+      watched, as no list does; of networks that read the history, of one state.
   """
 
   wanted: LossWeights
@@ -37,6 +39,7 @@ class ObjectiveSettings(NamedTuple):
   in_batch_negatives: bool
   product_dtype: Any
   coherence: str = 'softmax'
+  mask_known: bool = False
 
 
 def loss_terms(
@@ -148,16 +151,41 @@ def _coherence(
     'product_dtype': settings.product_dtype,
   }
   if network.one_state:
-    states = forward.states[: len(batch.sample_where)]  # the anchors'
-    return softmax.bag_coherence_loss(
-      states, forward.output_kernel, targets.rows, targets.videos, **counted
-    )
+    if network.reads_history and settings.mask_known:
+      counted['excluded'] = _known(network, batch)
+    return _bag_coherence(forward, batch, counted)
   return softmax.fused_coherence_loss(
     forward.states[targets.positions],
     forward.output_kernel,
     targets.videos,
     **counted,
   )
+
+
+def _bag_coherence(forward: Forward, batch: Batch, counted: dict) -> Array:
+  """Eq (8) of one state for all targets; the mean over members' losses."""
+  states, kernels = forward.states, forward.output_kernel
+  if states.ndim == 2:
+    states, kernels = states[None], kernels[None]
+  targets = batch.targets
+  losses_of = [
+    softmax.bag_coherence_loss(
+      own[: len(batch.sample_where)],  # the anchors'
+      kernel,
+      targets.rows,
+      targets.videos,
+      **counted,
+    )
+    for own, kernel in zip(states, kernels, strict=True)
+  ]
+  return jnp.mean(jnp.stack(losses_of))
+
+
+def _known(network: Network, batch: Batch) -> Array:
+  """[B, V] bool, the videos that each anchor is known to have watched."""
+  weights = batch.history.weights
+  known = jnp.zeros((len(weights), network.video_count), bool)
+  return known.at[:, batch.sequences.video_ids].max(weights > 0)
 
 
 def _sampled_coherence(
@@ -228,7 +256,10 @@ def _relevance(
 ) -> Array:
   """Eq (6) on the last states."""
   states, last = forward.states, batch.sequences.last
-  anchors_alone = network.one_state and len(states) < last.size
+  # States of members, [N, B, H], are the anchors' too.
+  anchors_alone = network.one_state and (
+    states.ndim == 3 or len(states) < last.size
+  )
   if not settings.wanted.relevance or anchors_alone:
     return jnp.zeros(())
   if network.one_state:

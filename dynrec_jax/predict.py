@@ -21,6 +21,7 @@ from dynrec_jax.recommender import Lists, Queries, Recommender
 
 METHODS = ('greedy_seq', 'topk_first')
 _ROWS = 128  # users decoded at a time
+_FEW_ROWS = 8  # the same where no more ask: a single list is made at once
 
 
 class PredictSettings(NamedTuple):
@@ -99,20 +100,23 @@ class Predictor:
     known, known_where = queries.forbidden_videos()
     ids = np.full((queries.count, k), -1, np.int32)
     scores = np.full((queries.count, k), -np.inf, np.float32)
-    for number, block in enumerate(self._inputs(queries)):
-      rows = slice(number * _ROWS, (number + 1) * _ROWS)
+    size = _FEW_ROWS if queries.count <= _FEW_ROWS else _ROWS
+    for number, block in enumerate(self._inputs(queries, size)):
+      rows = slice(number * size, (number + 1) * size)
       found = generate(
         tables,
         self._first_states(params, tables, *block),
-        _pad(known[rows]),
-        known_where=_pad(known_where[rows]),
+        _pad(known[rows], size),
+        known_where=_pad(known_where[rows], size),
         k=k,
       )
       count = len(ids[rows])
       ids[rows], scores[rows] = (np.asarray(x)[:count] for x in found)
     return Lists(ids, scores)
 
-  def _inputs(self, queries: Queries) -> list[QueryBlock]:
+  def _inputs(
+    self, queries: Queries, row_count: int = _ROWS
+  ) -> list[QueryBlock]:
     """What the network reads first, in blocks of queries."""
     behaviours, topics = queries.behaviours, queries.topics
     if self._describe is not None:
@@ -128,12 +132,12 @@ class Predictor:
       ),
       self.settings.inputs,
       video_count=self._network.video_count,
-      row_count=_ROWS,
+      row_count=row_count,
       bucket_size=batches.bucket_size,
       with_history=self._network.reads_history,
     )
 
 
-def _pad(rows: np.ndarray) -> np.ndarray:
+def _pad(rows: np.ndarray, size: int) -> np.ndarray:
   """Zero rows up to a whole block, so that one compiled shape serves all."""
-  return np.pad(rows, [(0, _ROWS - len(rows))] + [(0, 0)] * (rows.ndim - 1))
+  return np.pad(rows, [(0, size - len(rows))] + [(0, 0)] * (rows.ndim - 1))

@@ -16,6 +16,9 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from dynrec_jax.typed import typed
 
+# A logit whose exponential is 0 beside any other; finite, so that 0 of it is 0.
+_NEVER = -1e30
+
 
 @typed
 def fused_coherence_loss(
@@ -78,6 +81,7 @@ def bag_coherence_loss(
   where: Bool[ArrayLike, 'Q'] | None = None,
   weights: Float[ArrayLike, 'Q'] | None = None,
   output_bias: Float[ArrayLike, 'V'] | None = None,
+  excluded: Bool[ArrayLike, 'B V'] | None = None,
   chunk_size: int = 512,
   product_dtype: DTypeLike | None = None,
 ) -> Float[Array, '']:
@@ -99,6 +103,8 @@ def bag_coherence_loss(
     weights: how much each target counts, a constant, 0 or more; None is 1
       each.
     output_bias: added to the logits, an ablation; the paper has none.
+    excluded: videos that cannot follow a state, of probability 0; none of them
+      is its target. None excludes none.
     chunk_size: most states handled at once; changes time and memory, not the
       value. A chunk holds about 3 x chunk_size x V numbers.
     product_dtype: dtype of the operands of every product, as in
@@ -116,7 +122,11 @@ def bag_coherence_loss(
   plan, extra = _planned(states, chunk_size, product_dtype)
   weights = _weights(targets, where, weights, states.dtype)
   counts = weights != 0
-  bag = _Bag(jnp.where(counts, rows, 0), jnp.where(counts, targets, 0), weights)
+  if excluded is not None:
+    excluded = jnp.pad(jnp.asarray(excluded), ((0, extra), (0, 0)))
+  bag = _Bag(
+    jnp.where(counts, rows, 0), jnp.where(counts, targets, 0), weights, excluded
+  )
   mass = jnp.zeros(states.shape[0], states.dtype).at[bag.rows].add(weights)
   states = jnp.where(mass[:, None] != 0, states, 0)
   states = jnp.pad(states, ((0, extra), (0, 0)))
@@ -139,11 +149,15 @@ class _Rows(NamedTuple):
 
 
 class _Bag(NamedTuple):
-  """What has no gradient: targets with their rows, and how much they count."""
+  """What has no gradient: targets with their rows, and how much they count.
+
+  `excluded` is [B, V] bool, videos that no softmax holds, or None.
+  """
 
   rows: Array
   targets: Array
   weights: Array
+  excluded: Array | None
 
 
 def _planned(states, chunk_size, product_dtype):
@@ -289,6 +303,15 @@ def _wanted(plan, start, video_count, bag):
   return wanted.at[rows, bag.targets].add(bag.weights, mode='drop')
 
 
+def _bag_logits(plan, start, states, kernel, bias, bag):
+  """[C, V], Eq (7)'s, of no probability where a video is excluded."""
+  logits = _logits(plan, states, kernel, bias)
+  if bag.excluded is None:
+    return logits
+  (out,) = _chunk(plan, start, bag.excluded)
+  return jnp.where(out, _NEVER, logits)
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _bag_loss(plan, states, kernel, bias, mass, bag):
   """The loss alone: nobody asked for a gradient."""
@@ -296,7 +319,7 @@ def _bag_loss(plan, states, kernel, bias, mass, bag):
   def body(i, total):
     start = i * plan.size
     here, own = _chunk(plan, start, states, mass)
-    logits = _logits(plan, here, kernel, bias)
+    logits = _bag_logits(plan, start, here, kernel, bias, bag)
     wanted = _wanted(plan, start, kernel.shape[0], bag)
     total += _weighted_sum(own, _exponentials(logits)[2])
     return total - _weighted_sum(wanted, logits)
@@ -312,7 +335,7 @@ def _bag_loss_fwd(plan, states, kernel, bias, mass, bag):
     total, d_states, d_kernel, d_bias = carry
     start = i * plan.size
     here, own = _chunk(plan, start, states, mass)
-    logits = _logits(plan, here, kernel, bias)
+    logits = _bag_logits(plan, start, here, kernel, bias, bag)
     wanted = _wanted(plan, start, kernel.shape[0], bag)
     exps, norm, log_sum = _exponentials(logits)
     # Few rows, each of many targets: their part is taken off here, in place

@@ -27,6 +27,7 @@ from dynrec_jax.data import batches
 from dynrec_jax.data.batch import Batch
 from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.early_stopping import Position
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
@@ -120,7 +121,7 @@ def init_state(
   network: Network,
   optimizer: optax.GradientTransformation,
   seed: int,
-  counts: np.ndarray | None = None,
+  facts: VideoFacts | None = None,
   *,
   averaged: bool = False,
 ) -> TrainState:
@@ -130,10 +131,11 @@ def init_state(
     network: any.
     optimizer: see `make_optimizer`.
     seed: of the initial parameters.
-    counts: [V, L] float32, see `data.watch_counts`; not every network reads it.
+    facts: what the split tells of the catalogue; networks that keep it frozen
+      read it.
     averaged: whether thetas' average is kept.
   """
-  params = network.init(jax.random.key(seed), counts)
+  params = network.init(jax.random.key(seed), facts)
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,

@@ -1,4 +1,4 @@
-"""A small network of one state: it reads bags and counts, and drops out."""
+"""A small network of one state: bags, a frozen calendar, dropout."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ HIDDEN = 5
 
 
 class BagNetwork(NamedTuple):
-  """logits = O tanh(E'x) + log(1 + counts of the session), x a decayed bag."""
+  """logits = O tanh(E'x) + the session's calendar, x a decayed bag."""
 
   video_count: int
   session_count: int
@@ -21,18 +21,20 @@ class BagNetwork(NamedTuple):
 
   one_state = True
   reads_history = True
-  frozen = frozenset(['counts'])
+  frozen = frozenset(['calendar'])
   read_video = property(lambda self: static_dnn.read_video)
 
-  def init(self, key, counts=None):
+  def init(self, key, facts=None):
     shape = (self.video_count, HIDDEN)
     keys = jax.random.split(key)
-    if counts is None:
-      counts = jnp.zeros((self.video_count, self.session_count))
+    if facts is None:
+      calendar = jnp.zeros((self.video_count, self.session_count))
+    else:
+      calendar = jnp.asarray(facts.calendar)
     return {
       'input': 0.5 * jax.random.normal(keys[0], shape),
       'output': 0.5 * jax.random.normal(keys[1], shape),
-      'counts': jnp.asarray(counts),
+      'calendar': calendar,
     }
 
   def states(self, params, sequences, history, key=None):
@@ -42,8 +44,7 @@ class BagNetwork(NamedTuple):
     return jnp.concatenate([hidden, border], axis=1)
 
   def kernel(self, params):
-    bias = jnp.log1p(params['counts'])
-    return jnp.concatenate([params['output'], bias], axis=1)
+    return jnp.concatenate([params['output'], params['calendar']], axis=1)
 
   def forward(
     self, params, features, sequences, history, *, product_dtype, key=None

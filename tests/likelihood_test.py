@@ -106,6 +106,22 @@ def test_it_is_a_probability_whatever_else_is_learned(case):
   assert found == pytest.approx(-np.log(worlds.VIDEOS), abs=1e-5)
 
 
+@pytest.mark.parametrize('batch_size', [3, 64])
+def test_where_targets_are_weighed_so_is_the_mean(batch_size, case):
+  """However the samples fall into batches."""
+  study, params, data, rows = case
+  own = rows['short']
+  alone = [mean_of(case, own[i : i + 1]) for i in range(len(own))]
+  count = data.samples.target_count[own]
+  weights = np.ones(len(data.samples.user), np.float32)
+  weights[own] += np.arange(len(own)) % 5
+  weighed = data._replace(target_weights=weights)
+  found = mean_of((study, params, weighed, rows), own, batch_size=batch_size)
+  want = np.average(alone, weights=count * weights[own])
+  assert found == pytest.approx(want, abs=1e-5)
+  assert abs(found - np.average(alone, weights=count)) > 1e-3
+
+
 def test_fits_share_one_program(case):
   study, *_ = case
   rows = case[3]['long']

@@ -291,7 +291,7 @@ def bag_coherence(case, network, params, weights):
       ) / case.study.data.unit_secs
       bag[watches.item[place]] += np.exp(-case.study.data.decay * age)
     logits = params['output'] @ np.tanh(bag @ params['input'])
-    logits += np.log1p(params['counts'])[:, samples.session[row] - 1]
+    logits += params['calendar'][:, samples.session[row] - 1]
     log_p = logits - np.log(np.sum(np.exp(logits)))
     first = start + known
     for video in watches.item[first : first + samples.target_count[row]]:
@@ -312,8 +312,8 @@ def test_a_network_of_one_state_reads_the_history(base, weighted):
     case = dataclasses.replace(base, batch=jax.tree.map(lambda x: x[0], batch))
   network = BagNetwork(worlds.VIDEOS, base.study.prepared.sessions.count)
   params = network.init(jax.random.key(1))
-  params['counts'] += np.arange(12)
-  params['counts'] += np.arange(worlds.VIDEOS)[:, None] % 3
+  calendar = np.arange(12) / 9 + np.arange(worlds.VIDEOS)[:, None] % 3
+  params['calendar'] += calendar * (1 + np.arange(worlds.VIDEOS)[:, None] % 2)
   settings = base.study.settings._replace(
     wanted=LossWeights(False, False, True)
   )
@@ -325,6 +325,109 @@ def test_a_network_of_one_state_reads_the_history(base, weighted):
   want = bag_coherence(case, network, plain, weights)
   np.testing.assert_allclose(terms.coherence, want, rtol=1e-5)
   assert (terms.semantic, terms.interest, terms.relevance, length) == (0,) * 4
+
+
+def known_of(case, row):
+  """Videos that a sample's user watched before its border."""
+  samples, watches = case.study.data.samples, case.study.data.watches
+  start = samples.watch_start[row]
+  return watches.item[start : start + samples.history_count[row]]
+
+
+def test_known_videos_have_no_part_in_the_softmax(base):
+  """As they are in no list; of networks that read the history."""
+  net, size = base.study.network, base.study.spec.batch_size
+  settings = base.study.settings._replace(
+    wanted=LossWeights(False, False, False), mask_known=True
+  )
+  network = BagNetwork(worlds.VIDEOS, 12)
+  params = network.init(jax.random.key(1))
+  features = catalogue.Features(*map(jnp.asarray, base.study.prepared.features))
+  batch = jax.tree.map(jnp.asarray, base.batch)
+  terms, _ = _run(network, settings)(params, features, batch)
+  samples, watches = base.study.data.samples, base.study.data.watches
+  plain = {name: np.asarray(x, np.float64) for name, x in params.items()}
+  total, out = 0.0, 0
+  for row in base.epoch.order[base.step * size : (base.step + 1) * size]:
+    known = known_of(base, row)
+    bag = np.zeros(worlds.VIDEOS)
+    first = samples.watch_start[row]
+    for place in range(first, first + samples.history_count[row]):
+      age = samples.time[row] - watches.time[place]
+      age /= base.study.data.unit_secs
+      bag[watches.item[place]] += np.exp(-base.study.data.decay * age)
+    logits = plain['output'] @ np.tanh(bag @ plain['input'])
+    logits[known] = -np.inf
+    log_p = logits - np.log(np.sum(np.exp(logits)))
+    first += samples.history_count[row]
+    for video in watches.item[first : first + samples.target_count[row]]:
+      total -= log_p[video]
+    out += len(known)
+  np.testing.assert_allclose(terms.coherence, total, rtol=1e-5)
+  assert out > 8
+  unmasked, _ = _run(network, settings._replace(mask_known=False))(
+    params, features, batch
+  )
+  assert unmasked.coherence > terms.coherence + 1
+  # Networks of a state per target, whose videos come one after the other, and
+  # those that read no history do not know it.
+  for mask in (False, True):
+    own = base.study.settings._replace(mask_known=mask)
+    found, _ = _run(net, own)(base.params, features, batch)
+    np.testing.assert_array_equal(found.coherence, terms_of(base)[0].coherence)
+
+
+class Members(NamedTuple):
+  """Bag networks side by side, each with a kernel of its own."""
+
+  of: BagNetwork
+  one_state = True
+  reads_history = True
+  video_count = property(lambda self: self.of.video_count)
+
+  def forward(self, params, *args, **kwargs):
+    each = [self.of.forward(own, *args, **kwargs) for own in params]
+    states, kernels = zip(
+      *[(x.states, x.output_kernel) for x in each], strict=True
+    )
+    return each[0]._replace(
+      states=jnp.stack(states), output_kernel=jnp.stack(kernels)
+    )
+
+
+@pytest.mark.parametrize('mask', [False, True])
+def test_members_have_a_loss_each_and_share_its_mean(mask, base):
+  one = BagNetwork(worlds.VIDEOS, 12)
+  params = [one.init(jax.random.key(seed)) for seed in (1, 2, 3)]
+  settings = base.study.settings._replace(
+    wanted=LossWeights(False, False, True), mask_known=mask
+  )
+  features = catalogue.Features(*map(jnp.asarray, base.study.prepared.features))
+  batch = jax.tree.map(jnp.asarray, base.batch)
+  each = [
+    float(_run(one, settings)(own, features, batch)[0].coherence)
+    for own in params
+  ]
+  terms, _ = _run(Members(one), settings)(params, features, batch)
+  np.testing.assert_allclose(terms.coherence, np.mean(each), rtol=1e-6)
+  assert np.ptp(each) > 0.1
+  assert terms.relevance == 0
+
+
+def test_as_many_members_as_sequences_have_no_loss_of_partners(base):
+  """States of members are told from states of partners by their rank."""
+  one = BagNetwork(worlds.VIDEOS, 12)
+  count = base.batch.sequences.last.size
+  params = [one.init(jax.random.key(seed)) for seed in range(count)]
+  settings = base.study.settings._replace(
+    wanted=LossWeights(False, False, True)
+  )
+  features = catalogue.Features(*map(jnp.asarray, base.study.prepared.features))
+  batch = jax.tree.map(jnp.asarray, base.batch)
+  terms, _ = objective.loss_terms(
+    Members(one), params, features, batch, settings
+  )
+  assert terms.relevance == 0
 
 
 def test_weights_of_targets(base):

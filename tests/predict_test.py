@@ -187,7 +187,7 @@ def test_a_network_may_read_the_history(study, count):
   """As bags of the block's table, whoever else is in it."""
   network = BagNetwork(worlds.VIDEOS, study.prepared.sessions.count)
   params = network.init(jax.random.key(2))
-  params['counts'] += np.arange(worlds.VIDEOS)[:, None] % 5
+  params['calendar'] += np.log1p(np.arange(worlds.VIDEOS)[:, None] % 5)
   settings = study.parts.predictor.settings._replace(method='topk_first')
   recommend = predict.Predictor(network, study.features, settings)
   users = np.arange(count) % worlds.USERS
@@ -202,7 +202,7 @@ def test_a_network_may_read_the_history(study, count):
     bag = np.zeros(worlds.VIDEOS)
     np.add.at(bag, watches.item[own], np.exp(-settings.inputs.decay * ages))
     logits = plain['output'] @ np.tanh(bag @ plain['input'])
-    logits += np.log1p(plain['counts'][:, session[row] - 1])
+    logits += plain['calendar'][:, session[row] - 1]
     log_p = logits - np.log(np.sum(np.exp(logits)))
     log_p[watches.item[own]] = -np.inf
     best = np.argsort(-log_p, kind='stable')[:K]

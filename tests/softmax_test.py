@@ -346,6 +346,112 @@ class BagTest(parameterized.TestCase):
       bag_loss(*arrays, *rows, chunk_size=0)
 
 
+def excluded_videos():
+  """[4, V] about half, but for a state's own targets that count.
+
+  Target 0 of state 1 weighs nothing, target 2 of state 2 does not count: those
+  may be out. State 2 has every video out, and no target.
+  """
+  out = np.random.default_rng(3).random((4, V)) < 0.5
+  out[3, [1, 7]] = out[0, [5, 10]] = False
+  out[1, 0] = out[0, 1] = out[3, 5] = True  # targets of others
+  out[2] = True
+  return out
+
+
+def numpy_gradients(arrays, bag, out):
+  """Value and gradients of the loss by a loop over targets, in float64.
+
+  Of -log softmax_t over the videos that are not out: h (p_v - [v = t]).
+  """
+  states, kernel, bias = (np.asarray(x, np.float64) for x in arrays)
+  value, grads = 0.0, [np.zeros_like(x) for x in (states, kernel, bias)]
+  for row, target, counts, weight in zip(*map(np.asarray, bag), strict=True):
+    if not counts or not weight:
+      continue
+    odds = {
+      v: np.exp(kernel[v] @ states[row] + bias[v])
+      for v in range(V)
+      if not out[row, v]
+    }
+    total = sum(odds.values())
+    value -= float(weight) * np.log(odds[int(target)] / total)
+    for v, odd in odds.items():
+      pull = float(weight) * (odd / total - (v == target))
+      grads[0][row] += pull * kernel[v]
+      grads[1][v] += pull * states[row]
+      grads[2][v] += pull
+  return value, grads
+
+
+def even_problem(**options):
+  """`bag_problem` without a video that is all but certain."""
+  (states, *kernel), bag = bag_problem(**options)
+  return (states / 4, *kernel), bag
+
+
+class ExcludedTest(parameterized.TestCase):
+  @parameterized.parameters(1, 2, 3, 100)
+  def test_equals_numpy_loop(self, chunk_size):
+    out = excluded_videos()
+    with jax.enable_x64(True):
+      arrays, bag = even_problem()
+      options = {'excluded': jnp.asarray(out), 'chunk_size': chunk_size}
+      alone = bag_loss(*arrays, *bag, **options)
+      value, grads = gradients(bag_loss, arrays, bag, **options)
+      whole, _ = gradients(bag_loss, arrays, bag, chunk_size=chunk_size)
+    want, want_grads = numpy_gradients(arrays, bag, out)
+    np.testing.assert_allclose([value, alone], want, rtol=1e-12)
+    for found, right in zip(grads, want_grads, strict=True):
+      np.testing.assert_allclose(found, right, rtol=1e-11, atol=1e-13)
+    self.assertGreater(float(whole) - float(value), 0.1)  # others had a part
+
+  def test_what_is_excluded_has_no_gradient(self):
+    arrays, bag = even_problem(dtype=np.float32)
+    out = excluded_videos()
+    out[:, 9] = True
+    value, grads = gradients(bag_loss, arrays, bag, excluded=jnp.asarray(out))
+    np.testing.assert_array_equal(grads[1][9], 0)
+    np.testing.assert_array_equal(grads[2][9], 0)
+    far = arrays[1].at[9].set(1e3), arrays[2].at[9].set(1e3)
+    other = gradients(
+      bag_loss, (arrays[0], *far), bag, excluded=jnp.asarray(out)
+    )
+    np.testing.assert_array_equal(other[0], value)
+    np.testing.assert_array_equal(other[1][0], grads[0])
+
+  @parameterized.parameters(2, 100)
+  def test_excluding_none_changes_no_bit(self, chunk_size):
+    arrays, bag = even_problem(dtype=np.float32)
+    none = jnp.zeros((4, V), bool)
+    jax.tree.map(
+      np.testing.assert_array_equal,
+      gradients(bag_loss, arrays, bag, chunk_size=chunk_size),
+      gradients(bag_loss, arrays, bag, chunk_size=chunk_size, excluded=none),
+    )
+
+  def test_one_video_left_is_certain(self):
+    arrays, _ = even_problem(dtype=np.float32)
+    targets = jnp.array([4, 1, 0, 9])
+    out = jnp.ones((4, V), bool).at[jnp.arange(4), targets].set(False)
+    bag = jnp.arange(4), targets, None, None
+    value, grads = gradients(bag_loss, arrays, bag, excluded=out)
+    np.testing.assert_array_equal(value, 0)
+    for x in grads:
+      np.testing.assert_array_equal(x, np.zeros_like(x))
+
+  def test_bfloat16_excludes_too(self):
+    arrays, bag = even_problem(dtype=np.float32)
+    out = jnp.asarray(excluded_videos())
+    full = gradients(bag_loss, arrays, bag, excluded=out)
+    half = gradients(
+      bag_loss, arrays, bag, excluded=out, product_dtype=jnp.bfloat16
+    )
+    for a, b in zip(jax.tree.leaves(full), jax.tree.leaves(half), strict=True):
+      scale = np.abs(np.asarray(a)).max()
+      np.testing.assert_allclose(a, b, rtol=0, atol=0.03 * scale)
+
+
 class MaskTest(parameterized.TestCase):
   @parameterized.product(
     content=(1e6, np.inf, np.nan), target=(-7, V, 2**31 - 1)

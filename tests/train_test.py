@@ -18,6 +18,7 @@ from saved_states import run_python
 
 from dynrec_jax import checkpoint, objective, train
 from dynrec_jax.data import batches
+from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features import catalogue
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.parallel import devices
@@ -274,9 +275,12 @@ def test_8_devices_equal_one(tiny_root, tmp_path, study):
 
 
 def bag_steps(study, optimizer, steps, *, rate=0.4, seed=5, state=None):
-  """A network that drops out and keeps counts: its state, and the losses."""
+  """A network that drops out and keeps a calendar: its state, and losses."""
   shape = (worlds.VIDEOS, study.prepared.sessions.count)
-  counts = np.random.default_rng(0).integers(9, size=shape).astype(np.float32)
+  counts = np.random.default_rng(0).integers(9, size=shape)
+  calendar = np.log1p(counts).astype(np.float32)
+  nothing = np.zeros(0, np.float32)
+  facts = VideoFacts(calendar, nothing, nothing, nothing)
   network = BagNetwork(*shape, rate=rate)
   optimizer = train.make_optimizer(
     optimizer, learning_rate=0.1, weight_decay=0.05
@@ -286,13 +290,13 @@ def bag_steps(study, optimizer, steps, *, rate=0.4, seed=5, state=None):
   )
   step = train.balanced(step, study.balance, seed)
   if state is None:
-    state = train.init_state(network, optimizer, 5, counts)
+    state = train.init_state(network, optimizer, 5, facts)
   state, seen = devices.replicate(state), []
   stream = batches.batches(study.data, study.spec, int(state.step))
   for _ in range(steps):
     state, metrics = step(state, study.features, next(stream))
     seen.append(float(metrics['loss_coherence']))
-  return jax.tree.map(np.asarray, state), seen, counts
+  return jax.tree.map(np.asarray, state), seen, calendar
 
 
 def save_bags(root, path):
@@ -340,24 +344,24 @@ def test_what_is_dropped_follows_from_seed_and_step(study):
 @pytest.mark.parametrize('name', train.OPTIMIZERS)
 def test_frozen_parameters_stay_bit_for_bit(study, name):
   """In spite of weight decay, and without a moment of their own."""
-  state, seen, counts = bag_steps(study, name, 3)
-  np.testing.assert_array_equal(state.params['counts'], counts)
+  state, seen, calendar = bag_steps(study, name, 3)
+  np.testing.assert_array_equal(state.params['calendar'], calendar)
   assert seen[-1] < seen[0]
   shapes = [np.shape(x) for x in jax.tree.leaves(state.opt_state)]
-  assert counts.shape not in shapes
+  assert calendar.shape not in shapes
   fresh, _, _ = bag_steps(study, name, 0)
   for part in ('input', 'output'):
     assert not np.array_equal(fresh.params[part], state.params[part])
 
 
-def test_a_template_needs_no_counts(study):
+def test_a_template_needs_no_facts(study):
   """As checkpoints are read: shapes follow from the network."""
-  state, _, counts = bag_steps(study, 'sgd', 0)
-  network = BagNetwork(*counts.shape)
+  state, _, calendar = bag_steps(study, 'sgd', 0)
+  network = BagNetwork(*calendar.shape)
   template = jax.eval_shape(lambda: network.init(jax.random.key(0)))
   same = jax.tree.map(lambda a, b: a.shape == b.shape, template, state.params)
   assert all(jax.tree.leaves(same))
-  assert template['counts'].dtype == counts.dtype
+  assert template['calendar'].dtype == calendar.dtype
 
 
 def test_2_and_2_steps_equal_4_bit_for_bit(short_study, sgd, tmp_path):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dynrec_jax.baselines import top_k
+from dynrec_jax.data import histories
 from dynrec_jax.recommender import CannotFit, Recommender, Seen
 
 SOURCES = ('train', 'view_count')
@@ -16,9 +17,12 @@ class Settings(NamedTuple):
   Attributes:
     source: 'train' users that watched a video, or the catalogue's own
       'view_count' (A26).
+    window: of 'train', how late a watch must be to count, in sessions before
+      the end of n_f; 0 counts all.
   """
 
   source: str = 'train'
+  window: float = 0.0
 
 
 def fit(seen: Seen, settings: Settings) -> Recommender:
@@ -26,7 +30,8 @@ def fit(seen: Seen, settings: Settings) -> Recommender:
 
   Paper: Tables 1 and 2, row Popularity.
   Differs: the printed precision, twice that of Random, suggests that the paper
-    ranked by the catalogue's view counts; `source` offers both.
+    ranked by the catalogue's view counts; `source` offers both. With a window
+    it tells what is popular of late.
 
   Args:
     seen: train users' watches, or the catalogue.
@@ -36,11 +41,13 @@ def fit(seen: Seen, settings: Settings) -> Recommender:
     The recommender; ties go to the lower id, unknown counts come last.
 
   Raises:
-    ValueError: an unknown source.
+    ValueError: an unknown source, or a window below 0.
     CannotFit: not one view count is known.
   """
+  if settings.window < 0:
+    raise ValueError(f'window is {settings.window}; it must be at least 0')
   if settings.source == 'train':
-    score = watcher_counts(seen)
+    score = watcher_counts(_late(seen, settings.window))
   elif settings.source == 'view_count':
     score = _view_counts(seen.videos.view_count)
   else:
@@ -52,6 +59,21 @@ def fit(seen: Seen, settings: Settings) -> Recommender:
     lambda queries: np.broadcast_to(score, (queries.count, len(score))),
     len(score),
   )
+
+
+def _late(seen: Seen, window: float) -> Seen:
+  """With the watches of a window before the end of n_f alone; 0 is all."""
+  if not window:
+    return seen
+  end = seen.clock.end(seen.session)
+  span = int(seen.clock.borders[-1]) - int(seen.clock.borders[0])
+  start = end - round(window * span / seen.clock.count)
+  everyone = np.arange(seen.watches.user_count)
+  past, _ = histories.rows_before(
+    seen.watches, everyone, np.full(len(everyone), end)
+  )
+  late, _ = histories.rows_from(past, everyone, np.full(len(everyone), start))
+  return seen._replace(watches=late)
 
 
 def watcher_counts(seen: Seen) -> np.ndarray:

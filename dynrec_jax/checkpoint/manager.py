@@ -167,6 +167,12 @@ class Checkpointer:
       self._manager.save(step, args=args, force=True)
     return True
 
+  @property
+  def has_saved(self) -> bool:
+    """Whether any step was ever saved, damaged or not."""
+    self.wait()
+    return bool(self._manager.all_steps())
+
   def restore_latest(self, template: Any) -> files.Checkpoint | None:
     """Gives the newest undamaged step, or None where nothing was ever saved.
 

@@ -6,7 +6,7 @@ and the row's number in the whole minibatch.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from dynrec_jax.parallel import devices
 from dynrec_jax.typed import typed
@@ -56,3 +56,36 @@ def dropout(
     return x
   keep = keep_mask(key, x.shape, rate=rate)
   return jnp.where(keep, x / (1 - rate), 0)
+
+
+@typed
+def keep_videos(
+  key: jax.Array, row_count: int, ids: Int[Array, 'M'], *, rate: float
+) -> Bool[Array, 'B M']:
+  """The same of what a device's rows have of some videos.
+
+  A video is dropped or kept by its id, whatever other videos a device's table
+  holds: each row's number mixes with it, by the last steps of MurmurHash3.
+
+  Args:
+    key: as of `keep_mask`.
+    row_count: the device's rows (anchors), B.
+    ids: the videos, of the catalogue.
+    rate: share that is dropped, in [0, 1).
+
+  Returns:
+    True with probability 1 - rate.
+
+  Raises:
+    ValueError: rate is not in [0, 1).
+  """
+  if not 0 <= rate < 1:
+    raise ValueError(f'rate is {rate}, must be in [0, 1)')
+  rows = devices.row_numbers(row_count)
+  keys = jax.vmap(jax.random.fold_in, (None, 0))(key, rows)
+  own = jax.vmap(jax.random.bits)(keys)  # uint32
+  mixed = own[:, None] ^ (ids.astype(jnp.uint32) * jnp.uint32(0x9E3779B1))
+  mixed = (mixed ^ (mixed >> 16)) * jnp.uint32(0x85EBCA6B)
+  mixed = (mixed ^ (mixed >> 13)) * jnp.uint32(0xC2B2AE35)
+  mixed ^= mixed >> 16
+  return mixed >= jnp.uint32(round(rate * 2**32))

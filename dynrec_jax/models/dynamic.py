@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from dynrec_jax.data.batch import History
 from dynrec_jax.data.packed import Sequences
+from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models import recurrence
 from dynrec_jax.models.network import (
@@ -48,9 +49,9 @@ class Dynamic(NamedTuple):
     """See `network.Network`."""
     return recurrence.read_video
 
-  def init(self, key: jax.Array, counts: Array | None = None) -> Any:
+  def init(self, key: jax.Array, facts: VideoFacts | None = None) -> Any:
     """Fresh parameters; nothing is counted."""
-    del counts
+    del facts
     return self.theta.init(key)['params']
 
   def forward(

@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from dynrec_jax.data.batch import History
 from dynrec_jax.data.packed import Sequences
+from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features.catalogue import Features
 
 
@@ -35,8 +36,9 @@ class Forward(NamedTuple):
   Attributes:
     states: [P, H] after every input; anything behind the last one. Of a
       network of one state: [S, H], a row per sequence in the order of `last`,
-      or the anchors' alone, which leaves Eq (6) out.
-    output_kernel: [V, H], T_p.
+      or the anchors' alone, which leaves Eq (6) out; in training also [N, B, H]
+      of N members, each with a loss of its own, the mean of which counts.
+    output_kernel: [V, H], T_p; of members [N, V, H].
     output_bias: [V], or None: the paper has none.
     embedding: of the sequences' videos, for Eq (1).
     interests: [R, E], T_u u of the sequences' interests, for Eq (4).
@@ -96,13 +98,13 @@ class Network(Protocol):
   def frozen(self) -> frozenset[str]:
     """Top-level names of parameters that no step changes."""
 
-  def init(self, key: jax.Array, counts: Array | None = None) -> Any:
+  def init(self, key: jax.Array, facts: VideoFacts | None = None) -> Any:
     """Fresh parameters.
 
     Args:
       key: of random ones.
-      counts: [V, L] float32, see `data.watch_counts`; None, as where only the
-        shapes are wanted, is a network that knows of none.
+      facts: what a split tells of the catalogue, of networks that keep it
+        frozen; None where only the shapes are wanted.
     """
 
   def forward(

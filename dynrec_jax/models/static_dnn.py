@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from dynrec_jax.data.batch import History
 from dynrec_jax.data.packed import Sequences
+from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models.network import DecodeTables, Forward, ReadVideo
 from dynrec_jax.models.theta import InterestMaps, glorot, output_layer
@@ -74,9 +75,9 @@ class StaticDnn(NamedTuple):
     """See `network.Network`."""
     return read_video
 
-  def init(self, key: jax.Array, counts: Array | None = None) -> Any:
+  def init(self, key: jax.Array, facts: VideoFacts | None = None) -> Any:
     """Fresh parameters; nothing is counted."""
-    del counts
+    del facts
     return self.theta.init(key)['params']
 
   def forward(

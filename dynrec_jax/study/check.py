@@ -143,7 +143,12 @@ def _check_time_split(config: ml_collections.ConfigDict) -> None:
 
 
 def _check_target_weights(config: ml_collections.ConfigDict) -> None:
-  """Only the softmax weighs what it predicts."""
+  """The softmax alone weighs targets and leaves out what no list has."""
+  if config.loss.mask_known and not config.eval.mask_history:
+    raise ValueError(
+      'loss.mask_known is True, so known videos are never learned about, and '
+      'eval.mask_history is False, so lists may hold them; right: both or none'
+    )
   if config.seq.weight != 'watch' and config.static.loss != 'softmax':
     raise ValueError(
       f'seq.weight is {config.seq.weight}, which weighs what a softmax '

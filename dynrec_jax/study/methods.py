@@ -50,6 +50,27 @@ class Method(NamedTuple):
 # What takes a term out of the objective.
 _NO_INTEREST = {'loss.interest_weight': 0.0, 'loss.relevance_weight': 0.0}
 _NO_TERM = _NO_INTEREST | {'loss.semantic_weight': 0.0}
+# The preset `plus`: its network, and how that is learned.
+PLUS: Mapping[str, Any] = _NO_TERM | {
+  'model.network': 'plus',
+  'model.history_mode': 'topic_only',
+  'interest.decay': 0.1,
+  'interest.time_unit': 'session',
+  'seq.horizon': 'all_after',
+  'seq.weight': 'measure',
+  'loss.mask_known': True,
+  'loss.reduction': 'mean',
+  'loss.weight_decay': 0.01,
+  'opt.name': 'adamw',
+  'opt.learning_rate': 2e-3,
+  'opt.average': 0.99,
+  'train.batch_size': 128,
+  'train.max_epochs': 30,
+  'train.patience': 3,
+  'train.stop_by': 'likelihood',
+  'train.refit': True,
+  'decode.method': 'topk_first',
+}
 # What the networks tune.
 _RATE = ('opt.learning_rate',)
 # What both forms of FPMC tune.
@@ -59,6 +80,12 @@ _FPMC_TUNED = ('fpmc.learning_rate', 'fpmc.reg', 'fpmc.epochs')
 METHODS: Mapping[str, Method] = {
   'random': Method('Random', _BOTH),
   'popularity': Method('Popularity', _BOTH),
+  'recent_popularity': Method(
+    'Popularity of late',
+    _BOTH,
+    kind='popularity',
+    changes={'pop.source': 'train', 'pop.window': 0.5},
+  ),
   'lfm': Method(
     'LFM',
     _SINGLE,
@@ -143,6 +170,7 @@ METHODS: Mapping[str, Method] = {
     tuned=_RATE,
   ),
   'model': Method('dynrec', _BOTH, tuned=_RATE),
+  'plus': Method('dynrec plus', _BOTH, kind='model', changes=PLUS),
 }
 
 
@@ -175,6 +203,7 @@ def is_network(name: str) -> bool:
 
 @naming(
   source='pop.source',
+  window='pop.window',
   basket='fpmc.basket',
   heads='sasrec.heads',
 )

@@ -9,11 +9,12 @@ from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models.dynamic import Dynamic
 from dynrec_jax.models.history_rnn import HistoryRnn, SemanticTheta, TextTheta
 from dynrec_jax.models.network import Network
+from dynrec_jax.models.plus import Plus
 from dynrec_jax.models.static_dnn import StaticDnn, StaticTheta
 from dynrec_jax.models.theta import Theta
 from dynrec_jax.parallel import devices
 from dynrec_jax.predict import Predictor
-from dynrec_jax.study import first_inputs, settings
+from dynrec_jax.study import first_inputs, settings, video_facts
 from dynrec_jax.study.prepare import Prepared
 
 
@@ -88,3 +89,25 @@ def make_network(
       return HistoryRnn(SemanticTheta(**content, **history))
     case 'static_dnn':
       return StaticDnn(StaticTheta(**interests), norm)
+    case 'plus':
+      return _plus(config, prepared)
+
+
+def _plus(config: ml_collections.ConfigDict, prepared: Prepared) -> Plus:
+  """Where watches are hidden, it reads the interests alone."""
+  single = config.scenario == 'single'
+  of = config.plus
+  return Plus(
+    video_count=len(prepared.records.videos.id),
+    session_count=prepared.sessions.count,
+    content_size=video_facts.content_columns(prepared).shape[1],
+    interest_size=prepared.behaviours.topics.shape[1],
+    hidden_size=of.hidden,
+    members=of.members,
+    content=of.content,
+    reads_watches=single,
+    reads_interest=of.interest or not single,
+    input_dropout=of.input_dropout,
+    dropout=of.dropout,
+    row_dropout=of.row_dropout,
+  )

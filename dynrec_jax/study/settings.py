@@ -98,6 +98,7 @@ def objective_settings(config: ml_collections.ConfigDict) -> ObjectiveSettings:
     in_batch_negatives=config.sem.negative == 'in_batch',
     product_dtype=None if dtype == 'float32' else getattr(jnp, dtype),
     coherence=_coherence(config),
+    mask_known=config.loss.mask_known,
   )
 
 

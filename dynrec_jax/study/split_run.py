@@ -17,11 +17,11 @@ from dynrec_jax.study.naming import naming
 from dynrec_jax.study.parts import Parts
 from dynrec_jax.study.splits import Split
 from dynrec_jax.study.training_data import (
-  count_watches,
   make_questions,
   make_training_set,
   make_validation_set,
 )
+from dynrec_jax.study.video_facts import make_facts
 
 
 def make_step(config: ml_collections.ConfigDict, parts: Parts) -> Callable:
@@ -139,13 +139,25 @@ def _fit(
     must_match=identity.CHECKPOINT,
     absent=identity.ABSENT,
   ) as saver:
+    facts = None
+    if parts.network.frozen and not saver.has_saved:
+      facts = make_facts(
+        config,
+        parts.prepared,
+        this,
+        data,
+        # A first fit by users is asked at borders alone.
+        serves=this.train_until is not None
+        or validate is None
+        or not config.train.refit,
+      )
     return train.fit(
       train.balanced(step, balance, this.seed),
       train.init_state(
         parts.network,
         settings.make_optimizer(config),
         this.seed,
-        count_watches(parts.prepared, this),
+        facts,
         averaged=config.opt.average > 0,
       ),
       data,

@@ -131,7 +131,8 @@ def _report(
   )
   labels = {of.name: methods.METHODS[of.name].label for of in contenders}
   if 'model' in labels:
-    labels['model'] += f' ({config.opt.preset})'
+    plus = config.model.network == 'plus'
+    labels['model'] += f' ({"plus" if plus else config.opt.preset})'
   absent = [
     Skipped(mode, of.name, left_out[mode, of.name])
     for mode in splits.modes(config)

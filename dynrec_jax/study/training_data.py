@@ -12,7 +12,6 @@ from dynrec_jax.data.relevance import Relevance
 from dynrec_jax.data.sequences import Samples
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.training_set import TrainingSet
-from dynrec_jax.data.watch_counts import watch_counts
 from dynrec_jax.recommender import Queries, Seen
 from dynrec_jax.study import behaviours, first_inputs, settings, splits
 from dynrec_jax.study.prepare import Prepared
@@ -101,8 +100,13 @@ def make_validation_set(
       watch_start=samples.watch_start + samples.history_count,
       history_count=np.zeros_like(samples.history_count),
     )
-  rows = inputs.take_rows(data.interest_rows, chosen)
-  return data._replace(samples=samples, interest_rows=rows), at
+  weights = data.target_weights
+  data = data._replace(
+    samples=samples,
+    interest_rows=inputs.take_rows(data.interest_rows, chosen),
+    target_weights=None if weights is None else weights[chosen],
+  )
+  return data, at
 
 
 def _sequences(
@@ -155,20 +159,6 @@ def _sequences(
       samples, config.seq.weight, list_len=config.decode.k
     ),
     **decay,
-  )
-
-
-def count_watches(prepared: Prepared, this: Split) -> np.ndarray:
-  """[V, L] float32, how often each video was watched in each session.
-
-  Leaks: of train users alone; of a split by time, the columns of sessions
-  after `train_until` are 0.
-  """
-  return watch_counts(
-    _until(prepared.watches, prepared, this),
-    prepared.sessions,
-    this.users.train,
-    len(prepared.records.videos.id),
   )
 
 

@@ -6,6 +6,7 @@ import small_world
 
 from dynrec_jax.baselines import popularity
 from dynrec_jax.baselines.popularity import Settings
+from dynrec_jax.data.sessions import Sessions
 
 # Videos by user. 3: three users; 1: two users; 4: two users, one of them
 # thrice; 0: one user, four times; 2 and 5: nobody.
@@ -101,3 +102,32 @@ def test_unknown_source_is_refused():
   seen = small_world.seen_of(watches_of(VIDEOS), video_count=6)
   with pytest.raises(ValueError, match="'likes'; valid are train, view_count"):
     popularity.fit(seen, Settings('likes'))
+
+
+def test_a_window_counts_what_was_watched_of_late():
+  """Of sessions of 10 s: n_f ends at 30 s, half a session begins at 25 s."""
+  watches = small_world.table(
+    [
+      [(24, 0), (25, 1)],  # just too early, just in time
+      [(5, 0), (29, 2)],
+      [(29, 2), (30, 3)],  # n_f is over
+      [(24, 0), (26, 1)],
+      [(27, 2)],
+    ]
+  )
+  seen = small_world.seen_of(watches, video_count=4)
+  seen = seen._replace(
+    session=3, clock=Sessions(np.arange(0, 50, 10, dtype=np.int64))
+  )
+  ask = queries([[]])
+  late = popularity.fit(seen, Settings(window=0.5))(ask, 4)
+  np.testing.assert_array_equal(late.ids, [[2, 1, 0, 3]])
+  np.testing.assert_array_equal(late.scores, [[3, 2, 0, 0]])
+  whole = popularity.fit(seen, Settings(window=0.0))(ask, 4)
+  np.testing.assert_array_equal(whole.scores, [[3, 3, 2, 1]])
+
+
+def test_a_window_below_0_is_refused():
+  seen = small_world.seen_of(watches_of(VIDEOS), video_count=6)
+  with pytest.raises(ValueError, match=r'window is -1; .* at least 0'):
+    popularity.fit(seen, Settings(window=-1))

@@ -44,6 +44,19 @@ class TestRoundTrip:
       assert checkpointer.restore_latest(make_template()) is None
       assert checkpointer.best_step is None
 
+  def test_it_tells_whether_anything_was_ever_saved(self, tmp_path):
+    """Damaged or not: what is there is not begun anew."""
+    with open_in(tmp_path) as checkpointer:
+      assert not checkpointer.has_saved
+      checkpointer.save(3, make_state(), {})
+      assert checkpointer.has_saved  # and waits for the save under way
+    with open_in(tmp_path) as checkpointer:
+      assert checkpointer.has_saved
+    (file, *_) = (x for x in (tmp_path / '3').rglob('*') if x.is_file())
+    file.write_bytes(b'')
+    with open_in(tmp_path) as checkpointer:
+      assert checkpointer.has_saved
+
   def test_host_leaves_stay_on_the_host(self, tmp_path):
     state = {'rate': 0.5, 'count': 3, 'mask': np.array([True, False])}
     with open_in(tmp_path) as checkpointer:

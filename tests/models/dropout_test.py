@@ -83,3 +83,41 @@ def test_two_devices_draw_what_one_does(tmp_path):
     tmp_path,
     devices=2,
   )
+
+
+IDS = np.array([5, 901, 0, 33, 2_000_000], np.int32)
+
+
+def kept_videos(seed, ids=IDS, rows=4000, rate=0.3):
+  run = lambda key: dropout.keep_videos(  # noqa: E731
+    key, rows, jnp.asarray(ids), rate=rate
+  )
+  return np.asarray(on_one_device(run, jax.random.key(seed)))
+
+
+def test_the_share_of_videos_that_stays():
+  found = kept_videos(0)
+  spread = np.sqrt(0.3 * 0.7 / len(found))
+  assert abs(found.mean(axis=0) - 0.7).max() < 5 * spread
+  # Each on its own: of two columns the share that both keep.
+  both = (found[:, :, None] & found[:, None, :]).mean(axis=0)
+  apart = both[~np.eye(len(IDS), dtype=bool)]
+  assert abs(apart - 0.49).max() < 5 * np.sqrt(0.49 * 0.51 / len(found))
+  # And of two rows, over many videos.
+  wide = kept_videos(0, np.arange(20_000), rows=2)
+  assert abs((wide[0] & wide[1]).mean() - 0.49) < 0.02
+  assert not np.array_equal(found, kept_videos(1))
+
+
+def test_a_video_s_fate_does_not_depend_on_the_table():
+  found = kept_videos(2)
+  order = [3, 0]
+  np.testing.assert_array_equal(
+    kept_videos(2, IDS[order], rows=9), found[:9, order]
+  )
+
+
+def test_videos_at_rate_0_all_stay_and_a_rate_of_1_is_refused():
+  assert kept_videos(0, rate=0.0).all()
+  with pytest.raises(ValueError, match=r'rate is 1\.0, must be in'):
+    kept_videos(0, rate=1.0)

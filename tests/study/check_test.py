@@ -240,6 +240,7 @@ NOT_STUDIED += ('split.by',)
 NOT_STUDIED += ('text.encoder', 'visual.encoder')
 # Of networks that the tests in models/ train.
 NOT_STUDIED += ('model.network', 'variants.cross_first', 'static.loss')
+NOT_STUDIED += ('plus.content',)
 STUDIED = [key for key in VALID if key not in NOT_STUDIED]
 # Filters that take two rounds, so that a fixpoint is not a single pass.
 BASE = {
@@ -417,4 +418,12 @@ def test_only_a_softmax_weighs_its_targets():
   with pytest.raises(
     ValueError, match=r'^seq\.weight is measure, .*static\.loss is bpr; right'
   ):
+    check.check_config(config)
+
+
+def test_known_videos_are_masked_in_lists_if_they_are_in_training():
+  config = parse(
+    '--config.loss.mask_known=True', '--config.eval.mask_history=False'
+  )
+  with pytest.raises(ValueError, match=r'eval\.mask_history is False'):
     check.check_config(config)

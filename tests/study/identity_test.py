@@ -50,6 +50,7 @@ CHECKPOINT = (
   'train.refit',
   'variants',
   'static',
+  'plus',
 )
 CROSS_VALIDATION = (
   *CHECKPOINT,
@@ -135,8 +136,18 @@ def test_lists_follow_from_the_method_s_own_keys_alone():
 
 def test_young_keys_say_their_defaults_where_they_are_absent():
   assert identity.ABSENT == {
+    'seq.weight': 'watch',
+    'loss.mask_known': False,
     'opt.average': 0.0,
     'train.stop_by': 'f_score',
     'train.refit': False,
+    'plus.members': 4,
+    'plus.hidden': 32,
+    'plus.content': 'half',
+    'plus.interest': False,
+    'plus.input_dropout': 0.3,
+    'plus.dropout': 0.3,
+    'plus.row_dropout': 0.5,
+    'plus.ahead': 2,
   }
   assert set(identity.ABSENT) <= set(identity.CHECKPOINT)

@@ -71,6 +71,18 @@ DECISIONS = {
     'split.new_videos': (('description',), ('title', 'visual')),
     'split.valid_sessions': (0,),
   },
+  42: {
+    'seq.weight': ('watch', 'measure'),
+    'loss.mask_known': (False, True),
+    'plus.members': (4, 1),
+    'plus.hidden': (32, 64),
+    'plus.content': ('half', 'all', 'none'),
+    'plus.interest': (False, True),
+    'plus.input_dropout': (0.3, 0.0),
+    'plus.dropout': (0.3, 0.0),
+    'plus.row_dropout': (0.5, 0.0),
+    'plus.ahead': (2, 1),
+  },
 }
 DECIDED = [
   (decision, name, values)

@@ -7,9 +7,10 @@ import worlds
 
 from dynrec_jax.models.dynamic import Dynamic
 from dynrec_jax.models.history_rnn import HistoryRnn
+from dynrec_jax.models.plus import Plus
 from dynrec_jax.models.static_dnn import StaticDnn
 from dynrec_jax.parallel import devices
-from dynrec_jax.study import parts
+from dynrec_jax.study import parts, video_facts
 
 
 def test_the_network_has_the_sizes_of_the_data(study, tiny_settings):
@@ -65,6 +66,42 @@ def test_the_config_names_the_network(name, kind, inputs, study, tiny_settings):
     assert shapes['gru'].input_kernel.shape == (inputs, 21)
   assert ('visual_kernel' in shapes) == (name != 'rnn')
   assert ('video_kernel' in shapes) == (name in ('dynamic', 'static_dnn'))
+
+
+@pytest.mark.parametrize('scenario', ['single', 'cross'])
+@pytest.mark.parametrize('interest', [False, True])
+def test_plus_reads_what_its_scenario_has(
+  scenario, interest, study, tiny_settings
+):
+  """Where watches are hidden, the interests; elsewhere those if asked for."""
+  config = worlds.tiny_config(
+    tiny_settings,
+    model__network='plus',
+    scenario=scenario,
+    plus__members=3,
+    plus__hidden=7,
+    plus__content='all',
+    plus__interest=interest,
+    plus__input_dropout=0.1,
+    plus__dropout=0.2,
+    plus__row_dropout=0.4,
+  )
+  found = parts.make_network(config, study.prepared)
+  content = video_facts.content_columns(study.prepared)
+  assert found == Plus(
+    video_count=worlds.VIDEOS,
+    session_count=12,
+    content_size=content.shape[1],
+    interest_size=4,
+    hidden_size=7,
+    members=3,
+    content='all',
+    reads_watches=scenario == 'single',
+    reads_interest=scenario == 'cross' or interest,
+    input_dropout=0.1,
+    dropout=0.2,
+    row_dropout=0.4,
+  )
 
 
 @pytest.mark.parametrize('first', ['tweet_text', 'bos'])

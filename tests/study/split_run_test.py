@@ -1,5 +1,6 @@
 """A network trained on a split: kept, stopped, scored at every border."""
 
+import functools
 import pathlib
 
 import jax
@@ -9,6 +10,7 @@ import pytest
 
 from dynrec_jax import checkpoint, metric_log, train
 from dynrec_jax.data import batches
+from dynrec_jax.models import clock
 from dynrec_jax.report import runs
 from dynrec_jax.study import (
   identity,
@@ -17,7 +19,9 @@ from dynrec_jax.study import (
   split_run,
   splits,
   training_data,
+  video_facts,
 )
+from dynrec_jax.study.parts import make_parts
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
@@ -206,7 +210,9 @@ def test_a_refit_is_a_fit_of_train_and_validation_users(refitted):
   balance = train.Balance(
     settings.loss_weights(config), train.populations_of(data)
   )
-  step_fn = train.balanced(split_run.make_step(config, parts), balance)
+  step_fn = train.balanced(
+    split_run.make_step(config, parts), balance, this.seed
+  )
   optimizer = settings.make_optimizer(config)
   state = train.init_state(parts.network, optimizer, this.seed)
   steps = epochs * batches.steps_per_epoch(data, spec)
@@ -224,6 +230,7 @@ def test_a_refit_is_a_fit_of_train_and_validation_users(refitted):
   assert valid_of(this.directory) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('killed', [False, True])
 @pytest.mark.parametrize('place', ['in the first', 'between', 'in the second'])
 def test_a_refit_goes_on_from_anywhere(
@@ -298,6 +305,101 @@ def test_lists_read_the_average(study, tmp_path):
   config.opt.average = 0.0
   with pytest.raises(ValueError, match=r'opt\.average: saved 0\.9, now 0\.0'):
     split_run.load_params(*at)
+
+
+@pytest.fixture
+def facts_made(monkeypatch):
+  """Whether each facts that were made serve anybody, in order."""
+  few = functools.partial(clock.Training, max_steps=30)
+  monkeypatch.setattr(clock, 'Training', few)
+  made, real = [], split_run.make_facts
+
+  def make(*args, serves):
+    made.append(serves)
+    return real(*args, serves=serves)
+
+  monkeypatch.setattr(split_run, 'make_facts', make)
+  return made
+
+
+def plus_at(study, folder, **changes):
+  """The network `plus`, its parts and a split."""
+  changes = {key.replace('__', '.'): value for key, value in changes.items()}
+  small = {'plus.members': 2, 'plus.hidden': 4, 'train.max_epochs': 1}
+  small |= {'train.batch_size': 16, 'train.save_every_steps': 2}
+  config = method_config.of_method(study.config, 'plus', {})
+  config = method_config.changed(
+    config, small | changes | {'workdir': str(folder)}
+  )
+  own = make_parts(config, study.prepared)
+  return config, own, splits.make_split(config, study.prepared, 0)
+
+
+@pytest.mark.slow
+def test_facts_are_made_once_for_each_fit(study, tmp_path, facts_made):
+  """A fit that goes on reads them where it left them."""
+  whole, asked = plus_at(study, tmp_path / 'whole'), []
+  assert split_run.train_split(*whole, lambda step: bool(asked.append(step)))
+  # The first fit is asked at borders, where all is told.
+  assert facts_made == [False, True]
+  facts_made.clear()
+  at = plus_at(study, tmp_path / 'parts')
+  # Stopped at step 5 of the first fit, then at step 3 of the second.
+  for polls in (5, asked.index(0, 1) - 5 + 3):
+    calls = []
+
+    def stop(step, calls=calls, polls=polls):
+      calls.append(step)
+      return len(calls) > polls
+
+    assert not split_run.train_split(*at, stop)
+  assert split_run.train_split(*at, never)
+  assert facts_made == [False, True]
+  for first in (True, False):
+    found, want = latest_of(at, first), latest_of(whole, first)
+    assert (found.step, found.position) == (want.step, want.position)
+    check_equal(found.state, want.state)
+  params = split_run.load_params(*at).state
+  assert params['calendar'].any()
+  assert np.ptp(np.asarray(params['calendar'])[:, -1]) > 0
+  assert split_run.train_split(*at, never)  # what is complete is left alone
+  assert facts_made == [False, True]
+
+
+def latest_of(at, first):
+  """The newest state of one of two fits, with its average."""
+  config, parts, this = at
+  if first:
+    this = this.below(runs.FIRST_FIT)
+  template = train.init_state(
+    parts.network, settings.make_optimizer(config), 0, averaged=True
+  )
+  with checkpoint.Checkpointer(
+    this.checkpoints,
+    config=identity.saved_config(config, parts.prepared),
+    must_match=identity.CHECKPOINT,
+  ) as saver:
+    return saver.restore_latest(template)
+
+
+@pytest.mark.slow
+def test_a_fit_without_a_refit_serves(study, tmp_path, facts_made):
+  at = plus_at(study, tmp_path, train__refit=False)
+  assert split_run.train_split(*at, never)
+  assert facts_made == [True]
+  config, parts, this = at
+  data = training_data.make_training_set(config, parts.prepared, this)
+  want = video_facts.make_facts(config, parts.prepared, this, data, serves=True)
+  params = split_run.load_params(*at).state
+  for name, value in want._asdict().items():
+    np.testing.assert_array_equal(params[name], value)
+
+
+@pytest.mark.slow
+def test_networks_that_keep_no_facts_ask_for_none(study, tmp_path, facts_made):
+  at = changed(study, tmp_path, train__max_epochs=1)
+  assert split_run.train_split(*at, never)
+  assert facts_made == []
 
 
 def save_as_of_old(at, state):

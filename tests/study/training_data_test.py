@@ -205,52 +205,6 @@ def test_training_ends_at_the_date(by_time):
     assert data.unit_secs == span / 12
 
 
-def expected_counts(events, prepared, users):
-  """[V, L] of (time, video) by user."""
-  clock = prepared.sessions
-  counts = np.zeros((len(prepared.records.videos.id), clock.count))
-  for user in users:
-    for time, video in events[user]:
-      counts[video, int(clock.of(np.array(time))) - 1] += 1
-  return counts
-
-
-def test_counts_are_of_train_users_alone(study):
-  """Others' watches may be anything."""
-  prepared, this = study.prepared, study.split
-  found = training_data.count_watches(prepared, this)
-  users = this.users.train
-  want = expected_counts(EVENTS, prepared, users)
-  np.testing.assert_array_equal(found, want)
-  watches = prepared.watches
-  owner = np.repeat(np.arange(worlds.USERS), np.diff(watches.offsets))
-  other = np.where(np.isin(owner, users), watches.item, 0).astype(np.int32)
-  assert not np.array_equal(other, watches.item)
-  edited = prepared._replace(watches=watches._replace(item=other))
-  np.testing.assert_array_equal(
-    training_data.count_watches(edited, this), found
-  )
-
-
-def test_counts_end_at_the_date(by_time):
-  """Watches after it may be anything."""
-  prepared = by_time.prepared
-  for this, _, past, _ in parts_of(by_time):
-    found = training_data.count_watches(prepared, this)
-    want = expected_counts(past, prepared, range(len(past)))
-    np.testing.assert_array_equal(found, want)
-    assert found[:, : this.train_until].any()
-    assert not found[:, this.train_until :].any()
-    watches = prepared.watches
-    after = watches.time >= prepared.sessions.end(this.train_until)
-    assert after.any()
-    other = np.where(after, 0, watches.item).astype(np.int32)
-    edited = prepared._replace(watches=watches._replace(item=other))
-    np.testing.assert_array_equal(
-      training_data.count_watches(edited, this), found
-    )
-
-
 @pytest.mark.parametrize('k', [2, 5])
 def test_targets_may_count_as_the_measure_does(k, study, tiny_settings):
   config = worlds.tiny_config(tiny_settings, seq__weight='measure', decode__k=k)
@@ -297,6 +251,19 @@ def test_validation_users_are_read_at_the_borders_alone(study):
     assert len(want) > 1
   assert data.relevance is None
   assert len(data.paired_videos) == 0
+
+
+def test_validation_weighs_its_own_targets(study, tiny_settings):
+  """By how many there are, as training does."""
+  config = worlds.tiny_config(tiny_settings, seq__weight='measure')
+  data, _ = training_data.make_validation_set(
+    config, study.prepared, study.split
+  )
+  count = data.samples.target_count
+  assert len(data.target_weights) == len(count) > len(set(count.tolist())) > 1
+  worth = 1 / config.decode.k + 1 / count
+  shares = data.target_weights / worth
+  np.testing.assert_allclose(shares, shares[0], rtol=1e-6)
 
 
 def test_validation_reads_the_interests_of_training(study):

@@ -5,7 +5,8 @@ from config_lines import ROOT, keys, parse
 
 from configs import default
 from dynrec_jax.sources import simulation
-from dynrec_jax.study import check
+from dynrec_jax.study import check, methods
+from dynrec_jax.study import keys as declared_keys
 
 FILES = sorted(
   path
@@ -52,6 +53,11 @@ def test_each_config_has_the_default_s_keys(path):
     ('movietweetings', 'topics.yt', 'mm_lda'),
     ('movietweetings', 'opt.learning_rate', 4e-3),
     ('movietweetings,paper', 'opt.learning_rate', 1e-3),
+    ('plus', 'model.network', 'plus'),
+    ('plus', 'opt.preset', 'practical'),
+    ('movietweetings,plus', 'data.name', 'movietweetings'),
+    ('movietweetings,plus', 'opt.learning_rate', 2e-3),
+    ('simulated_tiny,plus', 'train.max_epochs', 30),
   ],
 )
 def test_what_a_variant_changes(variant, key, value):
@@ -78,7 +84,25 @@ def test_names_can_be_joined():
   assert config.workdir == 'runs/cross_movietweetings_paper_no_relevance'
 
 
-@pytest.mark.parametrize('names', ['files,simulated', 'paper,practical'])
+@pytest.mark.parametrize('scenario', ['single', 'cross'])
+@pytest.mark.parametrize('data', ['movietweetings', 'files', 'simulated'])
+def test_plus_is_the_method_of_its_name(data, scenario):
+  """All that makes it, whatever the data, and nothing else."""
+  config = parse(path=f'configs/{scenario}.py:{data},plus')
+  check.check_config(config)
+  for name, value in methods.PLUS.items():
+    assert declared_keys.value(config, name) == value, name
+  plain = parse(path=f'configs/{scenario}.py:{data}')
+  others = set(declared_keys.KEYS) - set(methods.PLUS) - {'workdir'}
+  for name in others:
+    want = declared_keys.value(plain, name)
+    assert declared_keys.value(config, name) == want, name
+
+
+@pytest.mark.parametrize(
+  'names',
+  ['files,simulated', 'paper,practical', 'plus,paper', 'plus,practical'],
+)
 def test_two_of_a_kind_are_an_error(names):
   with pytest.raises(Exception, match=f"variant '{names}' names two of"):
     parse(path=f'configs/single.py:{names}')
@@ -104,3 +128,13 @@ def test_unknown_variant_is_an_error():
 def test_no_key_can_be_added():
   with pytest.raises(AttributeError, match='learning_rat'):
     parse('--config.opt.learning_rat=1.0')
+
+
+def test_a_report_has_plus_as_a_method_whatever_its_preset():
+  """No study of it trains the paper's variants by plus's rules."""
+  from configs import report
+
+  named = report.get_config('simulated,plus')
+  assert named == report.get_config('simulated')
+  assert named.model.network == 'dynamic'
+  assert 'plus' in methods.chosen(named)

@@ -31,9 +31,9 @@ LEVELS = (
   ),
   # 2 networks and loops
   (
+    ('averaging', 'early_stopping', 'step_watch'),
     ('models',),
     ('objective', 'decode'),
-    ('averaging', 'early_stopping'),
     ('predict', 'evaluate', 'likelihood'),
     ('train',),
     ('baselines',),
@@ -69,7 +69,7 @@ LIBRARIES = {
     'scipy.special',
     'sklearn',
   ),
-  'models': ('flax',),
+  'models': ('flax', 'optax'),
   'checkpoint': ('orbax',),
   'metric_log': ('tensorboardX', 'tqdm'),
   'train': ('flax.struct', 'optax'),

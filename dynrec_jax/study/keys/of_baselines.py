@@ -27,6 +27,14 @@ KEYS = {
     "popular with train users, or by the catalogue's view counts",
     decision=26,
   ),
+  'pop.window': Key(
+    0.0,
+    Real(0, 999),
+    Of.BASELINES,
+    'before the end of n_f in which a watch must lie to count; 0 counts all '
+    'watches; `recent_popularity` counts those of half a session',
+    unit='sessions',
+  ),
   'mknn.neighbours': Key(
     50,
     Whole(1, 100_000),

@@ -218,6 +218,8 @@ KEYS = {
     Of.TRAINING,
     'how much a predicted watch counts in the softmax: 1, or what a hit is '
     'worth in precision at `decode.k` and in recall, with a mean of 1',
+    young=True,
+    decision=42,
   ),
   'seq.next_count': Key(
     5, Whole(1, 10_000), Of.TRAINING, 'that `next_k` predicts', unit='videos'

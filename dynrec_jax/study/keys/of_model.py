@@ -2,7 +2,7 @@
 
 from dynrec_jax import objective, train
 from dynrec_jax.data import inputs, relevance
-from dynrec_jax.models import history_rnn, theta
+from dynrec_jax.models import history_rnn, plus, theta
 from dynrec_jax.study.keys.declared import (
   Key,
   Of,
@@ -21,6 +21,7 @@ SECTIONS = {
   'train': 'The loop',
   'variants': 'Networks without interests, `rnn` and `rnn_sem`',
   'static': 'The network without a sequence, `static_dnn`',
+  'plus': 'The network `plus`',
 }
 
 WEIGHT = Real(0, 1e6)
@@ -35,11 +36,12 @@ PRESETS = {
 KEYS = {
   'model.network': Key(
     'dynamic',
-    OneOf(('dynamic', 'rnn', 'rnn_sem', 'static_dnn')),
+    OneOf(('dynamic', 'rnn', 'rnn_sem', 'static_dnn', 'plus')),
     Of.MODEL,
     "the paper's, or what it is compared with: a GRU that reads past videos' "
     'texts, or their texts and images, and three layers in place of the GRU; '
-    'the methods of these names set what else makes them',
+    'or `plus`, beyond the paper; the methods of these names set what else '
+    'makes them',
   ),
   'model.embed_size': Key(
     300, Whole(1, 100_000), Of.MODEL, 'of the embeddings', unit='numbers'
@@ -89,6 +91,15 @@ KEYS = {
   ),
   'loss.relevance_margin': Key(
     0.5, Real(0, 2), Of.TRAINING, 'tau_2', unit='a cosine'
+  ),
+  'loss.mask_known': Key(
+    False,
+    Switch(),
+    Of.TRAINING,
+    'of `plus`: videos that a user is known to have watched have no part in '
+    'the softmax, as they are in no list',
+    decision=42,
+    young=True,
   ),
   'loss.reduction': Key(
     'preset',
@@ -235,5 +246,76 @@ KEYS = {
     'that `logistic` and `bpr` draw per prediction, of those never watched',
     unit='videos',
     decision=28,
+  ),
+  'plus.members': Key(
+    4,
+    Whole(1, 64),
+    Of.MODEL,
+    'trained side by side and folded into one to serve',
+    unit='networks',
+    decision=42,
+    young=True,
+  ),
+  'plus.hidden': Key(
+    32,
+    Whole(1, 10_000),
+    Of.MODEL,
+    'of each member',
+    unit='units',
+    young=True,
+    decision=42,
+  ),
+  'plus.content': Key(
+    'half',
+    OneOf(plus.CONTENT),
+    Of.MODEL,
+    "which members read and write videos' content beside their ids",
+    decision=42,
+    young=True,
+  ),
+  'plus.interest': Key(
+    False,
+    Switch(),
+    Of.MODEL,
+    'the interest u is read beside the watches; where these are hidden it '
+    'always is',
+    decision=42,
+    young=True,
+  ),
+  'plus.input_dropout': Key(
+    0.3,
+    Real(0, 0.99),
+    Of.TRAINING,
+    'that a step leaves out',
+    unit='of the watches',
+    decision=42,
+    young=True,
+  ),
+  'plus.dropout': Key(
+    0.3,
+    Real(0, 0.99),
+    Of.TRAINING,
+    'that a step leaves out',
+    unit='of the hidden units',
+    decision=42,
+    young=True,
+  ),
+  'plus.row_dropout': Key(
+    0.5,
+    Real(0, 0.99),
+    Of.TRAINING,
+    "of videos' free parts, beside which their content must make sense",
+    unit='of the videos',
+    decision=42,
+    young=True,
+  ),
+  'plus.ahead': Key(
+    2,
+    Whole(1, 999),
+    Of.MODEL,
+    'that lists made at the end of the span are for',
+    unit='sessions',
+    decision=42,
+    young=True,
   ),
 }

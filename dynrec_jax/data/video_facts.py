@@ -1,0 +1,146 @@
+"""What the network `plus` is told of the catalogue, beside its features."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import linalg
+
+from dynrec_jax.data import watch_bags
+from dynrec_jax.data.histories import Histories
+from dynrec_jax.data.sequences import Samples
+
+_CATEGORY_COUNT = 64
+_WIDE = 2048  # columns
+# Sessions since a video came out, between which tastes for it differ.
+_AGES = np.array([-9, 0, 6, 12, 24, 60, 120, 240, 500], np.float64)
+
+
+class VideoFacts(NamedTuple):
+  """Of one split.
+
+  Attributes:
+    calendar: [V, L] float32, column l - 1 is the log of how often each video is
+      watched after the end of session l, as far as that may be known.
+    content: [V, C] float32, what a video is about.
+    mean_bag: [V] float32, the mean of the train samples' bags, each over the
+      root of its sum.
+    mean_interest: [K] float32, the mean of the train samples' interests.
+  """
+
+  calendar: np.ndarray
+  content: np.ndarray
+  mean_bag: np.ndarray
+  mean_interest: np.ndarray
+
+
+def category_columns(
+  categories: Sequence[Sequence[str]], known: np.ndarray
+) -> np.ndarray:
+  """[V, C] float32, 1 where a video is of a category, the commonest 64.
+
+  Args:
+    categories: [V] of each video.
+    known: [V] bool, videos whose categories are counted.
+  """
+  counts = Counter(
+    name for row in np.flatnonzero(known) for name in set(categories[row])
+  )
+  names = sorted(counts, key=lambda name: (-counts[name], name))
+  place = {name: i for i, name in enumerate(names[:_CATEGORY_COUNT])}
+  columns = np.zeros((len(categories), len(place)), np.float32)
+  for row, own in enumerate(categories):
+    columns[row, [place[name] for name in own if name in place]] = 1
+  return columns
+
+
+def age_columns(ages: np.ndarray) -> np.ndarray:
+  """[V, 9] float32, how near an age is to some, linearly; zeros if unknown.
+
+  Args:
+    ages: [V] sessions since each video came out; NaN where that is unknown.
+  """
+  known = ~np.isnan(ages)
+  clipped = np.clip(np.where(known, ages, 0), _AGES[0], _AGES[-1])
+  corners = np.eye(len(_AGES))
+  found = [np.interp(clipped, _AGES, corner) for corner in corners]
+  return (np.stack(found, axis=1) * known[:, None]).astype(np.float32)
+
+
+def leading_columns(
+  features: np.ndarray, learned: np.ndarray, described: np.ndarray, count: int
+) -> np.ndarray:
+  """[V, count] float32 leading components of features, each of deviation 1.
+
+  Args:
+    features: [V, D].
+    learned: [V] bool, videos that they are learned from.
+    described: [V] bool, videos that have the feature; others are zeros.
+    count: most components; fewer where the features have no more.
+  """
+  own = features[learned].astype(np.float64)
+  if len(own) < 2 or not own.size:
+    return np.zeros((len(features), 0), np.float32)
+  mean = own.mean(axis=0)
+  values, vectors = _principal(own - mean, count)
+  leading = np.argsort(-values, kind='stable')[:count]
+  leading = leading[values[leading] > 1e-9 * max(values.max(), 1e-30)]
+  maps = vectors[:, leading] / np.sqrt(values[leading])
+  # An eigenvector's sign is any: the largest entry is positive.
+  maps *= np.sign(maps[np.abs(maps).argmax(axis=0), np.arange(maps.shape[1])])
+  found = (features.astype(np.float64) - mean) @ maps
+  return np.where(described[:, None], found, 0).astype(np.float32)
+
+
+def _principal(
+  centred: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Variances, in any order, and directions [D, n]: all, or the largest ones.
+
+  All take D^3 operations, minutes where features are wide.
+  """
+  rows, columns = centred.shape
+  if columns <= _WIDE or min(rows, columns) <= count:
+    return np.linalg.eigh(centred.T @ centred / rows)
+  start = np.ones(min(rows, columns))  # svds' own is drawn
+  _, scales, directions = linalg.svds(centred, k=count, v0=start)
+  return scales**2 / rows, directions.T
+
+
+def mean_bag(
+  samples: Samples,
+  watches: Histories,
+  video_count: int,
+  *,
+  decay: float,
+  unit_secs: float,
+) -> np.ndarray:
+  """[V] float32, the mean of samples' decayed bags over the root of their sums.
+
+  Args:
+    samples: S of them; zeros if there is none.
+    watches: the histories in which they stand.
+    video_count: V.
+    decay: see `watch_bags`.
+    unit_secs: see `watch_bags`.
+  """
+  bags = watch_bags.watch_bags(
+    samples, watches, decay=decay, unit_secs=unit_secs
+  )
+  count = len(samples.user)
+  sums = np.bincount(bags.row, bags.weight, minlength=count)
+  scaled = bags.weight / np.sqrt(np.maximum(sums, 1e-12))[bags.row]
+  total = np.bincount(bags.video, scaled, minlength=video_count)
+  return (total / max(count, 1)).astype(np.float32)
+
+
+def calendar_of_counts(counts: np.ndarray, until: int) -> np.ndarray:
+  """[V, until - 1] float32, log(1/2 + watches after each session's end).
+
+  Args:
+    counts: [V, L], see `data.watch_counts`.
+    until: the session at whose end they end.
+  """
+  after = np.cumsum(counts[:, :until][:, ::-1], axis=1)[:, ::-1]
+  return np.log(0.5 + after[:, 1:]).astype(np.float32)

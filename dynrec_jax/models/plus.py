@@ -1,0 +1,266 @@
+"""The network `plus`: the calendar, and what a user's history adds to it.
+
+Beyond the paper, from its own parts: the dynamic interest (a decayed bag of
+watches, and u), content, and the context of time that it leaves to the future.
+
+  logit(v | user, l) = c_l(v) + (1/N) sum_n (O_n(v) + Q(v) P_n) . g_n,
+  g_n = tanh(E_n'(x - m) + A_n'Q'(x - m) + B_n'(u - k))
+
+c_l(v) is the log of how often v is watched after session l (`VideoFacts`), x
+the user's bag of watches, each weighing exp(-decay age), over the root of their
+sum, u the interest of Eq (2), m and k their means over train samples: a user
+like all others is recommended what is watched. Q(v) is v's content. N members
+are trained side by side, each on a loss of its own, and folded into one state
+and one kernel to serve. O_n(v), a video's free part, is dropped at random in
+training, so that content alone makes sense for a video nobody has watched.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from dynrec_jax.data.batch import History
+from dynrec_jax.data.packed import Sequences
+from dynrec_jax.data.video_facts import VideoFacts
+from dynrec_jax.features.catalogue import Features
+from dynrec_jax.models.dropout import dropout, keep_videos
+from dynrec_jax.models.network import DecodeTables, Forward, ReadVideo
+from dynrec_jax.models.static_dnn import first_rows, read_video
+
+# Which members read and write content: all, every other one, or none.
+CONTENT = ('all', 'half', 'none')
+_INPUT_SCALE = 0.1
+_OUTPUT_SCALE = 0.01
+# Keys of a step: inputs, hidden units, free parts.
+_DRAWS = 3
+
+
+class Plus(NamedTuple):
+  """The network of `network.Network`.
+
+  Attributes:
+    video_count: V.
+    session_count: L.
+    content_size: C, of Q(v).
+    interest_size: K, of u.
+    hidden_size: H, of each member.
+    members: N.
+    content: of CONTENT.
+    reads_watches: whether the bag is read; where watches are hidden, u alone.
+    reads_interest: whether u is read.
+    input_dropout: share of a bag's videos that a step leaves out.
+    dropout: share of hidden units.
+    row_dropout: share of the free parts O_n(v).
+  """
+
+  video_count: int
+  session_count: int
+  content_size: int
+  interest_size: int
+  hidden_size: int = 32
+  members: int = 4
+  content: str = 'half'
+  reads_watches: bool = True
+  reads_interest: bool = False
+  input_dropout: float = 0.3
+  dropout: float = 0.3
+  row_dropout: float = 0.5
+
+  one_state = True
+  frozen = frozenset(VideoFacts._fields)
+
+  @property
+  def reads_history(self) -> bool:
+    """Of every query, since the session is told with it."""
+    return True
+
+  @property
+  def read_video(self) -> ReadVideo:
+    """See `network.Network`."""
+    return read_video
+
+  def init(self, key: jax.Array, facts: VideoFacts | None = None) -> Any:
+    """Fresh parameters."""
+    count, size = self.members, self.hidden_size
+    sizes = {
+      'input': ((count, self.video_count, size), _INPUT_SCALE),
+      'output': ((count, self.video_count, size), _OUTPUT_SCALE),
+      'content_input': ((count, self.content_size, size), _INPUT_SCALE),
+      'content_output': ((count, self.content_size, size), _OUTPUT_SCALE),
+      'interest_input': ((count, self.interest_size, size), _INPUT_SCALE),
+    }
+    if not self.reads_watches:
+      sizes = {k: v for k, v in sizes.items() if k not in _OF_WATCHES}
+    if not self.reads_interest:
+      sizes.pop('interest_input')
+    keys = jax.random.split(key, len(sizes))
+    params = {
+      name: scale * jax.random.normal(own, shape)
+      for own, (name, (shape, scale)) in zip(keys, sizes.items(), strict=True)
+    }
+    if facts is None:
+      facts = VideoFacts(
+        calendar=jnp.zeros((self.video_count, self.session_count)),
+        content=jnp.zeros((self.video_count, self.content_size)),
+        mean_bag=jnp.zeros(self.video_count),
+        mean_interest=jnp.zeros(self.interest_size),
+      )
+    return params | {k: jnp.asarray(v) for k, v in facts._asdict().items()}
+
+  def forward(
+    self,
+    params: Any,
+    features: Features,
+    sequences: Sequences,
+    history: History | None,
+    *,
+    product_dtype: Any,
+    key: jax.Array | None = None,
+  ) -> Forward:
+    """See `network.Network`.
+
+    With a key, states are [N, B, H + L] and kernels [N, V, H + L], a loss each;
+    without, they are the members folded into one.
+    """
+    del features, product_dtype
+    hidden = self._hidden(params, sequences, history, key)
+    kernels = self._kernels(params, key)
+    if key is None:
+      states = self._folded(hidden, history)
+      kernel = self._folded_kernel(params, kernels)
+      return Forward(states, kernel, None, None, None, None)
+    border = self._border(history)
+    calendar = params['calendar']
+    states = jnp.stack(
+      [jnp.concatenate([own, border], axis=1) for own in hidden]
+    )
+    kernel = jnp.stack(
+      [jnp.concatenate([own, calendar], axis=1) for own in kernels]
+    )
+    return Forward(states, kernel, None, None, None, None)
+
+  def tables(self, params: Any, features: Features) -> DecodeTables:
+    """See `network.Network`."""
+    del features
+    kernel = self._folded_kernel(params, self._kernels(params, None))
+    return DecodeTables(None, kernel)
+
+  def first_states(
+    self,
+    params: Any,
+    tables: DecodeTables,
+    sequences: Sequences,
+    history: History | None = None,
+  ) -> Array:
+    """See `network.Network`."""
+    del tables
+    hidden = self._hidden(params, sequences, history, None)
+    return self._folded(hidden, history)
+
+  def _content_members(self) -> tuple[bool, ...]:
+    """[N] whether each member has content."""
+    if self.content == 'half':
+      return tuple(n % 2 == 0 for n in range(self.members))
+    return (self.content == 'all',) * self.members
+
+  def _hidden(
+    self,
+    params: Any,
+    sequences: Sequences,
+    history: History,
+    key: jax.Array | None,
+  ) -> list[Array]:
+    """[N] of [B, H], g_n."""
+    keys = _keys(key, self.members)
+    sums = [jnp.zeros(())] * self.members
+    if self.reads_watches:
+      sums = self._of_watches(params, sequences, history, keys)
+    if self.reads_interest:
+      rows = first_rows(sequences)[sequences.last]
+      count = len(history.session)
+      interests = sequences.interests[rows.reshape(-1)[:count]]
+      centred = interests - params['mean_interest']
+      sums = [
+        own + centred @ kernel
+        for own, kernel in zip(sums, params['interest_input'], strict=True)
+      ]
+    return [
+      dropout(own[1], jnp.tanh(x), rate=self.dropout)
+      for own, x in zip(keys, sums, strict=True)
+    ]
+
+  def _of_watches(
+    self,
+    params: Any,
+    sequences: Sequences,
+    history: History,
+    keys: list[tuple],
+  ) -> list[Array]:
+    """[N] of [B, H], what the bag adds to each member's hidden units."""
+    weights, ids = history.weights, sequences.video_ids
+    total = jnp.sum(weights, axis=1, keepdims=True)
+    bag = weights / jnp.sqrt(jnp.maximum(total, 1e-6))
+    mean, content = params['mean_bag'], params['content']
+    about = bag @ content[ids] - mean @ content
+    sums = []
+    for n, has_content in enumerate(self._content_members()):
+      kernel = params['input'][n]
+      kept = self._kept(keys[n][0], bag, ids)
+      own = kept @ kernel[ids] - mean @ kernel
+      if has_content:
+        own += about @ params['content_input'][n]
+      sums.append(own)
+    return sums
+
+  def _kept(self, key: jax.Array | None, bag: Array, ids: Array) -> Array:
+    """[B, M], bags of which a step leaves some videos out."""
+    rate = self.input_dropout
+    if key is None or not rate:
+      return bag
+    keep = keep_videos(key, len(bag), ids, rate=rate)
+    return jnp.where(keep, bag / (1 - rate), 0)
+
+  def _kernels(self, params: Any, key: jax.Array | None) -> list[Array]:
+    """[N] of [V, H], O_n(v) + Q(v) P_n."""
+    keys = _keys(key, self.members)
+    kernels = []
+    for n, has_content in enumerate(self._content_members()):
+      own = params['output'][n]
+      if key is not None and self.row_dropout:
+        # All devices draw the same, as they hold the same rows.
+        keep = jax.random.bernoulli(
+          keys[n][2], 1 - self.row_dropout, (self.video_count, 1)
+        )
+        own = jnp.where(keep, own / (1 - self.row_dropout), 0)
+      if has_content:
+        own += params['content'] @ params['content_output'][n]
+      kernels.append(own)
+    return kernels
+
+  def _folded(self, hidden: list[Array], history: History) -> Array:
+    """[B, N H + L]."""
+    border = self._border(history)
+    return jnp.concatenate([*hidden, border], axis=1)
+
+  def _folded_kernel(self, params: Any, kernels: list[Array]) -> Array:
+    """[V, N H + L]."""
+    own = [kernel / self.members for kernel in kernels]
+    return jnp.concatenate([*own, params['calendar']], axis=1)
+
+  def _border(self, history: History) -> Array:
+    """[B, L], 1 at the last session that has ended."""
+    return jax.nn.one_hot(history.session - 1, self.session_count)
+
+
+_OF_WATCHES = frozenset(['input', 'content_input'])
+
+
+def _keys(key: jax.Array | None, count: int) -> list[tuple]:
+  """[N] of a member's keys, one for each purpose."""
+  if key is None:
+    return [(None,) * _DRAWS] * count
+  return [
+    tuple(jax.random.split(own, _DRAWS)) for own in jax.random.split(key, count)
+  ]
