@@ -77,11 +77,11 @@ def leading_columns(
     features: [V, D].
     learned: [V] bool, videos that they are learned from.
     described: [V] bool, videos that have the feature; others are zeros.
-    count: most components; fewer where the features have no more.
+    count: components; where the features have fewer, columns of zeros follow.
   """
   own = features[learned].astype(np.float64)
   if len(own) < 2 or not own.size:
-    return np.zeros((len(features), 0), np.float32)
+    return np.zeros((len(features), count), np.float32)
   mean = own.mean(axis=0)
   values, vectors = _principal(own - mean, count)
   leading = np.argsort(-values, kind='stable')[:count]
@@ -90,7 +90,8 @@ def leading_columns(
   # An eigenvector's sign is any: the largest entry is positive.
   maps *= np.sign(maps[np.abs(maps).argmax(axis=0), np.arange(maps.shape[1])])
   found = (features.astype(np.float64) - mean) @ maps
-  return np.where(described[:, None], found, 0).astype(np.float32)
+  found = np.where(described[:, None], found, 0).astype(np.float32)
+  return np.pad(found, ((0, 0), (0, count - found.shape[1])))
 
 
 def _principal(

@@ -100,7 +100,7 @@ def _plus(config: ml_collections.ConfigDict, prepared: Prepared) -> Plus:
   return Plus(
     video_count=len(prepared.records.videos.id),
     session_count=prepared.sessions.count,
-    content_size=video_facts.content_columns(prepared).shape[1],
+    content_size=video_facts.content_size(prepared),
     interest_size=prepared.behaviours.topics.shape[1],
     hidden_size=of.hidden,
     members=of.members,

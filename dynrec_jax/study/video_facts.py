@@ -80,6 +80,15 @@ def content_columns(prepared: Prepared) -> np.ndarray:
   )
 
 
+def content_size(prepared: Prepared) -> int:
+  """C, without what the columns hold, which takes seconds to make."""
+  categories = video_facts.category_columns(
+    prepared.records.videos.categories, prepared.known_videos
+  )
+  ages = video_facts.age_columns(np.zeros(0))
+  return categories.shape[1] + ages.shape[1] + 2 * _COMPONENTS
+
+
 def _calendar(
   config: ml_collections.ConfigDict,
   prepared: Prepared,

@@ -241,13 +241,15 @@ def test_contents_are_kinds_ages_and_components(users):
   assert_allclose(ages[:, 3], 1, atol=0.05)  # 12 sessions
   # Texts have nine numbers and images twelve; no text is alike.
   components = found[:, 13:]
-  assert components.shape[1] <= 9 + 12
-  count = components.shape[1] - 12
-  for columns, has in (
-    (components[:, :count], prepared.features.has_text),
-    (components[:, count:], prepared.features.has_visual),
+  assert components.shape[1] == 2 * 16
+  for columns, has, least, most in (
+    (components[:, :16], prepared.features.has_text, 1, 9),
+    (components[:, 16:], prepared.features.has_visual, 12, 12),
   ):
-    assert_allclose(columns[has].std(axis=0), 0.3, rtol=1e-4)
+    count = int(columns.any(axis=0).sum())
+    assert least <= count <= most
+    assert_allclose(columns[has, :count].std(axis=0), 0.3, rtol=1e-4)
+    assert not columns[:, count:].any()
     assert not columns[~has].any()
 
 
