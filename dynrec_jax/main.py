@@ -4,33 +4,35 @@ python -m dynrec_jax.main --config=configs/single.py
 python -m dynrec_jax.main --config=configs/single.py --config.mode=recommend
 """
 
-import functools
-import logging as logging_lib
+# Before all other imports: while they last, a stop ends the job with one line.
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+
+_REQUEUE_EXIT_CODE = 75  # `checkpoint.REQUEUE_EXIT_CODE`, not imported yet
+
+
+def _leave_at_once(number: int, frame: object) -> None:
+  """Ends a run that has begun nothing; exceptions get lost in imports."""
+  del number, frame
+  os.write(2, b'warning: stopped on request; the same command goes on\n')
+  os._exit(_REQUEUE_EXIT_CODE)
+
+
+if __name__ == '__main__':
+  signal.signal(signal.SIGINT, _leave_at_once)
+  signal.signal(signal.SIGTERM, _leave_at_once)
+
+import functools
+import logging as logging_lib
+from collections.abc import Callable
 from typing import NoReturn
 
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from dynrec_jax import checkpoint
-from dynrec_jax.study import (
-  check,
-  compare,
-  cross_validate,
-  process,
-  recommend,
-  report,
-  reproduce,
-  text_content,
-  topics,
-  tune,
-)
-from dynrec_jax.study.prepare import prepare
-from dynrec_jax.study.train_and_evaluate import train_and_evaluate
-
+# Config -> what to print; None if it was stopped.
+Door = Callable[..., str | None]
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'The study: a file of configs/.', lock_config=True
 )
@@ -43,12 +45,14 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f'unknown argument {argv[1]!r}')
   config = _CONFIG.value
   _tell_plainly()
-  # Until training takes the signals, a stop only ends what is being prepared:
-  # all that was finished of it is stored.
-  signal.signal(signal.SIGTERM, signal.default_int_handler)
   try:
-    check.check_config(config)
-    run(config)
+    check_config(config)
+    door = door_of(config.mode)
+    # Until training takes the signals, a stop only ends what is being
+    # prepared: all that was finished of it is stored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+      signal.signal(number, signal.default_int_handler)
+    run(config, door)
   except KeyboardInterrupt:
     _exit_to_requeue()
   except (ValueError, OSError, ImportError) as error:
@@ -83,46 +87,84 @@ def _for_user(record: logging_lib.LogRecord) -> bool:
   )
 
 
-def run(config) -> None:
-  """The whole job, for a checked config."""
+def check_config(config) -> None:
+  """Raises one error for the first value that cannot be used."""
+  from dynrec_jax.study import check
+
+  check.check_config(config)
+
+
+def run(config, door: Door) -> None:
+  """The whole job, for a checked config and the door of its mode."""
+  from dynrec_jax.study import process, text_content
+
   process.set_up(config)
   if config.text.encoder == 'kim_cnn':  # results keep what was found
     config.text.word_vectors = text_content.word_vectors_file(config)
-  print(_DOORS[config.mode](config) or _exit_to_requeue())
+  print(door(config) or _exit_to_requeue())
 
 
-def _until_stopped(door: Callable[..., str | None]) -> Callable:
+def door_of(mode: str) -> Door:
+  """What a mode does; its modules are imported when it is asked for."""
+  match mode:
+    case 'train_and_evaluate' | 'evaluate':
+      from dynrec_jax.study.train_and_evaluate import train_and_evaluate
+
+      train = mode == 'train_and_evaluate'
+      return _until_stopped(functools.partial(train_and_evaluate, train=train))
+    case 'tune':
+      from dynrec_jax.study.tune import tune
+
+      return _until_stopped(tune)
+    case 'cross_validate':
+      from dynrec_jax.study.cross_validate import cross_validate
+
+      return _until_stopped(cross_validate)
+    case 'prepare':
+      from dynrec_jax.study.topics import describe
+
+      return _prepared(describe)
+    case 'choose_topics':
+      from dynrec_jax.study.topics import choose_topics as door
+    case 'recommend':
+      from dynrec_jax.study.recommend import recommend
+
+      return _prepared(recommend)
+    case 'compare':
+      from dynrec_jax.study.compare import compare as door
+    case 'reproduce':
+      from dynrec_jax.study.reproduce import reproduce as door
+    case 'report':
+      from dynrec_jax.study.report import report as door
+    case _:
+      raise ValueError(f'mode is {mode!r}, which has no door')
+  return door
+
+
+def _prepared(door: Door) -> Door:
+  """A door that is given a prepared study."""
+  from dynrec_jax.study.prepare import prepare
+
+  return lambda config: door(config, prepare(config))
+
+
+def _until_stopped(door: Door) -> Door:
   """A prepared study's door that saves and gives None when told to stop."""
+  from dynrec_jax.checkpoint import StopRequest
+  from dynrec_jax.study.prepare import prepare
 
   def enter(config) -> str | None:
     prepared = prepare(config)
-    with checkpoint.StopRequest() as stop:
+    with StopRequest() as stop:
       return door(config, prepared, stop.requested)
 
   return enter
 
 
-# What each mode does: config -> what to print; None if it was stopped.
-_DOORS: Mapping[str, Callable[..., str | None]] = {
-  'train_and_evaluate': _until_stopped(train_and_evaluate),
-  'evaluate': _until_stopped(
-    functools.partial(train_and_evaluate, train=False)
-  ),
-  'tune': _until_stopped(tune.tune),
-  'cross_validate': _until_stopped(cross_validate.cross_validate),
-  'prepare': lambda config: topics.describe(config, prepare(config)),
-  'choose_topics': topics.choose_topics,
-  'recommend': lambda config: recommend.recommend(config, prepare(config)),
-  'compare': compare.compare,
-  'reproduce': reproduce.reproduce,
-  'report': report.report,
-}
-
-
 def _exit_to_requeue() -> NoReturn:
   """Ends a run that was asked to stop and has saved."""
   logging.warning('stopped on request; the same command goes on')
-  sys.exit(checkpoint.REQUEUE_EXIT_CODE)
+  sys.exit(_REQUEUE_EXIT_CODE)
 
 
 def _parse(argv: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ config, the seed and s alone.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import flax.struct
 import jax
@@ -17,7 +17,6 @@ from absl import logging
 
 from dynrec_jax import (
   averaging,
-  checkpoint,
   early_stopping,
   losses,
   metric_log,
@@ -35,6 +34,9 @@ from dynrec_jax.models.network import Network, join_params, split_params
 from dynrec_jax.objective import ObjectiveSettings
 from dynrec_jax.parallel import devices
 from dynrec_jax.step_watch import NonFiniteLossError, StepWatch
+
+if TYPE_CHECKING:  # Orbax is slow to import
+  from dynrec_jax import checkpoint
 
 OPTIMIZERS = ('sgd', 'adam', 'adamw')
 
@@ -264,7 +266,7 @@ def fit(
   settings: LoopSettings,
   *,
   validate: Callable[[Any], dict[str, float]] | None,
-  saver: checkpoint.Checkpointer,
+  saver: 'checkpoint.Checkpointer',
   log_dir: str,
   stop_requested: Callable[[int], bool],
 ) -> bool:
@@ -333,7 +335,7 @@ def fit(
 
 
 def _resume(
-  saver: checkpoint.Checkpointer, state: TrainState
+  saver: 'checkpoint.Checkpointer', state: TrainState
 ) -> tuple[TrainState, Position]:
   """The latest checkpoint's state, or the fresh one."""
   found = saver.restore_latest(state)

@@ -86,7 +86,7 @@ def run_here(place, quick_compile):
     config = worlds.tiny_config(as_file | settings_of(place, workdir, changes))
     check.check_config(config)
     with contextlib.redirect_stdout(io.StringIO()) as out:
-      main.run(config)
+      main.run(config, main.door_of(config.mode))
     return out.getvalue()
 
   with pytest.MonkeyPatch.context() as patch:
@@ -127,7 +127,47 @@ def metrics(place, workdir, number):
 
 
 def test_every_mode_has_a_door():
-  assert set(main._DOORS) == set(keys.KEYS['mode'].values.valid)
+  for mode in keys.KEYS['mode'].values.valid:
+    assert callable(main.door_of(mode))
+  with pytest.raises(ValueError, match="mode is 'train', which has no door"):
+    main.door_of('train')
+
+
+def test_the_code_of_a_stop_is_known_before_the_imports():
+  assert main._REQUEUE_EXIT_CODE == checkpoint.REQUEUE_EXIT_CODE
+
+
+# What one mode or one method needs, and takes long to import.
+SLOW = {'sklearn', 'implicit', 'matplotlib', 'plotly', 'orbax', 'pyarrow'}
+SLOW |= {'tensorflow_datasets', 'scipy.stats', 'scipy.special', 'gensim'}
+
+
+def test_a_config_is_checked_before_what_is_slow_is_imported(place):
+  """And `import dynrec_jax.main` alone brings not even JAX."""
+  code = (
+    'import sys\n'
+    'from dynrec_jax import main\n'
+    'print("jax" in sys.modules)\n'
+    'main.door_of = lambda mode: None\n'
+    f'main.run = lambda *_: print({SLOW} & sys.modules.keys())\n'
+    'main.app.run(main.main, flags_parser=main._parse)\n'
+  )
+  out, _ = finish(start(['-c', code, *flags_of(place, 'unused', {})], place))
+  assert out == 'False\nset()\n'
+
+
+@pytest.mark.parametrize('send', [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_while_importing_is_one_line(place, send):
+  """Long before a config is read; exceptions would be lost in some import."""
+  (place / 'slow' / 'ml_collections').mkdir(parents=True, exist_ok=True)
+  path = place / 'slow' / 'ml_collections' / '__init__.py'
+  path.write_text('print("importing", flush=True)\nimport time\ntime.sleep(60)')
+  paths = os.pathsep.join([str(place / 'slow'), str(ROOT)])
+  process = start(['-m', 'dynrec_jax.main'], place, PYTHONPATH=paths)
+  assert process.stdout.readline() == 'importing\n'
+  process.send_signal(send)
+  _, errors = finish(process, checkpoint.REQUEUE_EXIT_CODE)
+  assert errors == 'warning: stopped on request; the same command goes on\n'
 
 
 def test_a_run_reads_as_a_story(place, told):
@@ -246,7 +286,8 @@ def test_a_stop_while_preparing_is_one_line(place, send):
     'def wait(config):\n'
     '  print("preparing", flush=True)\n'
     '  time.sleep(60)\n'
-    'main.prepare = wait\n'
+    'from dynrec_jax.study import prepare\n'
+    'prepare.prepare = wait\n'
     'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
     'main.app.run(main.main, flags_parser=main._parse)\n'
   )

@@ -4,8 +4,6 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from implicit import nearest_neighbours
-from implicit.utils import ParameterWarning
 
 from dynrec_jax.baselines import matrices, top_k
 from dynrec_jax.recommender import Queries, Recommender, Seen
@@ -43,6 +41,9 @@ def fit(seen: Seen, settings: Settings) -> Recommender:
   Returns:
     The recommender; ties go to the lower id.
   """
+  from implicit import nearest_neighbours
+  from implicit.utils import ParameterWarning
+
   video_count = seen.video_count
   neighbours = nearest_neighbours.CosineRecommender(
     K=settings.neighbours, num_threads=1

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from dynrec_jax.baselines import biased_factors, matrices, top_k
@@ -70,6 +69,8 @@ def fit(seen: Seen, settings: Settings) -> Recommender:
 
 def _als(seen: Seen, settings: Settings) -> Recommender:
   """See `fit`."""
+  from implicit.cpu.als import AlternatingLeastSquares
+
   video_count = seen.video_count
   # One thread each: the same bits on any number of cores, and it is faster.
   with threadpool_limits(1, 'blas'):

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from dynrec_jax.data import interests
 from dynrec_jax.data.histories import Histories
@@ -71,7 +70,7 @@ def tweet_documents(behaviours: Histories, texts: np.ndarray) -> list[str]:
   return ['\n'.join(texts[a:b]) for a, b in itertools.pairwise(ends)]
 
 
-def fit_words(texts: Sequence[str]) -> TfidfVectorizer:
+def fit_words(texts: Sequence[str]) -> 'TfidfVectorizer':
   """TF-IDF of words, (1 + log count) * idf, as rows of unit length.
 
   Words are runs of two or more letters or digits, without accents and English
@@ -80,6 +79,8 @@ def fit_words(texts: Sequence[str]) -> TfidfVectorizer:
   Raises:
     CannotFit: there is no such word.
   """
+  from sklearn.feature_extraction.text import TfidfVectorizer
+
   vectorizer = TfidfVectorizer(
     min_df=_MIN_DOCUMENTS,
     stop_words='english',

@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import scipy.special
 from absl import logging
 
 from dynrec_jax.features import text_batches
@@ -315,9 +314,7 @@ def held_out_scores(
   pooled = pooled_features(model, params, documents, chosen).astype(np.float64)
   logits = pooled @ np.asarray(weights['head']) + weights['head_bias']
   right = shares[chosen]
-  loss = scipy.special.logsumexp(logits, axis=1) - np.sum(
-    logits * right, axis=1
-  )
+  loss = np.logaddexp.reduce(logits, axis=1) - np.sum(logits * right, axis=1)
   guess = np.argmax(logits, axis=1)
   hits = right[np.arange(len(chosen)), guess] > 0
   return Scores(float(np.mean(loss)), float(np.mean(hits)))

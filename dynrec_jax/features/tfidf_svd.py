@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 # Below this length a row is rounding noise, not text.
 _MIN_LENGTH = 1e-5
@@ -56,6 +54,9 @@ def tfidf_svd(
   Raises:
     ValueError: no document has a word that counts.
   """
+  from sklearn.decomposition import TruncatedSVD
+  from sklearn.feature_extraction.text import TfidfVectorizer
+
   vectorizer = TfidfVectorizer(
     min_df=min_df,
     stop_words='english',

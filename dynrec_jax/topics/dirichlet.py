@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import gammaln, psi
 
 from dynrec_jax.typed import typed
 
@@ -52,6 +51,8 @@ def minus_divergence(concentration: np.ndarray, prior: float) -> float:
   Returns:
     Minus the sum of the rows' Kullback-Leibler divergences, in float64.
   """
+  from scipy.special import gammaln, psi
+
   q = concentration.astype(np.float64)
   count, size = q.shape
   if not q.size:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.decomposition import LatentDirichletAllocation
 
 from dynrec_jax.topics.word_counts import VideoTopics, count_words, top_words
 
@@ -50,6 +49,8 @@ def text_lda(
   Raises:
     ValueError: no document has a word that counts.
   """
+  from sklearn.decomposition import LatentDirichletAllocation
+
   counts, words = count_words(
     documents, min_df=min_df, max_df=max_df, fit_on=fit_on
   )

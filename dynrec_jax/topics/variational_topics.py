@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_random_state
 
 from dynrec_jax.topics.count_blocks import CountBlocks, pack_counts, unpack_rows
 from dynrec_jax.topics.dirichlet import expected_log_words, minus_divergence
@@ -151,7 +150,7 @@ def fit_topics(counts: Counts, settings: Settings, *, seed: int) -> TopicModel:
   _check(counts, settings)
   present = np.flatnonzero(has_words(counts))
   counts = Counts(*(kind[present] for kind in counts))
-  random = check_random_state(seed)
+  random = np.random.RandomState(seed)
   dtype = jnp.result_type(float)
   k, split = settings.topic_count, counts.text.shape[1]
   blocks = _blocks(counts, settings, dtype)

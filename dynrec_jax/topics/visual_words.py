@@ -4,8 +4,6 @@ import warnings
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.cluster import MiniBatchKMeans
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 _BATCH = 1024  # rows a k-means step
@@ -138,6 +136,9 @@ def _nearest_centres(rows, centre_count, seed, where=None):
 
   Centres are found on the rows where `where` says so, or on all.
   """
+  from sklearn.cluster import MiniBatchKMeans
+  from sklearn.exceptions import ConvergenceWarning
+
   source = np.arange(len(rows)) if where is None else np.flatnonzero(where)
   if not rows.size or not len(source):
     return np.zeros(0, np.int64), 0

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 from scipy.sparse import csr_matrix, vstack
-from sklearn.feature_extraction.text import CountVectorizer
 
 TOP_WORD_COUNT = 10
 
@@ -55,6 +54,8 @@ def count_words(
   Raises:
     ValueError: no document has a word that counts, and one is required.
   """
+  from sklearn.feature_extraction.text import CountVectorizer
+
   known = np.ones(len(documents), bool) if fit_on is None else fit_on
   learned, others = (
     [text for text, side in zip(documents, known, strict=True) if side == which]

@@ -1,16 +1,15 @@
 """The door to the data sources, and the record files behind it."""
 
-import pathlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from absl import logging
+from loaded_folder import assert_same, loaded, write_folder
 from simulated_years import simulate_year
 
 from dynrec_jax.data import records
-from dynrec_jax.sources import load, own_folder, record_files, simulation
+from dynrec_jax.sources import load, record_files, simulation
 
 WORDS = (
   '',
@@ -70,19 +69,6 @@ def random_users(rng, count, video_count, watches, tweets):
   )
 
 
-def assert_same(found, wanted):
-  """Two nested tuples of arrays are equal in dtype, shape and every value."""
-  assert type(found) is type(wanted)
-  for name, one, other in zip(wanted._fields, found, wanted, strict=True):
-    if isinstance(other, tuple):
-      assert_same(one, other)
-      continue
-    assert (one.dtype, one.shape) == (other.dtype, other.shape), name
-    np.testing.assert_array_equal(one, other, err_msg=name)
-    if other.dtype == object:
-      assert list(map(type, one)) == list(map(type, other)), name
-
-
 class FromMemory(record_files.PartBuilder):
   """Record files of records that the test holds."""
 
@@ -124,134 +110,12 @@ def test_records_survive_the_round_trip(
   assert len(blocks['users']) == -(-user_count // record_files.USERS_PER_BLOCK)
 
 
-def write_folder(folder: pathlib.Path) -> pathlib.Path:
-  """A small folder of the source `files`."""
-  folder.mkdir()
-  (folder / 'watches.csv').write_text(
-    'user,video,time\nbea,v2,30\nann,v1,20\nbea,gone,5\nbea,v1,30\nbea,v2,10\n'
-  )
-  (folder / 'videos.csv').write_text('id,title\nv1,One\nv2,Two\n')
-  return folder
-
-
-def loaded(folder, tmp_path, *, strict=False):
-  return load.load_source(
-    'files', data_dir=tmp_path / 'data', manual_dir=folder, strict=strict
-  )
-
-
 def test_equal_times_keep_the_order_of_the_file(tmp_path):
   found = loaded(write_folder(tmp_path / 'in'), tmp_path)
   assert found.user_ids.tolist() == ['bea', 'ann']
   assert found.watches.user.tolist() == [0, 0, 0, 1]
   assert found.watches.time.tolist() == [10, 30, 30, 20]
   assert found.watches.video.tolist() == [1, 1, 0, 0]
-
-
-def test_a_changed_file_is_never_served_from_the_old_copy(tmp_path):
-  folder = write_folder(tmp_path / 'in')
-  assert loaded(folder, tmp_path).videos.title.tolist() == ['One', 'Two']
-  (folder / 'videos.csv').write_text('id,title\nv1,One\nv2,Tw0\n')
-  assert loaded(folder, tmp_path).videos.title.tolist() == ['One', 'Tw0']
-  (folder / 'profiles.csv').write_text('user,text\nann,hi\n')
-  assert loaded(folder, tmp_path).profiles.tolist() == ['', 'hi']
-
-
-def test_an_equal_folder_is_not_prepared_again(tmp_path, monkeypatch):
-  first = loaded(write_folder(tmp_path / 'in'), tmp_path)
-
-  def fail(*_):
-    raise AssertionError('prepared again')
-
-  monkeypatch.setattr(own_folder, 'users_from_folder', fail)
-  monkeypatch.setattr(own_folder, 'videos_from_folder', fail)
-  assert_same(loaded(write_folder(tmp_path / 'copy'), tmp_path), first)
-
-
-def test_unlisted_videos_are_counted_and_logged_every_time(tmp_path):
-  folder = write_folder(tmp_path / 'in')
-  for _ in range(2):  # once freshly prepared, once reused
-    lines = []
-    handler = logging.PythonHandler()
-    handler.emit = lambda record, lines=lines: lines.append(record.getMessage())
-    logging.get_absl_logger().addHandler(handler)
-    try:
-      loaded(folder, tmp_path)
-    finally:
-      logging.get_absl_logger().removeHandler(handler)
-    told = [line for line in lines if 'unlisted' in line]
-    assert len(told) == 1
-    assert told[0].startswith('1 watches of unlisted videos')
-    assert "watches.csv, row 3, column 'video': found 'gone'" in told[0]
-
-
-@pytest.mark.parametrize('prepared_before', [False, True])
-def test_strict_refuses_unlisted_videos(tmp_path, prepared_before):
-  folder = write_folder(tmp_path / 'in')
-  if prepared_before:
-    loaded(folder, tmp_path)
-  with pytest.raises(ValueError, match=r"row 3, column 'video': found 'gone'"):
-    loaded(folder, tmp_path, strict=True)
-  (folder / 'watches.csv').write_text('user,video,time\nbea,v2,30\n')
-  assert loaded(folder, tmp_path, strict=True).watches.time.tolist() == [30]
-
-
-class PowerCut(BaseException):
-  """What no `except Exception` can tidy up after."""
-
-
-@pytest.mark.parametrize('part', ['users', 'videos'])
-@pytest.mark.parametrize('error', [PowerCut, OSError('disk full')])
-def test_a_broken_preparation_is_never_taken_for_complete(
-  tmp_path, monkeypatch, part, error
-):
-  folder = write_folder(tmp_path / 'in')
-  name = f'{part[:-1]}_blocks'
-  blocks = getattr(record_files, name)
-
-  def broken(*arguments):
-    yield next(blocks(*arguments))
-    raise error
-
-  with monkeypatch.context() as patch:
-    patch.setattr(record_files, name, broken)
-    with pytest.raises(type(error) if isinstance(error, OSError) else error):
-      loaded(folder, tmp_path)
-  assert len(loaded(folder, tmp_path).watches.user) == 4
-
-
-def test_a_kill_leaves_nothing_that_is_taken_for_complete(tmp_path):
-  folder = write_folder(tmp_path / 'in')
-  script = f"""
-import os, signal
-from dynrec_jax.sources import load, record_files
-blocks = record_files.user_blocks
-def killed(users):
-  yield next(blocks(users))
-  os.kill(os.getpid(), signal.SIGKILL)
-record_files.user_blocks = killed
-load.load_source('files', data_dir={str(tmp_path / 'data')!r},
-                    manual_dir={str(folder)!r})
-"""
-  code = subprocess.run([sys.executable, '-c', script], check=False).returncode
-  assert code == -9
-  assert list(tmp_path.rglob('incomplete*'))  # it did die half way
-  assert len(loaded(folder, tmp_path).watches.user) == 4
-
-
-def test_two_processes_may_prepare_the_same_copy(tmp_path, monkeypatch):
-  folder = write_folder(tmp_path / 'in')
-  blocks = record_files.video_blocks
-  others = []
-
-  def overtaken(videos):
-    if not others:  # another run starts and ends inside this one
-      others.append(None)
-      others[0] = loaded(folder, tmp_path)
-    yield from blocks(videos)
-
-  monkeypatch.setattr(record_files, 'video_blocks', overtaken)
-  assert_same(loaded(folder, tmp_path), others[0])
 
 
 def test_topic_vectors_of_tweets_survive_the_round_trip(tmp_path):

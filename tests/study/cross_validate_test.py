@@ -74,7 +74,7 @@ def config_of(tmp_path_factory):
 def run(config):
   """What a run prints."""
   with contextlib.redirect_stdout(io.StringIO()) as out:
-    main.run(config)
+    main.run(config, main.door_of(config.mode))
   return out.getvalue()
 
 

@@ -1,0 +1,119 @@
+"""A source's prepared copy on disk: made at the first call, then read."""
+
+import os
+import pathlib
+from typing import Any
+
+import tensorflow_datasets as tfds
+from absl import logging
+
+from dynrec_jax.data import records as records_lib
+from dynrec_jax.sources import (
+  movietweetings,
+  own_folder,
+  record_files,
+  simulated_year,
+)
+from dynrec_jax.storage import digests
+
+# A class of `record_files.PartBuilder`, and what it is called with.
+Builder = tuple[type[record_files.PartBuilder], dict[str, Any]]
+
+
+def simulated(root: pathlib.Path, world: str, seed: int) -> Builder:
+  """The builder of a simulated year, and its arguments."""
+  arguments = {'data_dir': root, 'world': world, 'seed': seed}
+  return simulated_year.SimulatedYear, arguments
+
+
+def of_files(
+  name: str, root: pathlib.Path, manual_dir: str | os.PathLike | None
+) -> Builder:
+  """The builder of a source that is made from files, and its arguments.
+
+  Raises:
+    LacksDataError: a source of two streams without the folder that divides it.
+    ValueError: input files that are missing or wrong.
+  """
+  if name == 'movietweetings_streams' and manual_dir is None:
+    raise records_lib.LacksDataError(
+      'manual_dir: found nothing; right: a folder with '
+      f'{" and ".join(movietweetings.URLS)} and the visual.npz that divides '
+      'the films in two streams, which no download brings'
+    )
+  if name in ('movietweetings', 'movietweetings_streams'):
+    builder_class = movietweetings.MovieTweetings
+    paths = movietweetings.folder_paths(manual_dir)
+    sha256 = _sha256(paths) or movietweetings.snapshot_sha256()
+  else:
+    builder_class = own_folder.Files
+    paths = own_folder.folder_paths(manual_dir)
+    sha256 = _sha256(paths)
+  digest = digests.files_digest(sha256)
+  return builder_class, {'data_dir': root / digest, 'paths': paths}
+
+
+def _sha256(paths) -> dict[str, str]:
+  """The digest of each input file by its name."""
+  return {path.name: digests.file_sha256(path) for path in paths.values()}
+
+
+def read(
+  builder_class: type[record_files.PartBuilder],
+  arguments: dict[str, Any],
+  download_dir: pathlib.Path,
+  strict: bool,
+) -> records_lib.Records:
+  """The records of a copy, which is prepared first where there is none.
+
+  Raises:
+    ValueError: strict, and a watch is of a video that is not listed.
+  """
+  videos_builder, users_builder = (
+    _prepared(builder_class, arguments | {'config': part}, download_dir)
+    for part in record_files.PARTS
+  )
+  _report_unlisted(users_builder.info.metadata, strict)
+  videos = record_files.videos_from_blocks(_blocks(videos_builder))
+  users = record_files.users_from_blocks(_blocks(users_builder))
+  return records_lib.Records(
+    users.user_ids, users.watches, videos, users.tweets, users.profiles
+  )
+
+
+def _prepared(
+  builder_class, arguments, download_dir
+) -> record_files.PartBuilder:
+  """A builder whose record files are complete."""
+  tfds.disable_progress_bar()  # a job's log is no terminal
+  builder = builder_class(**arguments)
+  try:
+    builder.download_and_prepare(download_dir=download_dir)
+  except OSError:
+    # Another process may have finished the same copy meanwhile: its content
+    # is the same, and the rename of ours then fails.
+    builder = builder_class(**arguments)
+    if not builder.is_prepared():
+      raise
+  return builder
+
+
+def _blocks(builder: tfds.core.DatasetBuilder):
+  """The record files' examples, in order."""
+  return builder.as_data_source(record_files.SPLIT)
+
+
+def _report_unlisted(metadata, strict: bool) -> None:
+  """Logs, or if strict refuses, watches of videos that are not listed."""
+  count = metadata.get('unlisted_count', 0)
+  if not count:
+    return
+  first = metadata['first_unlisted']
+  if strict:
+    raise ValueError(
+      f'{first}, and {count - 1} more such rows; right: the id of a listed '
+      'video (strict=False keeps such rows out)'
+    )
+  logging.warning(
+    '%d watches of unlisted videos are kept out; the first: %s', count, first
+  )
