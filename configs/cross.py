@@ -29,6 +29,9 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
   c.scenario = 'cross'
   c.filter.min_tweets_per_user = 101  # the paper: more than 100
   variants.apply(c, variant)
+  if c.data.name != 'files':
+    methods = ('random', 'popularity', 'next_popularity', 'mknn', 'model')
+    c.eval.methods = methods
   if c.data.name == 'movietweetings':
     c.data.name = 'movietweetings_streams'
     c.filter.mode = 'fixpoint'

@@ -24,4 +24,6 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
   c = default.get_config()
   c.scenario = 'single'
   variants.apply(c, variant)
+  if c.data.name != 'files':  # logs of any size; ridge holds videos x videos
+    c.eval.methods = ('random', 'popularity', 'item_knn', 'ridge', 'model')
   return c

@@ -6,13 +6,14 @@ import ml_collections
 from absl import logging
 
 from dynrec_jax.parallel import hosts
-from dynrec_jax.report import runs, table
+from dynrec_jax.report import runs, table, verdict
 from dynrec_jax.report.table import Skipped
 from dynrec_jax.study import (
   about,
   identity,
   method_config,
   methods,
+  next_steps,
   settings,
   split_lists,
   split_run,
@@ -115,31 +116,29 @@ def _report(
   skipped: Sequence[Skipped],
   tuned: method_config.Tuned,
 ) -> str:
-  """The table of the lists that the splits left, saved as well."""
+  """The table of the lists that the splits left, saved as well.
+
+  Returns:
+    The table, what it says of the model, and what to run next.
+  """
   directories = [this.directory for this in every]
   k = config.decode.k
   # One split that a method cannot use leaves no mean over all of them.
   left_out = {(mode, name): why for mode, name, why in reversed(skipped)}
-  rows = table.make_rows(
-    {
-      (mode, of.name): runs.read_splits(directories, mode, of.name)
-      for mode in splits.modes(config)
-      for of in contenders
-      if (mode, of.name) not in left_out
-    },
-    k=k,
-  )
-  labels = {of.name: methods.METHODS[of.name].label for of in contenders}
-  if 'model' in labels:
-    plus = config.model.network == 'plus'
-    labels['model'] += f' ({"plus" if plus else config.opt.preset})'
-  absent = [
-    Skipped(mode, of.name, left_out[mode, of.name])
-    for mode in splits.modes(config)
-    for of in contenders
-    if (mode, of.name) in left_out
+  asked = [
+    (mode, of.name) for mode in splits.modes(config) for of in contenders
   ]
+  lists = {
+    row: runs.read_splits(directories, *row)
+    for row in asked
+    if row not in left_out
+  }
+  absent = [Skipped(*row, left_out[row]) for row in asked if row in left_out]
+  rows = table.make_rows(lists, k=k)
+  labels = _labels(config, contenders)
   text = table.as_markdown(rows, k=k, names=labels, skipped=absent)
+  said = verdict.verdict(lists, k=k, labels=labels)
+  text += said and f'\n\n{said}'
   text += settings.origin_note(config)
   prepared = contenders[0].parts.prepared
   facts = {
@@ -154,4 +153,15 @@ def _report(
   workdir.write_text(config, 'results.md', text)
   logging.info('results: %s', workdir.path_of(config, 'results.md'))
   hosts.wait_for_all('results')  # others read them
-  return text
+  return f'{text}\n\n{next_steps.next_steps(config)}'
+
+
+def _labels(
+  config: ml_collections.ConfigDict, contenders: Sequence[Contender]
+) -> dict[str, str]:
+  """How the table calls the methods; the model with its preset."""
+  labels = {of.name: methods.METHODS[of.name].label for of in contenders}
+  if 'model' in labels:
+    plus = config.model.network == 'plus'
+    labels['model'] += f' ({"plus" if plus else config.opt.preset})'
+  return labels
