@@ -6,7 +6,7 @@ change of any value makes what lies on disk unusable.
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,29 @@ def content_hash(value: Any) -> str:
   digest = hashlib.sha256()
   _feed(digest, value)
   return digest.hexdigest()
+
+
+def drawn_numbers(names: Iterable[str], *purpose: str | int) -> np.ndarray:
+  """A number for each name, as if drawn uniformly from [0, 1).
+
+  It follows from the name and the purpose alone: not from the others, their
+  order or their count.
+
+  Args:
+    names: n texts.
+    purpose: what the numbers are for; other purposes, other numbers.
+
+  Returns:
+    [n] float64, multiples of 2^-53.
+  """
+  start = hashlib.blake2b(repr(purpose).encode(), digest_size=8)
+  found = []
+  for name in names:
+    digest = start.copy()
+    digest.update(name.encode('utf-8', 'surrogatepass'))
+    found.append(digest.digest())
+  drawn = np.frombuffer(b''.join(found), '<u8')
+  return (drawn >> np.uint64(11)) / 2.0**53
 
 
 def _joined(digest, parts):

@@ -111,8 +111,10 @@ def make_folds(config: ml_collections.ConfigDict, prepared: Prepared):
     it scores.
   """
   this = splits.make_split(config, prepared, config.cv.split)
+  users = np.concatenate([this.users.train, this.users.valid])
   return split.make_folds(
-    np.concatenate([this.users.train, this.users.valid]),
+    users,
+    prepared.records.user_ids[users],
     seed=this.seed,
     fold_count=FOLD_COUNT,
     valid_frac=config.train.val_frac,

@@ -95,7 +95,7 @@ def make_split(
   if config.split.by == 'time':
     return _cut_split(config, prepared, number)
   users = split.split_users(
-    len(prepared.records.user_ids),
+    prepared.records.user_ids,
     seed=seed,
     test_frac=config.split.test_frac,
     valid_frac=config.train.val_frac,

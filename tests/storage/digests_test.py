@@ -163,3 +163,34 @@ def test_hash_is_the_same_in_another_process():
     for seed in ('1', '2')
   }
   assert hashes == {digests.content_hash([np.arange(3), ('é', 1.5, None)])}
+
+
+def test_drawn_numbers_follow_from_name_and_purpose_alone():
+  names = [f'u{i}' for i in range(2000)]
+  drawn = digests.drawn_numbers(names, 3, 'test')
+  assert drawn.dtype == np.float64
+  assert drawn.min() >= 0
+  assert drawn.max() < 1
+  some = digests.drawn_numbers(names[::-7], 3, 'test')
+  np.testing.assert_array_equal(some, drawn[::-7])
+  others = [
+    digests.drawn_numbers(names, 3, 'valid'),
+    digests.drawn_numbers(names, 4, 'test'),
+    digests.drawn_numbers(names, 3, 'test', 0),
+    digests.drawn_numbers([f'{name} ' for name in names], 3, 'test'),
+  ]
+  for other in others:
+    # Uncorrelated, to four standard errors.
+    assert abs(np.corrcoef(drawn, other)[0, 1]) < 4 / np.sqrt(2000)
+  assert len(digests.drawn_numbers([], 3)) == 0
+
+
+def test_drawn_numbers_are_uniform():
+  drawn = digests.drawn_numbers(map(str, range(40_000)), 'x')
+  counts, _ = np.histogram(drawn, 20, (0, 1))
+  # Chi-squared of 19 degrees of freedom: below 43.8 but once in 1,000.
+  assert ((counts - 2000) ** 2 / 2000).sum() < 43.8
+  assert digests.drawn_numbers(['é', '\ud800'], 1).tolist() == [
+    0.5920352030617112,
+    0.8331858197803467,
+  ]
