@@ -34,7 +34,8 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
   c.report.cross = tuple(
     f'{name}={keys.value(other, name)}'
     for name in keys.KEYS
-    if name not in ('scenario', 'workdir')
+    # Every method runs in both, whatever their own configs show first.
+    if name not in ('scenario', 'workdir', 'eval.methods')
     and keys.value(other, name) != keys.value(single.get_config(variant), name)
   )
   if c.data.name == 'simulated_year':
