@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dynrec_jax.report import figures
-from dynrec_jax.report.doses import NOT_RUN, DoseCurve
+from dynrec_jax.report.doses import DoseCurve
 
 _COLUMNS = 2
 _WIDTH, _HEIGHT = 4.2, 2.3  # of a panel, inches
@@ -83,10 +83,10 @@ def _finish(axes: Axes, curve: DoseCurve) -> None:
   axes.set_xticks(strengths, [f'{strength:g}' for strength in strengths])
   axes.margins(x=0.08, y=0.12)
   axes.set_title(panel_title(curve), fontsize='small', loc='left')
-  verdict = curve.verdict
-  if verdict != NOT_RUN:
-    verdict += f', {curve.slope.value:+.4f} a unit'
-  axes.set_title(verdict, fontsize='small', loc='right', color=figures.GREY)
+  # Beside the first line, which is the shorter one.
+  axes.set_title(
+    f'{curve.verdict}\n', fontsize='small', loc='right', color=figures.GREY
+  )
   axes.set_ylabel(f'gain of F@{curve.k}' if curve.k else 'gain of F')
   axes.grid(axis='y', color='0.9', linewidth=0.8)
   axes.set_axisbelow(True)

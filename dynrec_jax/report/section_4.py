@@ -115,7 +115,11 @@ def section_4(
     ),
     [doses.dose_curve(*pair) for pair in dose_runs],
     ' '.join(dict.fromkeys(map(origin.sentences, calibrated))),
-    '\n'.join(dict.fromkeys(map(origin.title, calibrated))),
+    '\n'.join(
+      dict.fromkeys(
+        f'{run.facts["scenario"]}: {origin.title(run)}' for run in calibrated
+      )
+    ),
   )
 
 

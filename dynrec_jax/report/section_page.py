@@ -290,7 +290,8 @@ def _doses(section: Section) -> list[PageFigure]:
     return []
   caption = (
     f'{section_4.dose_caption(section)} Bars are 95 % intervals; a full dot is '
-    'a gain whose interval leaves 0 out, a cross a world that did not run.'
+    'a gain whose interval leaves 0 out, a cross one that is not known. Every '
+    'panel has a scale of its own.'
   )
   picture = figures.png(section_4.dose_figure(section))
   return [PageFigure(_DOSES, caption, picture)]

@@ -69,14 +69,14 @@ def test_gains_and_their_intervals(figure):
 
 
 def test_the_verdict_stands_above(figure):
-  text = figure.axes[0].get_title(loc='right')
-  assert text == f'rises, {CURVE.slope.value:+.4f} a unit'
+  text = figure.axes[-1].get_title(loc='right')
+  assert (text, CURVE.verdict) == ('rises\n', 'rises')
 
 
 def test_nothing_ran():
   empty = doses.dose_curve(ONE, [Tried(0, None), Tried(1, None)])
   (axes,) = dose_curves.dose_curves([empty], '').axes
-  assert axes.get_title(loc='right') == 'not run'
+  assert axes.get_title(loc='right') == 'not run\n'
   assert axes.get_ylabel() == 'gain of F'
 
 

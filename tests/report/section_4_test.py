@@ -140,7 +140,7 @@ def test_doses(section, files):
   assert strengths == ['0', '0.5', '1']
   # The data are those of the world nearest to strength 1.
   assert '(simulated_year, world small,' in section.dose_origin
-  assert section.dose_title.startswith('simulated data (world small)')
+  assert section.dose_title.startswith('single: simulated data (world small)')
   assert section_4.main_grids(section)[-1].name == 'doses'
 
 
