@@ -7,6 +7,10 @@ a lucky point.
 Strengths above 1 are worlds too. A mechanism that is a share p of something,
 such as of the watches that follow the user's own interest, has 1 - (1 - p)^s
 of it at strength s: never more than all, so that there its gain may level off.
+So are interest, communities, the map from tweets, noise in texts and the part
+of interest that moves; how often it switches, and how much the last watch and
+a picture's topics weigh, grow in proportion. A picture is then brought to one
+size, so that what else it shows can only vanish.
 """
 
 from collections.abc import Sequence
