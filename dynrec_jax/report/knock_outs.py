@@ -8,9 +8,7 @@ reference must then go; a gain that stays has another reason.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from dynrec_jax.report import bootstrap, grid, measured
+from dynrec_jax.report import gains, grid, measured
 from dynrec_jax.report.grid import Grid
 from dynrec_jax.report.paper_tables import Cell
 from dynrec_jax.report.runs import Run
@@ -33,6 +31,21 @@ class KnockOut(NamedTuple):
   mode: str
   method: str
   reference: str
+
+  @property
+  def mechanism(self) -> str:
+    """What the claim rests on, as the simulation names it."""
+    return self.world.removeprefix('no_')
+
+  @property
+  def scenario(self) -> str:
+    """'single' or 'cross': whose methods they are."""
+    return 'cross' if self.mode == 'cross' else 'single'
+
+  @property
+  def methods(self) -> tuple[str, str]:
+    """The one that gains, and the one that it gains over."""
+    return self.method, self.reference
 
 
 KNOCK_OUTS = (
@@ -102,23 +115,26 @@ def knock_out_row(
     ValueError: see `measured.sample_of`; or the runs' lists differ in length,
       or their worlds in something else.
   """
-  methods = knock_out.method, knock_out.reference
   known = with_mechanism or without
+  methods = knock_out.methods
   names = tuple(map(known.label, methods)) if known else methods
   for run, world in ((with_mechanism, 'the whole'), (without, knock_out.world)):
-    why = _why_absent(run, world, knock_out.mode, methods)
+    why = (
+      gains.why_absent(run, knock_out.mode, methods)
+      if run
+      else f'no run of {world} world'
+    )
     if why:
       return KnockOutRow(knock_out, names, None, None, None, NOT_RUN, why)
   _check_worlds(knock_out, with_mechanism, without)
   # Seeds that differ: draws of two worlds must not go together.
-  gains = [
-    _gain(run, knock_out.mode, methods, seed)
+  whole, left = (
+    gains.gain(run, knock_out.mode, methods, seed)
     for seed, run in enumerate((with_mechanism, without))
-  ]
-  cells = [measured.cell(gain, drawn) for gain, drawn in gains]
-  (gain, drawn), (left, left_drawn) = gains
-  change = measured.cell(gain - left, drawn - left_drawn)
-  return KnockOutRow(knock_out, names, *cells, change, _verdict(*cells, change))
+  )
+  change = measured.cell(whole.value - left.value, whole.drawn - left.drawn)
+  verdict = _verdict(whole.cell, left.cell, change)
+  return KnockOutRow(knock_out, names, whole.cell, left.cell, change, verdict)
 
 
 def as_grid(name: str, caption: str, rows: Sequence[KnockOutRow]) -> Grid:
@@ -175,20 +191,6 @@ def records(rows: Sequence[KnockOutRow]) -> list[dict[str, Any]]:
   return out
 
 
-def _gain(
-  run: Run, mode: str, methods: Sequence[str], seed: int
-) -> tuple[float, np.ndarray]:
-  """F of the first method less F of the second, and its draws."""
-  sample = measured.sample_of(run, mode, methods)
-  drawn = bootstrap.resampled_f(
-    sample.users, sample.precision, sample.recall, seed=seed
-  )
-  f = bootstrap.f_score(
-    sample.precision.mean(axis=1), sample.recall.mean(axis=1)
-  )
-  return f[0] - f[1], drawn[0] - drawn[1]
-
-
 def _verdict(gain_with: Cell, gain_without: Cell, change: Cell) -> str:
   """See `KnockOutRow`."""
   if gain_with.low <= 0:
@@ -200,42 +202,11 @@ def _verdict(gain_with: Cell, gain_without: Cell, change: Cell) -> str:
   return SMALLER if gain_without.low > 0 else GONE
 
 
-def _why_absent(
-  run: Run | None, world: str, mode: str, methods: Sequence[str]
-) -> str:
-  """Why a run cannot tell the gain; '' if it can."""
-  if run is None:
-    return f'no run of {world} world'
-  for method in methods:
-    if (mode, method) in run.lists:
-      continue
-    for skipped in run.skipped:
-      if skipped[:2] == (mode, method):
-        return f'{run.label(method)} in {run.name}: {skipped.why}'
-    return f'{run.name} has no {method} in mode {mode}'
-  return ''
-
-
 def _check_worlds(knock_out: KnockOut, whole: Run, without: Run) -> None:
   """Raises unless the runs' worlds differ in the mechanism alone."""
-  lengths = [run.facts['decode']['k'] for run in (whole, without)]
-  if lengths[0] != lengths[1]:
+  has, lacks = gains.strengths(knock_out.mechanism, (whole, without))
+  if not has > lacks == 0:
     raise ValueError(
-      f'{without.name} has lists of {lengths[1]}; right: {lengths[0]}, as '
-      f'{whole.name}'
+      f'{without.name} is of world {gains.world_of(without)}; right: '
+      f'{gains.world_of(whole)}, as {whole.name}, and {knock_out.world}'
     )
-  preset, changes = _world(whole)
-  if _world(without) != (preset, changes | {knock_out.world}) or (
-    knock_out.world in changes
-  ):
-    raise ValueError(
-      f'{without.name} is of world {without.facts["data"]["world"]}; right: '
-      f'{whole.facts["data"]["world"]}, as {whole.name}, and '
-      f'{knock_out.world}'
-    )
-
-
-def _world(run: Run) -> tuple[str, set[str]]:
-  """The preset of a run's world, and what differs from it."""
-  preset, _, changes = run.facts['data']['world'].partition(':')
-  return preset, {change for change in changes.split(',') if change}

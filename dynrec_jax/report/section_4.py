@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from dynrec_jax.report import (
   ablation_bars,
   claims,
+  dose_curves,
+  doses,
   figures,
   grid,
   knock_outs,
@@ -21,6 +23,7 @@ from dynrec_jax.report import (
   origin,
   paper_tables,
 )
+from dynrec_jax.report.doses import DoseCurve, Tried
 from dynrec_jax.report.grid import Grid
 from dynrec_jax.report.knock_outs import KnockOut, KnockOutRow
 from dynrec_jax.report.paper_tables import Claim, ModeTable
@@ -41,6 +44,9 @@ class Section(NamedTuple):
     claims: the paper's orders, in the order of its tables.
     knock_outs: gains with their mechanism and without; none if not asked for.
     knock_out_origin: on the data of the worlds that have all mechanisms.
+    doses: gains at several strengths; none if not asked for.
+    dose_origin: on the data of the worlds nearest to strength 1.
+    dose_title: the same in a line each.
   """
 
   tables: Mapping[str, Mapping[str, ModeTable]]
@@ -49,12 +55,16 @@ class Section(NamedTuple):
   claims: Sequence[Claim]
   knock_outs: Sequence[KnockOutRow]
   knock_out_origin: str
+  doses: Sequence[DoseCurve]
+  dose_origin: str
+  dose_title: str
 
 
 def section_4(
   runs: Mapping[str, Run | None],
   *,
   knock_out_runs: Sequence[tuple[KnockOut, Run | None, Run | None]] = (),
+  dose_runs: Sequence[tuple[KnockOut, Sequence[Tried]]] = (),
   notes: Mapping[str, str] = {},
 ) -> Section:
   """Every number of the section.
@@ -64,6 +74,7 @@ def section_4(
       the paper's protocol, any others of another.
     knock_out_runs: each claim with the run of the world that has its mechanism,
       and of the one that lacks it.
+    dose_runs: each claim with the runs of the worlds of several strengths.
     notes: study -> sentences to add to what is said of its data.
 
   Returns:
@@ -90,6 +101,7 @@ def section_4(
     study: ' '.join(filter(None, [origin.sentences(run), notes.get(study)]))
     for study, run in there.items()
   }
+  calibrated = list(filter(None, (_calibrated(of) for _, of in dose_runs)))
   return Section(
     tables,
     origins,
@@ -99,6 +111,13 @@ def section_4(
     ' '.join(
       dict.fromkeys(
         origin.sentences(run) for _, run, _ in knock_out_runs if run is not None
+      )
+    ),
+    [doses.dose_curve(*pair) for pair in dose_runs],
+    ' '.join(dict.fromkeys(map(origin.sentences, calibrated))),
+    '\n'.join(
+      dict.fromkeys(
+        f'{run.facts["scenario"]}: {origin.title(run)}' for run in calibrated
       )
     ),
   )
@@ -120,6 +139,8 @@ def as_files(section: Section) -> dict[str, str | bytes]:
     files |= _claim_files(section) | _figure_3_files(section)
   if section.knock_outs:
     files |= _knock_out_files(section)
+  if section.doses:
+    files |= _dose_files(section)
   return files
 
 
@@ -135,6 +156,8 @@ def main_grids(section: Section) -> list[Grid]:
     out.append(claims.as_grid('claims', 'Claims.', section.claims))
   if section.knock_outs:
     out.append(knock_out_grid(section))
+  if section.doses:
+    out.append(dose_grid(section))
   return out
 
 
@@ -145,6 +168,24 @@ def knock_out_grid(section: Section) -> Grid:
     f'{section.knock_out_origin}'
   )
   return knock_outs.as_grid('knock_outs', caption, section.knock_outs)
+
+
+def dose_caption(section: Section) -> str:
+  """What the curves are of."""
+  return (
+    "Each claim's gain against the strength of its mechanism, all else as it "
+    f'is. {section.dose_origin}'
+  )
+
+
+def dose_grid(section: Section) -> Grid:
+  """Gains at several strengths of their mechanisms."""
+  return doses.as_grid('doses', dose_caption(section), section.doses)
+
+
+def dose_figure(section: Section) -> Figure:
+  """The same as curves."""
+  return dose_curves.dose_curves(section.doses, section.dose_title)
 
 
 def full_grid(section: Section, study: str) -> Grid:
@@ -228,6 +269,21 @@ def _knock_out_files(section: Section) -> dict[str, str]:
     knock_out_grid(section),
     knock_outs.records(section.knock_outs),
   )
+
+
+def _dose_files(section: Section) -> dict[str, str | bytes]:
+  """Gains at several strengths of their mechanisms."""
+  found = dose_grid(section)
+  return _grid_files(found, doses.records(section.doses)) | (
+    _figure_files(found.name, dose_figure(section))
+  )
+
+
+def _calibrated(tried: Sequence[Tried]) -> Run | None:
+  """The run whose strength is the nearest to 1, if there is any."""
+  ran = [of for of in tried if of.run is not None]
+  nearest = min(ran, key=lambda of: abs(of.strength - 1), default=None)
+  return nearest.run if nearest else None
 
 
 def _grid_files(

@@ -38,6 +38,7 @@ _TONES = {
 }
 # Whose lists stand in Figure 4.
 _IN_STORY = ('model', 'static_dnn')
+_DOSES = 'Gains against the strength of their mechanism'
 _MARK_WORDS = {paper_tables.ABOVE: 'best', paper_tables.BELOW: '', '': ''}
 
 
@@ -60,7 +61,8 @@ def page_content(
 
   Args:
     section: of these runs.
-    folders: study -> its run, those of knock-out worlds not among them.
+    folders: study -> its run, those of worlds of other strengths not among
+      them.
     left_out: study -> why it has no run.
 
   Returns:
@@ -79,7 +81,12 @@ def page_content(
     facts=_facts(folders),
     tables=_tables(section),
     claims=[_claim(of) for of in section.claims],
-    figures=[*_bars(section), *_story(folders), *_dots(section)],
+    figures=[
+      *_bars(section),
+      *_story(folders),
+      *_doses(section),
+      *_dots(section),
+    ],
     curves=_curves(folders),
     explorer=explorer.together(
       [
@@ -152,7 +159,7 @@ def _explored(folders: Mapping[str, Folder]) -> list[Folder]:
 
 
 def _tables(section: Section) -> list[PageTable]:
-  """Tables 1 and 2, all methods of every study, the knock-outs."""
+  """Tables 1 and 2, all methods of every study, the claims' worlds."""
   out = []
   for number, study in enumerate((SINGLE, CROSS), start=1):
     if study in section.tables:
@@ -166,6 +173,8 @@ def _tables(section: Section) -> list[PageTable]:
   if section.knock_outs:
     found = section_4.knock_out_grid(section)
     out.append(_table('Worlds without a mechanism', found))
+  if section.doses:
+    out.append(_table(_DOSES, section_4.dose_grid(section)))
   return out
 
 
@@ -273,6 +282,19 @@ def _story(folders: Mapping[str, Folder]) -> list[PageFigure]:
     return []
   figure, caption = found
   return [PageFigure('Figure 4', caption, figures.png(figure))]
+
+
+def _doses(section: Section) -> list[PageFigure]:
+  """Gains against the strengths of their mechanisms."""
+  if not section.doses:
+    return []
+  caption = (
+    f'{section_4.dose_caption(section)} Bars are 95 % intervals; a full dot is '
+    'a gain whose interval leaves 0 out, a cross one that is not known. Every '
+    'panel has a scale of its own.'
+  )
+  picture = figures.png(section_4.dose_figure(section))
+  return [PageFigure(_DOSES, caption, picture)]
 
 
 def _facts(folders: Mapping[str, Folder]) -> dict[str, list[tuple[str, str]]]:

@@ -5,7 +5,7 @@ import os
 import ml_collections
 
 from dynrec_jax.features import c3d, efficientnet_lite0, text_cnn, vgg19
-from dynrec_jax.sources import simulation
+from dynrec_jax.sources import load, simulation
 from dynrec_jax.study import content, first_inputs, keys, prepare, text_content
 
 # Whose weights a visual encoder needs, and how the key of them begins.
@@ -26,6 +26,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     fault = keys.fault(name, key, keys.value(config, name))
     if fault:
       raise ValueError(fault)
+  _check_studies(config)
   _check_visual(config.visual)
   _check_kim_cnn(config)
   _check_text_features(config.text)
@@ -33,6 +34,17 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_time_split(config)
   _check_target_weights(config)
   _check_stopping(config)
+
+
+def _check_studies(config: ml_collections.ConfigDict) -> None:
+  """Only a simulated world has mechanisms to take out or make stronger."""
+  asked = [of for of in keys.OF_WORLDS if of in config.report.studies]
+  if asked and config.data.name not in load.SIMULATED:
+    raise ValueError(
+      f'report.studies asks for {", ".join(asked)}, which are of simulated '
+      f'worlds; data.name is {config.data.name}; right there: '
+      f'{", ".join(load.SIMULATED)}'
+    )
 
 
 def _check_visual(visual: ml_collections.ConfigDict) -> None:

@@ -21,8 +21,10 @@ from dynrec_jax.report import (
   section_4,
   section_page,
 )
+from dynrec_jax.report.doses import Tried
+from dynrec_jax.report.knock_outs import KnockOut
 from dynrec_jax.report.runs import Run
-from dynrec_jax.report.section_4 import CROSS, SINGLE, Section
+from dynrec_jax.report.section_4 import Section
 from dynrec_jax.report.section_page import Folder
 from dynrec_jax.storage import whole_files
 from dynrec_jax.study import studies
@@ -46,7 +48,7 @@ def report(config: ml_collections.ConfigDict) -> str:
       file; names it.
   """
   found, left_out = _runs(config)
-  worlds = {of for of in found if of in studies.knock_outs(config)}
+  worlds = studies.knock_outs(config) | studies.doses(config)
   folders = {name: of for name, of in found.items() if name not in worlds}
   if not folders:
     raise ValueError(
@@ -55,7 +57,8 @@ def report(config: ml_collections.ConfigDict) -> str:
     )
   section = section_4.section_4(
     {name: of.run for name, of in folders.items()},
-    knock_out_runs=_pairs(found, worlds),
+    knock_out_runs=_pairs(config, found),
+    dose_runs=_tried(config, found, left_out),
   )
   text = _write(config, section, folders, left_out)
   logging.info('report: %s', os.path.join(config.workdir, _FOLDER, _PAGE))
@@ -115,16 +118,38 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def _pairs(
-  found: Mapping[str, Folder], worlds: set[str]
-) -> list[tuple[knock_outs.KnockOut, Run | None, Run | None]]:
+  config: ml_collections.ConfigDict, found: Mapping[str, Folder]
+) -> list[tuple[KnockOut, Run | None, Run | None]]:
   """Each claim with the world that has its mechanism, and the one without."""
-  if not worlds:
+  if not any(name in found for name in studies.knock_outs(config)):
     return []
   out = []
   for of in knock_outs.KNOCK_OUTS:
-    scenario = CROSS if of.mode == CROSS else SINGLE
-    names = (scenario, studies.knock_out_name(scenario, of.world))
+    without = studies.study_at(config, of, 0.0)
+    if without == of.scenario:  # its world has none to take out
+      without = ''
+    names = of.scenario, without
     out.append((of, *(found[n].run if n in found else None for n in names)))
+  return out
+
+
+def _tried(
+  config: ml_collections.ConfigDict,
+  found: Mapping[str, Folder],
+  left_out: Mapping[str, str],
+) -> list[tuple[KnockOut, list[Tried]]]:
+  """Each claim with the worlds of every strength of its mechanism."""
+  if not any(name in found for name in studies.doses(config)):
+    return []
+  out = []
+  for of in knock_outs.KNOCK_OUTS:
+    tried = []
+    for strength in config.report.strengths:
+      name = studies.study_at(config, of, strength)
+      run = found[name].run if name in found else None
+      why = left_out.get(name, f'no run of study {name}')
+      tried.append(Tried(strength, run, '' if run else why))
+    out.append((of, tried))
   return out
 
 

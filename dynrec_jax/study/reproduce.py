@@ -41,7 +41,7 @@ def reproduce(
       `train_and_evaluate`.
   """
   every = studies.studies(config)
-  worlds = studies.knock_outs(config)
+  worlds = studies.knock_outs(config) | studies.doses(config)
   for own in every.values():
     check.check_config(own)  # before anything is computed
   left_out: dict[str, str] = {}
@@ -50,7 +50,7 @@ def reproduce(
       logging.info('study %d of %d: %s', number, len(every), name)
       whole = every.get(own.scenario)
       if name in worlds and whole is not None:
-        # As in the world that has the mechanism: nothing else may differ.
+        # As in the world that it is compared with: nothing else may differ.
         own.tune.chosen = whole.tune.chosen
       try:
         if not _study(own, stoppable, tuned=name in worlds):

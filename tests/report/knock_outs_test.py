@@ -123,6 +123,7 @@ def test_what_is_missing(whole, without, why):
   [
     ('small', 'small'),
     ('small', 'tiny:no_drift'),
+    ('small', 'small:drift=0.5'),
     ('small', 'small:no_interest'),
     ('small', 'small:no_drift,no_interest'),
     ('small:no_drift', 'small:no_drift'),
@@ -140,7 +141,8 @@ def test_worlds_that_differ_otherwise_are_refused(whole, without):
 def test_worlds_may_have_more_changes_in_common():
   facts = [
     fake_runs.facts_of(world=f'small:{changes}')
-    for changes in ('drift=0.5,no_trends', 'no_drift,no_trends,drift=0.5')
+    # What stands last holds.
+    for changes in ('drift=0.5,no_trends', 'trends=0,drift=0.5,no_drift')
   ]
   runs = [run_of(2, 1, of) for of in facts]
   assert knock_outs.knock_out_row(ONE, *runs).gain_with is not None

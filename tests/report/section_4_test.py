@@ -7,6 +7,7 @@ import fake_runs
 import pytest
 
 from dynrec_jax.report import runs, section_4
+from dynrec_jax.report.doses import Tried
 from dynrec_jax.report.knock_outs import KnockOut
 from dynrec_jax.report.table import Skipped
 
@@ -34,6 +35,7 @@ WITHOUT = fake_runs.level_run(
   fake_runs.facts_of(world='small:no_drift'),
 )
 KNOCK_OUT = KnockOut('drift', 'no_drift', 'long', 'model', 'random')
+DOSES = [Tried(0, WITHOUT), Tried(0.5, None, 'stopped'), Tried(1, SINGLE)]
 STUDIES = {'single': SINGLE, 'cross': CROSS, 'single_time_9': BY_TIME}
 
 
@@ -47,6 +49,7 @@ def section():
   return section_4.section_4(
     STUDIES,
     knock_out_runs=[(KNOCK_OUT, SINGLE, WITHOUT)],
+    dose_runs=[(KNOCK_OUT, DOSES)],
     notes={'cross': 'A note.'},
   )
 
@@ -65,6 +68,7 @@ def test_all_files(files):
     | forms('methods_single_time_9', picture=True)
     | forms('claims')
     | forms('knock_outs')
+    | forms('doses', picture=True)
     | forms('figure_3', picture=True, table=False)
   )
   for name, content in files.items():
@@ -72,7 +76,7 @@ def test_all_files(files):
 
 
 def test_every_table_says_what_data_it_is_of(files):
-  for name in ('table_1', 'methods_single', 'claims', 'knock_outs'):
+  for name in ('table_1', 'methods_single', 'claims', 'knock_outs', 'doses'):
     for end in ('md', 'tex'):
       assert 'no real user or video' in files[f'{name}.{end}']
       assert 'under these assumptions' in files[f'{name}.{end}']
@@ -125,6 +129,21 @@ def test_knock_outs(section, files):
   assert '| gone |' in files['knock_outs.md']
 
 
+def test_doses(section, files):
+  (curve,) = section.doses
+  # Gains of 0 without the mechanism, of a hit of 5 with it.
+  assert curve.slope == pytest.approx((0.2, 0.2, 0.2))
+  assert '| rises |' in files['doses.md']
+  assert 'Not run: drift at 0.5' in files['doses.md']
+  assert 'stopped' in files['doses.tex']
+  strengths = [row['strength'] for row in rows_of(files['doses.csv'])]
+  assert strengths == ['0', '0.5', '1']
+  # The data are those of the world nearest to strength 1.
+  assert '(simulated_year, world small,' in section.dose_origin
+  assert section.dose_title.startswith('single: simulated data (world small)')
+  assert section_4.main_grids(section)[-1].name == 'doses'
+
+
 def test_files_are_the_same_every_time(section, files):
   assert section_4.as_files(section) == files
 
@@ -164,6 +183,13 @@ def test_from_run_folders(tmp_path, section):
   for study, tables in section.tables.items():
     for mode, table in tables.items():
       assert found.tables[study][mode].rows == table.rows
+
+
+def test_doses_that_none_has_run():
+  found = section_4.section_4(
+    {'single': SINGLE}, dose_runs=[(KNOCK_OUT, [Tried(0, None, 'stopped')])]
+  )
+  assert '| not run |' in section_4.as_files(found)['doses.md']
 
 
 def test_no_run_is_refused():

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from dynrec_jax.report import section_4, section_page, stories
+from dynrec_jax.report.doses import Tried
+from dynrec_jax.report.knock_outs import KnockOut
 from dynrec_jax.report.section_page import Folder
 from dynrec_jax.report.stories import Story
 from dynrec_jax.report.table import Skipped
@@ -89,6 +91,23 @@ def test_every_part_is_there(folders, section):
   tuned = found.facts['Tuned: cross network, split by users']
   assert tuned == [('Popularity', '"pop.source": "train"')]
   assert len(found.claims) == len(section.claims)
+
+
+def test_doses_have_a_table_and_a_picture(folders):
+  run = folders['single'].run
+  claim = KnockOut('drift', 'no_drift', 'long', 'model', 'static_dnn')
+  tried = [Tried(0.5, None, 'stopped'), Tried(1, run)]
+  section = section_4.section_4({'single': run}, dose_runs=[(claim, tried)])
+  found = section_page.page_content(section, folders, {})
+  title = 'Gains against the strength of their mechanism'
+  (table,) = (of for of in found.tables if of.title == title)
+  assert table.rows[0][0] == 'drift'
+  assert '+0.2000' in table.rows[0][-1]
+  assert 'Not run: drift at 0.5' in table.note
+  (figure,) = (of for of in found.figures if of.title == title)
+  assert figure.picture.startswith(b'\x89PNG')
+  assert 'Simulated data (simulated_year, world small' in figure.caption
+  assert 'no real user or video' in figure.caption
 
 
 def test_a_table_s_rows_are_named_by_method_and_marked(folders, section):

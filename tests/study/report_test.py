@@ -1,5 +1,6 @@
 """The report on runs' folders: what it is made of, and what it refuses."""
 
+import csv
 import json
 
 import fake_runs
@@ -65,6 +66,46 @@ def test_worlds_without_a_mechanism_stand_beside_the_whole_one(
   )
   assert 'interest that moves' in text
   assert 'methods_single_no_drift.md' not in names(tmp_path)
+
+
+def test_gains_at_several_strengths(tmp_path):
+  config = report_config.get_config('simulated_tiny,doses')
+  config.workdir = str(tmp_path)
+  write(tmp_path / 'single')
+  report.report(config)
+  assert 'doses.png' not in names(tmp_path)  # no world of another strength
+  for name, change in (
+    ('single_no_drift', 'no_drift'),
+    ('single_drift_1.5', 'drift=1.5'),
+  ):
+    data = {'name': 'simulated_year', 'world_seed': 6}
+    write(tmp_path / name, ['long'], data=data | {'world': f'tiny:{change}'})
+  left_out = {'single_drift_0.5': 'as it was told'}
+  (tmp_path / 'left_out.json').write_text(json.dumps(left_out))
+  text = report.report(config)
+  found = names(tmp_path)
+  ends = ('md', 'tex', 'csv', 'png', 'pdf')
+  assert {f'doses.{end}' for end in ends} <= found
+  assert 'knock_outs.md' not in found  # not asked for
+  assert 'methods_single_drift_1.5.md' not in found
+  assert 'Not run: drift at 0.5, model over static_dnn: as it was told' in (
+    text.replace('dynrec', 'model')
+  )
+  with open(tmp_path / 'report' / 'doses.csv') as file:
+    rows = [row for row in csv.DictReader(file) if row['mechanism'] == 'drift']
+  assert [bool(row['gain']) for row in rows] == [True, False, True, True, False]
+  page = (tmp_path / 'report' / 'report.html').read_text()
+  assert 'Gains against the strength of their mechanism' in page
+
+
+def test_a_world_that_lacks_a_mechanism_has_none_to_take_out(config, tmp_path):
+  config.data.world = 'tiny:no_drift'
+  data = {'name': 'simulated_year', 'world_seed': 6}
+  write(tmp_path / 'single', data=data | {'world': 'tiny:no_drift'})
+  without = 'tiny:no_drift,no_interest'
+  write(tmp_path / 'single_no_interest', data=data | {'world': without})
+  text = report.report(config)
+  assert '| not run: no run of no_drift world |' in text
 
 
 def test_runs_by_name(config, tmp_path):

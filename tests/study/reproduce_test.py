@@ -7,6 +7,7 @@ import types
 import pytest
 import worlds
 
+from configs import report as report_config
 from dynrec_jax import train
 from dynrec_jax.study import reproduce, workdir
 
@@ -65,6 +66,27 @@ def test_a_config_of_a_study_is_checked_before_anything_is_done(config):
   ):
     reproduce.reproduce(config, asked_at(10**9))
   assert not pathlib.Path(config.workdir).exists()
+
+
+def test_worlds_of_other_strengths_take_what_was_tuned(tmp_path, monkeypatch):
+  config = report_config.get_config('simulated_tiny,doses')
+  config.workdir = str(tmp_path)
+  seen = {}
+
+  def study(own, stoppable, *, tuned):
+    name = pathlib.Path(own.workdir).name
+    seen[name] = tuned, own.tune.chosen
+    if not tuned:
+      own.tune.chosen = f'chosen by {name}'
+    return True
+
+  monkeypatch.setattr(reproduce, '_study', study)
+  monkeypatch.setattr(reproduce.report, 'report', lambda config: 'told')
+  assert reproduce.reproduce(config) == 'told'
+  assert seen.pop('single') == seen.pop('cross') == (False, '')
+  assert len(seen) == 7 * 4
+  for name, found in seen.items():
+    assert found == (True, f'chosen by {name.partition("_")[0]}')
 
 
 def test_two_runs_do_not_share_a_folder(config):

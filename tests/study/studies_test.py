@@ -48,7 +48,8 @@ def test_the_cross_study_is_that_of_its_own_config():
     want = cross.get_config(variant).to_dict()
     for part in ('workdir', 'report'):
       del own[part], want[part]
-    own['eval']['methods'] = want['eval']['methods']
+    assert own['eval']['methods'] == ()  # all of the scenario
+    want['eval']['methods'] = ()
     want['mode'] = own['mode']
     assert own == want
 
@@ -75,6 +76,56 @@ def test_a_simulated_world_is_knocked_out_once_per_claim():
   config.report.studies = ('single',)
   assert list(studies.studies(config)) == ['single']
   assert studies.knock_outs(report.get_config('files')) == {}
+
+
+def test_each_mechanism_is_run_at_every_strength_once():
+  config = report.get_config('simulated_tiny,doses')
+  found = studies.doses(config)
+  # 7 mechanisms at 5 strengths, of which 1 is that of the world as it is.
+  assert len(found) == 7 * 4
+  assert found['single_drift_1.5'] == {
+    'data.world': 'tiny:drift=1.5',
+    'eval.methods': ('model', 'static_dnn'),
+  }
+  assert found['cross_topic_map_0.5']['scenario'] == 'cross'
+  assert 'single_drift_1' not in found
+  every = studies.studies(config)
+  assert list(every) == ['single', 'cross', *found]
+  for own in every.values():
+    check.check_config(own)
+  # The world as it is runs what all claims name, and nothing else.
+  for scenario in ('single', 'cross'):
+    named = {
+      method
+      for name, own in every.items()
+      if name.startswith(f'{scenario}_')
+      for method in own.eval.methods
+    }
+    assert set(every[scenario].eval.methods) == named
+  assert studies.doses(report.get_config('simulated_tiny')) == {}
+
+
+def test_worlds_without_a_mechanism_are_shared_with_the_knock_outs():
+  config = report.get_config('simulated_tiny,doses')
+  config.report.studies = ('single', 'cross', 'knock_outs', 'doses')
+  none, several = studies.knock_outs(config), studies.doses(config)
+  assert none.items() <= several.items()
+  assert len(studies.studies(config)) == 2 + len(several)
+  config.report.strengths = (1, 2)
+  assert set(studies.studies(config)) == {'single', 'cross', *none} | {
+    name for name in several if name.endswith('_2')
+  }
+
+
+def test_a_world_of_another_strength_is_the_study_of_that_strength():
+  config = report.get_config('simulated_no_drift,doses')
+  found = studies.doses(config)
+  drift = [name for name in found if 'drift' in name]
+  assert drift == [f'single_drift_{of}' for of in ('0.5', '1', '1.5', '2')]
+  assert found['single_drift_1']['data.world'] == 'small:no_drift,drift=1'
+  assert found['single_no_interest']['data.world'] == (
+    'small:no_drift,no_interest'
+  )
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,28 @@ def test_no_key_can_be_added():
     parse('--config.opt.learning_rat=1.0')
 
 
+@pytest.mark.parametrize('data', ['', 'simulated_tiny,', 'simulated_no_drift,'])
+def test_doses_are_asked_for_with_the_methods_of_their_claims(data):
+  config = parse(path=f'configs/report.py:{data}doses')
+  plain = parse(path=f'configs/report.py:{data}'.rstrip(',:'))
+  assert config.report.studies == ('single', 'cross', 'doses')
+  assert set(config.eval.methods) > {'model', 'fpmc'}
+  assert 'plus' not in config.eval.methods
+  assert config.data == plain.data
+  assert config.workdir == f'{plain.workdir}_doses'
+  assert plain.eval.methods == ()
+  assert not any('eval.methods' in text for text in plain.report.cross)
+
+
+@pytest.mark.parametrize('data', ['movietweetings', 'files'])
+def test_real_data_have_no_doses(data):
+  config = parse(path=f'configs/report.py:{data},doses')
+  with pytest.raises(
+    ValueError, match=f'doses, which .*; data.name is {data};'
+  ):
+    check.check_config(config)
+
+
 def test_a_report_has_plus_as_a_method_whatever_its_preset():
   """No study of it trains the paper's variants by plus's rules."""
   from configs import report

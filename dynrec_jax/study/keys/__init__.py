@@ -19,10 +19,11 @@ from dynrec_jax.study.keys import (
 )
 from dynrec_jax.study.keys.declared import Key, Of, fault
 from dynrec_jax.study.keys.of_model import PRESETS, STOP_BY
-from dynrec_jax.study.keys.of_use import STUDIES
+from dynrec_jax.study.keys.of_use import OF_WORLDS, STUDIES
 
 __all__ = [
   'KEYS',
+  'OF_WORLDS',
   'PRESETS',
   'SECTIONS',
   'STOP_BY',

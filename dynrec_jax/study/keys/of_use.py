@@ -8,6 +8,7 @@ from dynrec_jax.study.keys.declared import (
   Key,
   Of,
   OneOf,
+  Real,
   SomeOf,
   Switch,
   Text,
@@ -18,7 +19,16 @@ from dynrec_jax.study.keys.declared import (
 from dynrec_jax.study.keys.of_model import WEIGHT
 
 # What a reproduction may be made of, see `study.studies`.
-STUDIES = ('single', 'cross', 'single_time', 'cross_time', 'knock_outs')
+STUDIES = (
+  'single',
+  'cross',
+  'single_time',
+  'cross_time',
+  'knock_outs',
+  'doses',
+)
+# Of them those that only a world with mechanisms can give.
+OF_WORLDS = ('knock_outs', 'doses')
 
 SECTIONS = {
   'decode': 'Lists',
@@ -111,7 +121,15 @@ KEYS = {
     SomeOf(STUDIES),
     Of.NOTHING,
     'the scenarios, by users and by time (`split.by`), and a simulated world '
-    'without each of its mechanisms',
+    'without each of its mechanisms or at several strengths of them',
+  ),
+  'report.strengths': Key(
+    (0.0, 0.5, 1.0, 1.5, 2.0),
+    DifferentNumbers(Real(0, 10)),
+    Of.NOTHING,
+    "of each claim's mechanism, a study each, where `doses` are asked for: 0 "
+    'is without it, 1 the world as it was calibrated, which `single` and '
+    '`cross` are; a share p of something is 1 - (1 - p)^s at strength s',
   ),
   'report.cuts': Key(
     (3, 9),
