@@ -64,6 +64,8 @@ def _set_source(c: ml_collections.ConfigDict, source: str) -> None:
       c.split.seeds, c.train.patience, c.train.max_epochs = 2, 3, 10
     return
   c.data.name = source
+  if source == 'movietweetings':  # whole days; the snapshot ends on 1 September
+    c.sessions.start, c.sessions.end = '2013-02-28', '2013-09-01'
   # MovieTweetings' download has titles and genres alone, logs may have less.
   c.text.fields = ('title', 'description', 'tags', 'categories')
   if source == 'movietweetings':

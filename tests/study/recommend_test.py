@@ -82,12 +82,31 @@ def test_an_end_of_the_span_hides_nothing_known(tiny_settings, tmp_path):
   saved = Saved(settings, tmp_path)
   everyone = saved.lists('all')
   late = worlds.START + 243 * worlds.DAY
-  watched_late = 0
-  for user, row in enumerate(everyone):
+  assert saved.study.prepared.watches.time.max() < late
+  watched_late = []
+  for row in everyone:
+    user = int(row['user'][1:])
     seen = {video for video, _ in past_of(user)}
-    watched_late += any(time >= late for _, time in past_of(user))
+    if any(time >= late for _, time in past_of(user)):
+      watched_late.append(user)
     assert not seen & set(row['videos'])
-  assert watched_late > 30
+  assert len(watched_late) > 20
+  # The same past, brought in a file, gives the same lists: it enters u as well.
+  past = [(f'u{user}', *w) for user in watched_late for w in past_of(user)]
+  path = saved.history('past', past)
+  found = saved.lists('past', recommend__history=path)
+  lists = {row['user']: row['videos'] for row in everyone}
+  assert len(found) == len(watched_late)
+  for row in found:
+    assert row['videos'] == lists[row['user']]
+  # Without what lies outside, they would not.
+  nothing = saved.study.prepared.outside.watches
+  nothing = type(nothing)(*(column[:0] for column in nothing))
+  prepared = saved.study.prepared._replace(
+    outside=saved.study.prepared.outside._replace(watches=nothing)
+  )
+  saved.study.prepared = prepared
+  assert saved.lists('inside') != everyone
 
 
 def test_the_output_lies_in_the_workdir_if_not_named(saved):
@@ -159,7 +178,11 @@ def test_new_users_may_come_after_the_data_s_end(saved):
 @pytest.mark.parametrize(
   ('changes', 'message'),
   [
-    ({'recommend__users': ('u1', 'u99')}, r"users names 'u99', who is not amo"),
+    (
+      {'recommend__users': ('u1', 'u99')},
+      r"users names 'u99', who is not among the 60 .* came after .* in a file, "
+      r'recommend\.history$',
+    ),
     ({'recommend__history': '/no/file.csv'}, r'/no/file.csv: found no such fi'),
     ({'recommend__split': 4}, r'split_4.*no checkpoint to load'),
     ({'seed': 5}, r'another config: seed: saved 0, now 5'),
