@@ -153,6 +153,7 @@ def tiny_settings(folder: pathlib.Path, root: pathlib.Path) -> dict:
     'sessions.end': '2024-01-01',
     'split.seeds': 1,
     'seq.max_target_len': 6,
+    'text.encoder': 'tfidf_svd',
     'text.size': 9,
     'text.word_size': 6,
     'topics.yt': 'text_lda',  # the others compile for seconds

@@ -59,6 +59,7 @@ DECISIONS = {
     'model.softmax_bias': (False, True),
   },
   33: {
+    'text.encoder': ('kim_cnn', 'tfidf_svd', 'given'),
     'text.fields': (('title', 'description', 'tags'), ('title',)),
     'text.label': ('categories', 'tags'),
   },
