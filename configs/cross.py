@@ -9,7 +9,8 @@ nine months is known. Real data:
   python -m dynrec_jax.main --config=configs/cross.py:movietweetings \
     --config.data.manual_dir=FOLDER
   python -m dynrec_jax.main --config=configs/cross.py:files \
-    --config.data.manual_dir=FOLDER
+    --config.data.manual_dir=FOLDER \
+    --config.sessions.start=2013-06-01 --config.sessions.end=2014-06-01
 
 `movietweetings` makes two streams of one network: films with a poster feature
 are the videos, what the same users said about all others the tweets. Variants

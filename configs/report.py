@@ -9,7 +9,8 @@ workdir. Real data:
   python -m dynrec_jax.main --config=configs/report.py:movietweetings \
     --config.data.manual_dir=FOLDER
   python -m dynrec_jax.main --config=configs/report.py:files \
-    --config.data.manual_dir=FOLDER
+    --config.data.manual_dir=FOLDER \
+    --config.sessions.start=2013-06-01 --config.sessions.end=2014-06-01
 
 It can be stopped at any moment and given again. `--config.mode=report` makes
 the report anew from what the runs left, without training.
