@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ml_collections
 import numpy as np
@@ -14,10 +14,15 @@ from dynrec_jax.parallel import hosts
 from dynrec_jax.report import user_lists
 from dynrec_jax.sources import own_folder
 from dynrec_jax.study import behaviours, split_run, splits
-from dynrec_jax.study.parts import make_parts
+from dynrec_jax.study.parts import Parts, make_parts
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
 from dynrec_jax.study.training_data import Known, make_queries
+
+_LATER_USERS = (
+  'for somebody who came after it give what they watched (in the cross '
+  'network, wrote) in a file, recommend.history'
+)
 
 
 class Users(NamedTuple):
@@ -52,7 +57,7 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   everyone = _users(config, prepared, this)
   users = _chosen(config.recommend.users, everyone.ids)
   parts = make_parts(config, prepared)
-  params = split_run.load_params(config, parts, this).state
+  params = _load_params(config, parts, this)
   queries = make_queries(
     everyone.known,
     everyone.topics,
@@ -71,6 +76,19 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
     user_lists.write_lists(path, rows)
   logging.info('%d lists of %d videos in %s', len(users), config.decode.k, path)
   return path
+
+
+def _load_params(config, parts: Parts, this: Split) -> Any:
+  """Those of the checkpoint, which knows the users of its training alone."""
+  try:
+    return split_run.load_params(config, parts, this).state
+  except ValueError as error:
+    if 'catalogue.users: ' not in str(error):
+      raise
+    raise ValueError(
+      f'{error}; or leave the data as they were for the training: '
+      f'{_LATER_USERS}'
+    ) from None
 
 
 def _users(config, prepared: Prepared, this: Split) -> Users:
@@ -159,8 +177,7 @@ def _chosen(wanted, ids: np.ndarray) -> np.ndarray:
   if missing:
     raise ValueError(
       f'recommend.users names {missing[0]!r}, who is not among the '
-      f'{len(ids)} users that the filters left; for somebody who came after '
-      'the training give what they watched (in the cross network, wrote) in a '
-      'file, recommend.history'
+      f'{len(ids)} users that the filters left for the training; '
+      f'{_LATER_USERS}'
     )
   return np.array([position[str(user)] for user in wanted], np.int32)

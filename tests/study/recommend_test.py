@@ -9,7 +9,7 @@ import pytest
 import worlds
 
 from dynrec_jax import checkpoint, train
-from dynrec_jax.study import identity, recommend
+from dynrec_jax.study import identity, prepare, recommend
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
@@ -180,8 +180,8 @@ def test_new_users_may_come_after_the_data_s_end(saved):
   [
     (
       {'recommend__users': ('u1', 'u99')},
-      r"users names 'u99', who is not among the 60 .* came after .* in a file, "
-      r'recommend\.history$',
+      r"users names 'u99', who is not among the 60 .* for the training; for "
+      r'somebody who came after it .* in a file, recommend\.history$',
     ),
     ({'recommend__history': '/no/file.csv'}, r'/no/file.csv: found no such fi'),
     ({'recommend__split': 4}, r'split_4.*no checkpoint to load'),
@@ -192,6 +192,19 @@ def test_what_cannot_be_done_is_an_error(changes, message, saved):
   with pytest.raises(ValueError, match=message):
     saved.lists('bad', **changes)
   assert not (saved.folder / 'new' / 'folders' / 'bad.jsonl').exists()
+
+
+def test_users_who_came_after_the_training_come_in_a_file(saved, tmp_path):
+  """A checkpoint is of the users that it was trained with."""
+  rows = [*worlds.watches(), *((60, v, t) for _, v, t in worlds.watches()[:9])]
+  folder = worlds.write_folder(tmp_path / 'grown', rows)
+  config = saved.config(data__manual_dir=str(folder), recommend__users=('u60',))
+  with pytest.raises(
+    ValueError,
+    match=r'catalogue\.users: saved 60, now 61\. .* leave the data as they '
+    r'were.*recommend\.history$',
+  ):
+    recommend.recommend(config, prepare.prepare(config))
 
 
 def test_a_bad_history_names_its_row(saved):
