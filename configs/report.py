@@ -9,7 +9,8 @@ workdir. Real data:
   python -m dynrec_jax.main --config=configs/report.py:movietweetings \
     --config.data.manual_dir=FOLDER
   python -m dynrec_jax.main --config=configs/report.py:files \
-    --config.data.manual_dir=FOLDER
+    --config.data.manual_dir=FOLDER \
+    --config.sessions.start=2013-06-01 --config.sessions.end=2014-06-01
 
 A simulated year has mechanisms that each claim of the paper rests on.
 

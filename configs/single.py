@@ -6,7 +6,8 @@ trains on a simulated year (no download, minutes on two CPU cores). Real data:
 
   python -m dynrec_jax.main --config=configs/single.py:movietweetings
   python -m dynrec_jax.main --config=configs/single.py:files \
-    --config.data.manual_dir=FOLDER
+    --config.data.manual_dir=FOLDER \
+    --config.sessions.start=2013-06-01 --config.sessions.end=2014-06-01
 
 Other variants are in `variants.py`; commas join them, as in
 `configs/single.py:movietweetings,paper`.

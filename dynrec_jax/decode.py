@@ -49,7 +49,8 @@ def greedy_decode(
     read_video: the network's, see `network.Network`.
     k: how many videos.
     known_where: entries of `known` that count; None counts every one.
-    mask_generated: never recommends a video twice.
+    mask_generated: never recommends a video twice; Eq. (8) forbids nothing,
+      but precision at k needs k different videos (A22).
     chunk_size: videos scored at once; None chooses it by the rows.
 
   Returns:

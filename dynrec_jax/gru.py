@@ -46,6 +46,8 @@ def init_gru(
 ) -> GRUParams:
   """Weights to start from: Glorot input gates, orthogonal recurrent gates.
 
+  Paper: silent; both keep the scale of what passes through them (A19).
+
   Args:
     key: the randomness; equal keys give equal weights.
     input_size: D, units of an input.

@@ -162,7 +162,8 @@ def interest_distance_loss(
 ) -> Float[Array, '']:
   """Squared distance of a user's two interest vectors.
 
-  Paper: Eq. (4), per row |T_u u - T_x u~|^2.
+  Paper: Eq. (4), per row |T_u u - T_x u~|^2. A row is a sample, not a user as
+  printed: u exists once per session (A39).
 
   Args:
     user_interest: T_u u, mapped from the user's topics.
@@ -187,7 +188,8 @@ def triplet_relevance_loss(
 ) -> Float[Array, '']:
   """Hinge cost of a relevant user's state lying farther than a random one's.
 
-  Paper: Eq. (6), per row max(0, margin - a.p + a.n) on unit vectors.
+  Paper: Eq. (6), per row max(0, margin - a.p + a.n) on unit vectors. One shared
+  network makes all three states, and its gradient stops at none (A14).
 
   Args:
     anchor: last GRU state of the user at hand.

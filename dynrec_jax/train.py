@@ -101,7 +101,8 @@ def make_optimizer(
   """Gradient steps on L + weight_decay |theta|^2.
 
   Paper: Eq (9) has no 1/2 before |theta|^2, so its gradient is
-  2 weight_decay theta; all parameters are decayed (A16).
+  2 weight_decay theta. The paper's theta lists matrices alone: biases, and the
+  learned start of a network without interests, are not decayed (A16).
   Differs: 'adamw' steps on L alone, by Adam, and takes
   learning_rate weight_decay theta off beside it: no factor 2, no term of
   Eq (9), and Adam's scaling leaves the decay alone.
@@ -112,11 +113,17 @@ def make_optimizer(
   if name not in OPTIMIZERS:
     raise ValueError(f'name is {name!r}; valid are {", ".join(OPTIMIZERS)}')
   if name == 'adamw':
-    return optax.adamw(learning_rate, weight_decay=weight_decay)
+    return optax.adamw(learning_rate, weight_decay=weight_decay, mask=_matrices)
   rule = optax.sgd if name == 'sgd' else optax.adam
   return optax.chain(
-    optax.add_decayed_weights(2 * weight_decay), rule(learning_rate)
+    optax.add_decayed_weights(2 * weight_decay, mask=_matrices),
+    rule(learning_rate),
   )
+
+
+def _matrices(params: Any) -> Any:
+  """Which parameters are matrices; those of members stand in a stack."""
+  return jax.tree.map(lambda x: jnp.ndim(x) > 1, params)
 
 
 def init_state(

@@ -314,6 +314,17 @@ def test_a_loss_that_is_no_number_is_told_with_what_to_lower(place, run_here):
     run_here('diverged', opt__preset='paper', opt__learning_rate=1e6)
 
 
+def test_a_log_without_a_span_is_told_the_dates_around_it(place, run_here):
+  """Before anything is computed; pasted, they hold all events."""
+  message = (
+    r'^sessions\.start is \'\' and sessions\.end \'2024-01-01\'; .*: add '
+    r'--config\.sessions\.start=2023-01-01 --config\.sessions\.end=2024-01-01$'
+  )
+  with pytest.raises(ValueError, match=message):
+    run_here('unspanned', sessions__start='')
+  assert not (place / 'unspanned').exists()
+
+
 def test_programs_of_a_split_end_with_it(place, whole, run_here, monkeypatch):
   dropped = []
   monkeypatch.setattr(host_memory, 'drop_programs', lambda: dropped.append(1))

@@ -21,7 +21,7 @@ from dynrec_jax.recommender import Queries, Seen
 UTC = datetime.UTC
 START = int(datetime.datetime(2013, 6, 1, tzinfo=UTC).timestamp())
 DAY = 86_400
-MONTHS = sessions.make_sessions(START, START + 364 * DAY, 12)
+MONTHS = sessions.make_sessions(START, START + 365 * DAY, 12)
 DECAY = 0.3
 UNIT_SECS = 9.5 * DAY
 

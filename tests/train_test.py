@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -23,6 +24,7 @@ from dynrec_jax.features import catalogue
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.parallel import devices
 from dynrec_jax.study import split_run, training_data
+from dynrec_jax.study.parts import make_network
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 TERMS = [f'loss_{name}' for name in LossTerms._fields]
@@ -179,25 +181,68 @@ def test_a_step_of_sgd_is_the_paper_s(study, sgd):
   )
 
 
+@pytest.mark.parametrize('rule', ['sgd', 'adam', 'adamw'])
+@pytest.mark.parametrize(
+  ('network', 'undecayed'),
+  [
+    ('dynamic', {'bias', 'output_bias'}),
+    ('rnn', {'bias', 'output_bias', 'start'}),
+    ('rnn_sem', {'bias', 'output_bias', 'start'}),
+    ('static_dnn', {*(f'layer_{i}_bias' for i in (1, 2, 3)), 'output_bias'}),
+    ('plus', set()),
+  ],
+)
+def test_matrices_decay_and_nothing_else(network, undecayed, rule, study):
+  """Without a gradient, what moves is what lambda_4 moves."""
+  config = study.config.copy_and_resolve_references()
+  config.update_from_flattened_dict(
+    {
+      'model.network': network,
+      'model.gru_bias': True,
+      'model.softmax_bias': True,
+      'variants.cross_first': 'bos',
+      'scenario': 'cross' if network.startswith('rnn') else 'single',
+    }
+  )
+  optimizer = train.make_optimizer(rule, learning_rate=0.1, weight_decay=0.3)
+  made = make_network(config, study.prepared)
+  params, _ = train.split_params(
+    made, jax.tree.map(lambda x: x + 1, worlds.random_params(made))
+  )
+  nothing = jax.tree.map(jnp.zeros_like, params)
+  updates, _ = optimizer.update(nothing, optimizer.init(params), params)
+  moved = {
+    name_of(path): bool(np.any(np.asarray(leaf)))
+    for path, leaf in jax.tree_util.tree_leaves_with_path(updates)
+  }
+  assert {name for name, moves in moved.items() if not moves} == undecayed
+  assert sum(moved.values()) >= 3
+
+
+def name_of(path):
+  """The last part of where a parameter stands."""
+  return re.split(r"[.\[\]']+", jax.tree_util.keystr(path).strip(".[]'"))[-1]
+
+
 def test_adam_sees_the_decay_too():
-  params = {'x': jnp.array([3.0, -2.0])}
+  params = {'x': jnp.array([[3.0, -2.0]])}
   optimizer = train.make_optimizer('adam', learning_rate=0.5, weight_decay=0.1)
   updates, _ = optimizer.update(
-    {'x': jnp.array([-0.6, 0.1])}, optimizer.init(params), params
+    {'x': jnp.array([[-0.6, 0.1]])}, optimizer.init(params), params
   )
   # Gradients -0.6 + 0.6 = 0 and 0.1 - 0.4 < 0; Adam's first step is its sign.
-  np.testing.assert_allclose(updates['x'], [0, 0.5], atol=1e-4)
+  np.testing.assert_allclose(updates['x'], [[0, 0.5]], atol=1e-4)
 
 
 def test_adamw_decays_beside_adam():
   """Against its recursion written out: no factor 2, no scaling of the decay."""
   optimizer = train.make_optimizer('adamw', learning_rate=0.1, weight_decay=0.5)
-  theta = np.array([3.0, -2.0])
+  theta = np.array([[3.0, -2.0]])
   params = {'x': jnp.asarray(theta, jnp.float32)}
   state = optimizer.init(params)
-  m, v = np.zeros(2), np.zeros(2)
+  m, v = np.zeros((1, 2)), np.zeros((1, 2))
   for t in range(1, 5):
-    gradient = np.array([0.3 * t, -4.0 / t])
+    gradient = np.array([[0.3 * t, -4.0 / t]])
     m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
     adam = (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
     theta = theta - 0.1 * (adam + 0.5 * theta)

@@ -115,8 +115,6 @@ def write_tweets(folder: pathlib.Path, rows=None) -> pathlib.Path:
 # What makes a cross-network study of the folder with tweets.
 CROSS = {
   'scenario': 'cross',
-  'sessions.start': '2023-01-01',
-  'sessions.end': '2024-01-01',
   'topics.tweet_count': 4,
   'topics.least_tweets': 2,
   'topics.first_sweeps': 30,
@@ -130,8 +128,6 @@ BY_TIME = {
   'split.by': 'time',
   'split.cut': 6,
   'split.new_videos': ('title', 'visual'),
-  'sessions.start': '2023-01-01',
-  'sessions.end': '2024-01-01',
   'filter.min_videos_per_user': 3,
   'filter.min_users_per_video': 2,
 }
@@ -153,8 +149,11 @@ def tiny_settings(folder: pathlib.Path, root: pathlib.Path) -> dict:
     'data.data_dir': str(root / 'cache'),
     'workdir': str(root / 'run'),
     'filter.min_videos_per_user': 4,
+    'sessions.start': '2023-01-01',
+    'sessions.end': '2024-01-01',
     'split.seeds': 1,
     'seq.max_target_len': 6,
+    'text.encoder': 'tfidf_svd',
     'text.size': 9,
     'text.word_size': 6,
     'topics.yt': 'text_lda',  # the others compile for seconds

@@ -35,6 +35,10 @@ def make_share(
 ) -> Share:
   """Inputs, predictions, histories and interests of 3B sequences.
 
+  The last target of a sequence is no input: its last state is the one that
+  predicts it (A15), which exists without another step. Partners add nothing to
+  the recommendation loss (A14): they are anchors of other steps.
+
   Args:
     data: what the samples refer to.
     chosen: [3, B] samples: anchors, positives, negatives.

@@ -138,7 +138,8 @@ def draw_semantic(
   order are left to the next one. Negatives are uniform over the other videos.
 
   Args:
-    videos: [n] those with both modalities; fewer than 2 give no anchor.
+    videos: [n] those with both modalities, whoever watched them, as content
+      tells nothing of a user (A6); fewer than 2 give no anchor.
     shape: steps, rows per step.
     negative_count: N.
     rng: of this epoch.

@@ -119,6 +119,13 @@ def select_videos(videos: Videos, keep: np.ndarray) -> Videos:
   return Videos(*(column[keep] for column in videos))
 
 
+def joined(one, other):
+  """The rows of two tables of watches or tweets, one after the other."""
+  return type(one)(
+    *(np.concatenate(pair) for pair in zip(one, other, strict=True))
+  )
+
+
 def in_order(table):
   """The same watches or tweets in order of (user, time), ties as they came."""
   order = np.lexsort((table.time, table.user))

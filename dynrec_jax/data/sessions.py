@@ -44,15 +44,15 @@ class Sessions(NamedTuple):
     return np.searchsorted(self.borders, times, side='right')
 
 
-def make_sessions(first: int, last: int, count: int) -> Sessions:
-  """L sessions over the span of the data.
+def make_sessions(start: int, end: int, count: int) -> Sessions:
+  """L sessions over a span.
 
-  Twelve sessions over twelve calendar months are the calendar months; all
-  others are equal parts of the span from the first to the last behaviour.
+  Twelve sessions over twelve whole calendar months are these months (A4); all
+  others are equal parts of the span. No behaviour moves a border.
 
   Args:
-    first: time of the first behaviour, seconds.
-    last: time of the last one; it lies in the last session.
+    start: when the span begins, seconds.
+    end: when it ends; a behaviour at this second comes after it.
     count: L, at least 4, so that a quarter of the span is a session.
 
   Returns:
@@ -63,18 +63,31 @@ def make_sessions(first: int, last: int, count: int) -> Sessions:
   """
   if count < LEAST_COUNT:
     raise ValueError(f'count is {count}; at least {LEAST_COUNT} are needed')
-  if last - first + 1 < count:
+  if end - start < count:
     raise ValueError(
-      f'the behaviours span {last - first + 1} s, too short for '
-      f'{count} sessions'
+      f'the span is {end - start} s, too short for {count} sessions'
     )
-  if count == 12:
-    months = _enclosing_months(first, last)
-    if len(months) == 13:
-      return Sessions(np.array(months, np.int64))
-  span = last + 1 - first
-  borders = first + span * np.arange(count + 1, dtype=np.int64) // count
+  months = _enclosing_months(start, end - 1)
+  if count == len(months) - 1 == 12 and (start, end) == (months[0], months[-1]):
+    return Sessions(np.array(months, np.int64))
+  span = end - start
+  borders = start + span * np.arange(count + 1, dtype=np.int64) // count
   return Sessions(borders)
+
+
+def enclosing_days(first: int, last: int, count: int) -> tuple[int, int]:
+  """Where a span of whole days around behaviours begins and ends (UTC).
+
+  Args:
+    first: time of the first behaviour, seconds.
+    last: time of the last one.
+    count: L; if behaviours touch twelve calendar months and L is 12, the span
+      is of whole months.
+  """
+  months = _enclosing_months(first, last)
+  if count == len(months) - 1 == 12:
+    return months[0], months[-1]
+  return first // DAY_SECS * DAY_SECS, (last // DAY_SECS + 1) * DAY_SECS
 
 
 def history_sessions(session_count: int, fraction: float) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from absl import logging
 
 from dynrec_jax.data import histories
+from dynrec_jax.data import records as records_lib
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import LacksDataError, Records, Tweets
 from dynrec_jax.study import places
@@ -20,7 +21,7 @@ from dynrec_jax.study.naming import naming
 from dynrec_jax.topics import border_fit, tweet_text, tweet_topics
 from dynrec_jax.topics.border_fit import FitSettings, KnownTopics
 from dynrec_jax.topics.incremental import Schedule
-from dynrec_jax.topics.tweet_blocks import select_tweets
+from dynrec_jax.topics.tweet_blocks import TweetCorpus, select_tweets
 from dynrec_jax.topics.twitter_lda import REFERENCE
 
 _TOP_WORDS = 10
@@ -121,7 +122,9 @@ def of_split(
   if behaviours.known is None:
     return behaviours.histories
   later = _fitted(behaviours, train_users)
-  return _histories(behaviours, records.tweets, later.topic)
+  return _histories(
+    behaviours.topics, records.tweets, later.topic, len(records.user_ids)
+  )
 
 
 def known_before(behaviours: Behaviours, time: int) -> Behaviours:
@@ -135,27 +138,53 @@ def known_before(behaviours: Behaviours, time: int) -> Behaviours:
   return behaviours._replace(topics=topics)
 
 
-def for_serving(
-  behaviours: Behaviours, records: Records, train_users: np.ndarray
-) -> Histories:
-  """Everything that is known of everyone, for recommendations from now on.
+class Served(NamedTuple):
+  """Everything that is known of everyone's tweets by now.
 
-  Later tweets of held-out users get their most probable topics, given what the
-  same users wrote before; the topics' words stay those that the split was
-  trained with.
+  Attributes:
+    topics: [R, K] what they are about.
+    histories: whose items are rows of `topics`.
+    texts: [n] object (str), in their order.
+  """
+
+  topics: np.ndarray
+  histories: Histories
+  texts: np.ndarray
+
+
+def for_serving(
+  behaviours: Behaviours,
+  records: Records,
+  outside: Tweets,
+  train_users: np.ndarray,
+) -> Served:
+  """Tweets of the span and outside it, for recommendations from now on.
+
+  Tweets that the split was not fitted on, of held-out users or outside the
+  span, get their most probable topics, given what the same users wrote in it;
+  the topics' words stay those that the split was trained with.
   """
   if behaviours.known is None:
-    return behaviours.histories
-  later = _fitted(behaviours, train_users)
-  rows = np.flatnonzero(later.topic < 0)
-  topic = later.topic.copy()
-  topic[rows] = tweet_topics.infer_topics(
-    select_tweets(later.corpus, rows),
-    later.state.counts,
-    later.settings.hyper,
-    user_topic=later.state.counts.user_topic,
+    topics = np.concatenate([behaviours.topics, outside.topics])
+    rows = behaviours.histories.item
+    later_rows = np.arange(len(behaviours.topics), len(topics))
+  else:
+    topics = behaviours.topics
+    fitted = _fitted(behaviours, train_users)
+    rows = fitted.topic.copy()
+    later = np.flatnonzero(rows < 0)
+    users = fitted.state.counts.user_topic
+    rows[later] = _inferred(select_tweets(fitted.corpus, later), fitted, users)
+    later_rows = _inferred(_encoded(outside, fitted), fitted, users)
+  both = records_lib.joined(records.tweets, outside)
+  order = np.lexsort((both.time, both.user))
+  rows = np.concatenate([rows, later_rows])[order]
+  tweets = records_lib.in_order(both)
+  return Served(
+    topics,
+    _histories(topics, tweets, rows, len(records.user_ids)),
+    tweets.text,
   )
-  return _histories(behaviours, records.tweets, topic)
 
 
 def of_new_users(
@@ -174,18 +203,34 @@ def of_new_users(
       'recommend.history holds texts, and this source brings topic vectors; '
       'add the new users and their vectors to the source instead'
     )
-  later = _fitted(behaviours, train_users)
-  corpus = tweet_text.encode_tweets(
+  fitted = _fitted(behaviours, train_users)
+  topic = _inferred(_encoded(tweets, fitted), fitted)
+  return _histories(behaviours.topics, tweets, topic, user_count)
+
+
+def _encoded(tweets: Tweets, fitted: KnownTopics) -> TweetCorpus:
+  """Tweets that were not fitted, as ids."""
+  return tweet_text.encode_tweets(
     tweets.user,
     tweets.time,
     tweets.text,
-    later.vocabulary,
+    fitted.vocabulary,
     start=int(tweets.time.min(initial=0)),
   )
-  topic = tweet_topics.infer_topics(
-    corpus, later.state.counts, later.settings.hyper
+
+
+def _inferred(
+  tweets: TweetCorpus,
+  fitted: KnownTopics,
+  user_topic: np.ndarray | None = None,
+) -> np.ndarray:
+  """[n] the most probable topics, given what is known of the users."""
+  return tweet_topics.infer_topics(
+    tweets,
+    fitted.state.counts,
+    fitted.settings.hyper,
+    user_topic=user_topic,
   )
-  return _histories(behaviours, tweets, topic, user_count)
 
 
 def _fitted(behaviours: Behaviours, train_users: np.ndarray) -> KnownTopics:
@@ -196,15 +241,10 @@ def _fitted(behaviours: Behaviours, train_users: np.ndarray) -> KnownTopics:
 
 
 def _histories(
-  behaviours: Behaviours,
-  tweets: Tweets,
-  topic: np.ndarray,
-  user_count: int | None = None,
+  topics: np.ndarray, tweets: Tweets, rows: np.ndarray, user_count: int
 ) -> Histories:
-  """The tweets about rows of the topic table; its last row says nothing."""
-  rows = np.where(topic < 0, len(behaviours.topics) - 1, topic)
-  if user_count is None:
-    user_count = len(behaviours.known.state.counts.user_topic)
+  """The tweets about rows of the topic table; NO_TOPIC is its last row."""
+  rows = np.where(rows < 0, len(topics) - 1, rows)
   return histories.tweet_histories(tweets, rows, user_count)
 
 

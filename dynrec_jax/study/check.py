@@ -6,7 +6,7 @@ import ml_collections
 
 from dynrec_jax.features import c3d, efficientnet_lite0, text_cnn, vgg19
 from dynrec_jax.sources import load, simulation
-from dynrec_jax.study import content, first_inputs, keys, prepare, text_content
+from dynrec_jax.study import content, first_inputs, keys, span, text_content
 
 # Whose weights a visual encoder needs, and how the key of them begins.
 _WEIGHTS = (
@@ -107,9 +107,7 @@ def _check_scenario(config: ml_collections.ConfigDict) -> None:
     simulation.world_from_name(config.data.world)
   except ValueError as error:
     raise ValueError(f'data.world: {error}') from error
-  for key in ('start', 'end'):
-    if config.sessions[key]:
-      prepare.date_secs(config.sessions[key], f'sessions.{key}')
+  span.check_dates(config)
   if config.scenario != 'cross':
     return
   if config.model.history_mode == 'topic_then_history':

@@ -15,9 +15,11 @@ import numpy as np
 from absl import logging
 
 from dynrec_jax.data import filters, histories, sessions, time_cut
+from dynrec_jax.data import span as span_lib
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import LacksDataError, Records, Watches
 from dynrec_jax.data.sessions import Sessions
+from dynrec_jax.data.span import Outside
 from dynrec_jax.data.time_cut import CutRecords
 from dynrec_jax.features import documents
 from dynrec_jax.features.catalogue import Features
@@ -28,6 +30,7 @@ from dynrec_jax.study import (
   content,
   method_config,
   methods,
+  span,
   text_content,
 )
 from dynrec_jax.study.behaviours import Behaviours
@@ -40,6 +43,7 @@ class Studied(NamedTuple):
 
   Attributes:
     records: the filtered source.
+    outside: what lies before and after its span, which nothing is made of.
     sessions: the clock.
     known_videos: [V] bool, the videos that anything may be fitted on.
     blocks: widths of the visual features' blocks; None until video files are
@@ -47,6 +51,7 @@ class Studied(NamedTuple):
   """
 
   records: Records
+  outside: Outside
   sessions: Sessions
   known_videos: np.ndarray
   blocks: tuple[int, ...] | None
@@ -57,6 +62,8 @@ class Prepared(NamedTuple):
 
   Attributes:
     records: the filtered source.
+    outside: the same users' events before and after its span: read when lists
+      are made for today, and by nothing else.
     watches: of all users.
     behaviours: what interests are made of: watches or tweets.
     topic_words: [K] each topic's words, best first; () if the source brings
@@ -76,6 +83,7 @@ class Prepared(NamedTuple):
   """
 
   records: Records
+  outside: Outside
   watches: Histories
   behaviours: Behaviours
   topic_words: Sequence[Sequence[str]]
@@ -97,7 +105,7 @@ def prepare(config: ml_collections.ConfigDict) -> Prepared:
       names file, row or key.
   """
   studied, texts, features = described(config)
-  records, clock, known, _ = studied
+  records, outside, clock, known, _ = studied
   watches = histories.watch_histories(records.watches, len(records.user_ids))
   if config.scenario == 'single':
     topics = content.video_topics(records, texts, features, config, known)
@@ -121,6 +129,7 @@ def prepare(config: ml_collections.ConfigDict) -> Prepared:
     told = behaviours.known_before(made_of, border)
   return Prepared(
     records,
+    outside,
     watches,
     made_of,
     topic_words,
@@ -172,18 +181,19 @@ def described(
 
 
 def study_records(config: ml_collections.ConfigDict) -> Studied:
-  """The filtered source and its clock.
+  """The filtered source and its clock; of its span alone.
 
   Video files are encoded after the filters, as fewer are left then; only where
   a feature decides which videos stay, before.
   """
-  records, blocks = _load(config), None
+  source, blocks = _load(config), None
+  records = span.inside(source, config)
   visual_decides = config.data.require_visual or (
     config.split.by == 'time' and 'visual' in config.split.new_videos
   )
   if visual_decides:
     records, blocks = content.encode_videos(records, config)
-  steps = [filters.count_left('in the source', records.watches)]
+  steps = [filters.count_left('in the span', records.watches)]
   watches = filters.first_watches(records.watches)
   records = records._replace(watches=watches)
   logging.debug(
@@ -191,14 +201,16 @@ def study_records(config: ml_collections.ConfigDict) -> Studied:
     len(watches.user),
     steps[0].watches,
   )
-  watches, later = _filtered(records, config)
-  whole = filters.compact(records, watches)
-  clock = make_clock(whole, config)
+  clock = span.make_clock(config)
   if config.split.by == 'time':
-    cut = _cut(records, clock, config)
-    return Studied(cut.records, clock, cut.known_videos, blocks)
-  _tell([*steps, *later], config.data.name)
-  return Studied(whole, clock, np.ones(len(whole.videos.id), bool), blocks)
+    studied, known = _cut(records, clock, config)
+  else:
+    watches, later = _filtered(records, config)
+    _tell([*steps, *later], config.data.name)
+    studied = filters.compact(records, watches)
+    known = np.ones(len(studied.videos.id), bool)
+  left_out = span_lib.outside(source, studied, *clock.borders[[0, -1]])
+  return Studied(studied, left_out, clock, known, blocks)
 
 
 def known_until(clock: Sessions, config: ml_collections.ConfigDict) -> int:
@@ -341,36 +353,6 @@ def _tell(steps: list[filters.FilterStep], source: str) -> None:
     f'{before.videos - left.videos:,} videos',
     f'{before.watches - left.watches:,} watches',
   )
-
-
-def make_clock(records: Records, config: ml_collections.ConfigDict) -> Sessions:
-  """The sessions between the dates of the config, or around all events."""
-  times = records.watches.time
-  if config.scenario == 'cross' and len(records.tweets.time):
-    times = np.concatenate([times, records.tweets.time])
-  first, last = int(times.min()), int(times.max())
-  if config.sessions.start:
-    first = date_secs(config.sessions.start, 'sessions.start')
-  if config.sessions.end:
-    last = date_secs(config.sessions.end, 'sessions.end') - 1
-  return sessions.make_sessions(first, last, config.sessions.L)
-
-
-def date_secs(date: str, key: str) -> int:
-  """Midnight UTC of an ISO date, in seconds.
-
-  Raises:
-    ValueError: it is no date; names the key.
-  """
-  try:
-    day = datetime.datetime.fromisoformat(date)
-  except ValueError:
-    raise ValueError(
-      f"{key} is {date!r}; right: '' or a date as in 2013-06-01"
-    ) from None
-  if day.tzinfo is None:
-    day = day.replace(tzinfo=datetime.UTC)
-  return int(day.timestamp())
 
 
 def _fingerprint(

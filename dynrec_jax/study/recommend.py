@@ -2,22 +2,27 @@
 
 import os
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax.data import filters, histories, records
+from dynrec_jax.data import filters, histories, records, span
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.parallel import hosts
 from dynrec_jax.report import user_lists
 from dynrec_jax.sources import own_folder
 from dynrec_jax.study import behaviours, split_run, splits
-from dynrec_jax.study.parts import make_parts
+from dynrec_jax.study.parts import Parts, make_parts
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
 from dynrec_jax.study.training_data import Known, make_queries
+
+_LATER_USERS = (
+  'for somebody who came after it give what they watched (in the cross '
+  'network, wrote) in a file, recommend.history'
+)
 
 
 class Users(NamedTuple):
@@ -26,18 +31,21 @@ class Users(NamedTuple):
   Attributes:
     ids: [U] object (str).
     known: `clock` ends after the last behaviour.
+    topics: [R, K] what their behaviours are about.
   """
 
   ids: np.ndarray
   known: Known
+  topics: np.ndarray
 
 
 def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   """Writes one JSON line per user: user, videos, scores.
 
-  Users are those of the data (all, or `recommend.users`) at the end of its
-  span, or those of the file `recommend.history` (user, video, time; in the
-  cross network user, time, text).
+  Users are those of the data (all, or `recommend.users`), with all that is
+  known of them by now, also outside the study's span, or those of the file
+  `recommend.history` (user, video, time; in the cross network user, time,
+  text).
 
   Returns:
     The path of the file.
@@ -49,10 +57,10 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   everyone = _users(config, prepared, this)
   users = _chosen(config.recommend.users, everyone.ids)
   parts = make_parts(config, prepared)
-  params = split_run.load_params(config, parts, this).state
+  params = _load_params(config, parts, this)
   queries = make_queries(
     everyone.known,
-    prepared.behaviours.topics,
+    everyone.topics,
     users,
     everyone.known.clock.count,
     mask_known=config.eval.mask_history,
@@ -70,6 +78,19 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   return path
 
 
+def _load_params(config, parts: Parts, this: Split) -> Any:
+  """Those of the checkpoint, which knows the users of its training alone."""
+  try:
+    return split_run.load_params(config, parts, this).state
+  except ValueError as error:
+    if 'catalogue.users: ' not in str(error):
+      raise
+    raise ValueError(
+      f'{error}; or leave the data as they were for the training: '
+      f'{_LATER_USERS}'
+    ) from None
+
+
 def _users(config, prepared: Prepared, this: Split) -> Users:
   """The users of the data, or those of the history file."""
   path = config.recommend.history
@@ -77,22 +98,26 @@ def _users(config, prepared: Prepared, this: Split) -> Users:
     return _new_authors(path, prepared, this)
   if path:
     return _new_watchers(path, prepared)
-  everything = behaviours.for_serving(
-    prepared.behaviours, prepared.records, this.users.train
-  )
-  # `sessions.end` cuts what is learned from, not what is known by now.
-  times = np.concatenate([prepared.watches.time, everything.time])
+  return _everyone(config, prepared, this)
+
+
+def _everyone(config, prepared: Prepared, this: Split) -> Users:
+  """The users of the data.
+
+  The span ends what is learned from, not what is known by now.
+  """
+  studied, outside = prepared.records, prepared.outside
+  table = span.all_watches(studied.watches, outside.watches)
+  watches = histories.watch_histories(table, len(studied.user_ids))
+  made_of, topics, texts = watches, prepared.behaviours.topics, None
+  if config.scenario == 'cross':
+    topics, made_of, texts = behaviours.for_serving(
+      prepared.behaviours, studied, outside.tweets, this.users.train
+    )
+  times = np.concatenate([watches.time, made_of.time])
   clock = _extended(prepared.sessions, times)
-  return Users(
-    prepared.records.user_ids,
-    Known(
-      prepared.watches,
-      everything,
-      prepared.tweet_texts,
-      prepared.records.profiles,
-      clock,
-    ),
-  )
+  known = Known(watches, made_of, texts, studied.profiles, clock)
+  return Users(studied.user_ids, known, topics)
 
 
 def _new_authors(path: str, prepared: Prepared, this: Split) -> Users:
@@ -108,7 +133,7 @@ def _new_authors(path: str, prepared: Prepared, this: Split) -> Users:
   watches = histories.no_events(len(user_of))
   ids = records.object_array(user_of)
   known = Known(watches, made_of, tweets.text, _no_profiles(ids), clock)
-  return Users(ids, known)
+  return Users(ids, known, prepared.behaviours.topics)
 
 
 def _extended(clock: Sessions, times: np.ndarray) -> Sessions:
@@ -134,7 +159,8 @@ def _new_watchers(path: str, prepared: Prepared) -> Users:
   watches = histories.watch_histories(table, len(users))
   clock = _extended(prepared.sessions, table.time)
   ids = records.object_array(users)
-  return Users(ids, Known(watches, watches, None, _no_profiles(ids), clock))
+  known = Known(watches, watches, None, _no_profiles(ids), clock)
+  return Users(ids, known, prepared.behaviours.topics)
 
 
 def _no_profiles(ids: np.ndarray) -> np.ndarray:
@@ -151,6 +177,7 @@ def _chosen(wanted, ids: np.ndarray) -> np.ndarray:
   if missing:
     raise ValueError(
       f'recommend.users names {missing[0]!r}, who is not among the '
-      f'{len(ids)} users that the filters left'
+      f'{len(ids)} users that the filters left for the training; '
+      f'{_LATER_USERS}'
     )
   return np.array([position[str(user)] for user in wanted], np.int32)

@@ -73,7 +73,7 @@ def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
     batch_size=config.train.batch_size,
     device_count=device_count,
     semantic_batch_size=config.sem.batch_size
-    if config.loss.semantic_weight
+    if loss_weights(config).semantic
     else 0,
     negative_count=0 if in_batch else config.sem.n_neg,
     negative=config.rel.negative,
@@ -83,7 +83,9 @@ def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
 
 
 def loss_weights(config: ml_collections.ConfigDict) -> LossWeights:
-  """lambda_1 to lambda_3."""
+  """lambda_1 to lambda_3; 0 each of Static-DNN's where it drops them (A29)."""
+  if config.model.network == 'static_dnn' and not config.static.keep_aux:
+    return LossWeights(*(0.0 for _ in LossWeights._fields))
   names = (f'{name}_weight' for name in LossWeights._fields)
   return LossWeights(*(float(config.loss[name]) for name in names))
 

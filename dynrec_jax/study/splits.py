@@ -32,7 +32,10 @@ MODES = {
 
 
 def modes(config: ml_collections.ConfigDict) -> Mapping[str, int]:
-  """How many sessions are known of those who are tested, by mode."""
+  """How many sessions are known of those who are tested, by mode.
+
+  One model serves all of them: train users keep their whole span in each (A21).
+  """
   if config.split.by == 'time':
     return {'time': config.split.cut}
   return {

@@ -169,7 +169,7 @@ def _related(
   prepared: Prepared,
 ) -> Relevance | None:
   """Candidates of the triplets of Eq (6); None if the loss is not used."""
-  if not config.loss.relevance_weight:
+  if not settings.loss_weights(config).relevance:
     return None
   return relevance.find_relevant(
     watches,

@@ -24,7 +24,7 @@ def dates(made):
 
 class TestCalendarMonths:
   def test_the_papers_year(self):
-    made = sessions.make_sessions(utc(2013, 6, 1), utc(2014, 5, 31), 12)
+    made = sessions.make_sessions(utc(2013, 6, 1), utc(2014, 6, 1), 12)
     assert dates(made) == [
       *(f'2013-{m:02}-01' for m in range(6, 13)),
       *(f'2014-{m:02}-01' for m in range(1, 7)),
@@ -38,67 +38,90 @@ class TestCalendarMonths:
     assert made.end(long) == utc(2014, 3, 1)
 
   @pytest.mark.parametrize(
-    ('first', 'last', 'calendar'),
+    ('start', 'end', 'calendar'),
     [
-      # The last moment of the twelfth month, then the next.
-      (utc(2012, 1, 31, 23, 59, 59), utc(2012, 12, 31, 23, 59, 59), True),
-      (utc(2012, 1, 31, 23, 59, 59), utc(2013, 1, 1), False),
-      # Twelve months long, over thirteen calendar months.
-      (utc(2013, 6, 15), utc(2014, 6, 14), False),
-      # Eleven calendar months.
-      (utc(2013, 6, 1), utc(2014, 4, 30), False),
-      (utc(2013, 6, 1), utc(2014, 5, 1), True),
+      (utc(2012, 1, 1), utc(2013, 1, 1), True),
+      # A second more, a second less, a day later, twelve months in thirteen.
+      (utc(2012, 1, 1), utc(2013, 1, 1) + 1, False),
+      (utc(2012, 1, 1), utc(2013, 1, 1) - 1, False),
+      (utc(2012, 1, 2), utc(2013, 1, 1), False),
+      (utc(2013, 6, 15), utc(2014, 6, 15), False),
+      # Eleven calendar months, and twenty-four.
+      (utc(2013, 6, 1), utc(2014, 5, 1), False),
+      (utc(2013, 6, 1), utc(2015, 6, 1), False),
       # A leap year's February and times before 1970.
-      (utc(2011, 3, 31), utc(2012, 2, 29, 23, 59, 59), True),
-      (utc(1968, 12, 5), utc(1969, 11, 2), True),
-      (utc(2000, 1, 1), utc(2014, 1, 1), False),
+      (utc(2011, 3, 1), utc(2012, 3, 1), True),
+      (utc(1968, 12, 1), utc(1969, 12, 1), True),
     ],
   )
-  def test_only_a_span_over_twelve_months(self, first, last, calendar):
-    made = sessions.make_sessions(first, last, 12)
+  def test_only_a_span_of_twelve_months(self, start, end, calendar):
+    made = sessions.make_sessions(start, end, 12)
     assert made.count == 12
     assert all(d.endswith('-01') for d in dates(made)) == calendar
-    assert made.borders[0] <= first
-    assert made.borders[-1] > last
+    assert (made.borders[0], made.borders[-1]) == (start, end)
     if not calendar:
-      assert made.borders[0] == first
-      assert made.borders[-1] == last + 1
+      assert np.ptp(np.diff(made.borders)) <= 1
 
   def test_other_counts_do_not_follow_the_calendar(self):
-    first, last = utc(2013, 6, 1), utc(2014, 5, 31, 23, 59, 59)
-    made = sessions.make_sessions(first, last, 5)
+    made = sessions.make_sessions(utc(2013, 6, 1), utc(2014, 6, 1), 5)
     np.testing.assert_array_equal(np.diff(made.borders), [73 * DAY] * 5)
 
 
 class TestEqualParts:
   def test_weeks_of_a_year(self):
-    first = utc(2013, 6, 15)
-    made = sessions.make_sessions(first, first + 364 * DAY - 1, 52)
+    start = utc(2013, 6, 15)
+    made = sessions.make_sessions(start, start + 364 * DAY, 52)
     assert made.count == 52
-    np.testing.assert_array_equal(made.borders, first + 7 * DAY * np.arange(53))
+    np.testing.assert_array_equal(made.borders, start + 7 * DAY * np.arange(53))
 
   def test_lengths_differ_by_a_second_at_most(self):
-    made = sessions.make_sessions(-1003, 2000, 7)
+    made = sessions.make_sessions(-1003, 2001, 7)
     lengths = np.diff(made.borders)
     assert set(lengths.tolist()) == {429, 430}
     assert made.borders[0] == -1003
     assert made.borders[-1] == 2001
 
   def test_shortest_span(self):
-    made = sessions.make_sessions(10, 13, 4)
+    made = sessions.make_sessions(10, 14, 4)
     assert made.borders.tolist() == [10, 11, 12, 13, 14]
 
   @pytest.mark.parametrize(
-    ('first', 'last', 'count', 'message'),
+    ('start', 'end', 'count', 'message'),
     [
       (0, 10**6, 3, '^count is 3; at least 4'),
       (0, 10**6, 0, '^count is 0'),
-      (10, 12, 4, 'span 3 s, too short for 4 sessions'),
+      (10, 13, 4, 'span is 3 s, too short for 4 sessions'),
     ],
   )
-  def test_refusals(self, first, last, count, message):
+  def test_refusals(self, start, end, count, message):
     with pytest.raises(ValueError, match=message):
-      sessions.make_sessions(first, last, count)
+      sessions.make_sessions(start, end, count)
+
+
+class TestEnclosingDays:
+  @pytest.mark.parametrize(
+    ('first', 'last', 'count', 'start', 'end'),
+    [
+      # Of L = 12 twelve months that are touched are whole.
+      (utc(2012, 1, 31, 23), utc(2012, 12, 1), 12, (2012, 1, 1), (2013, 1, 1)),
+      (utc(2012, 1, 31, 23), utc(2013, 1, 1), 12, (2012, 1, 31), (2013, 1, 2)),
+      (utc(2012, 1, 31, 23), utc(2012, 12, 1), 6, (2012, 1, 31), (2012, 12, 2)),
+      (
+        utc(2013, 2, 28, 14),
+        utc(2013, 9, 1, 20),
+        12,
+        (2013, 2, 28),
+        (2013, 9, 2),
+      ),
+      # The first and the last second of a day, and a single event.
+      (utc(2013, 3, 1), utc(2013, 5, 2) - 1, 12, (2013, 3, 1), (2013, 5, 2)),
+      (utc(2013, 3, 1), utc(2013, 5, 2), 12, (2013, 3, 1), (2013, 5, 3)),
+      (utc(1969, 3, 1, 4), utc(1969, 3, 1, 4), 12, (1969, 3, 1), (1969, 3, 2)),
+    ],
+  )
+  def test_whole_days_hold_all(self, first, last, count, start, end):
+    found = sessions.enclosing_days(first, last, count)
+    assert found == (utc(*start), utc(*end))
 
 
 class TestSessions:
@@ -108,7 +131,7 @@ class TestSessions:
     np.testing.assert_array_equal(made.of(times), [0, 1, 1, 2, 2, 3, 3, 4, 4])
 
   def test_every_session_holds_what_is_between_its_ends(self):
-    made = sessions.make_sessions(-777, 9000, 13)
+    made = sessions.make_sessions(-777, 9001, 13)
     times = np.arange(-777, 9001)
     for session in range(1, 14):
       inside = times[made.of(times) == session]
@@ -138,7 +161,7 @@ class TestUnitSecs:
     np.testing.assert_allclose(got, days * DAY, rtol=1e-6)
 
   def test_a_session_of_the_calendar_year_is_a_month(self):
-    made = sessions.make_sessions(utc(2013, 6, 1), utc(2014, 5, 31), 12)
+    made = sessions.make_sessions(utc(2013, 6, 1), utc(2014, 6, 1), 12)
     np.testing.assert_allclose(
       sessions.unit_secs('session', made), sessions.unit_secs('month', made)
     )

@@ -158,7 +158,11 @@ def test_topic_vectors_of_the_source_are_read_as_they_are(tmp_path):
   made_of = study.prepared.behaviours
   assert made_of.known is None
   events = study.split.behaviours
-  assert events is behaviours.for_serving(made_of, None, None)
+  records, outside = study.prepared.records, study.prepared.outside
+  served = behaviours.for_serving(made_of, records, outside.tweets, None)
+  for one, two in zip(events, served.histories, strict=True):
+    np.testing.assert_array_equal(one, two)
+  np.testing.assert_array_equal(made_of.topics, served.topics)
   order = [
     i for u in range(worlds.USERS) for i, row in enumerate(rows) if row[0] == u
   ]
@@ -168,6 +172,63 @@ def test_topic_vectors_of_the_source_are_read_as_they_are(tmp_path):
   assert lists.shape == (len(study.split.users.test), 5)
   with pytest.raises(ValueError, match='this source brings topic vectors'):
     behaviours.of_new_users(made_of, None, None, 1)
+
+
+@pytest.mark.parametrize('brings_topics', [False, True])
+def test_tweets_outside_the_span_are_read_for_today_alone(
+  brings_topics, tmp_path
+):
+  """Nothing is fitted on them; today they have topics, in order of time."""
+  rows = worlds.tweets()
+  topics = np.random.default_rng(1).dirichlet(np.ones(3), len(rows))
+  topics = topics.astype(np.float16)
+  start, end = (worlds.START + day * worlds.DAY for day in (31, 304))
+  study = study_of(
+    tmp_path,
+    topics=topics if brings_topics else None,
+    sessions__start='2023-02-01',
+    sessions__end='2023-11-01',
+    filter__min_videos_per_user=3,
+    filter__min_users_per_video=1,
+  )
+  prepared = study.prepared
+  made_of, records, outside = (
+    prepared.behaviours,
+    prepared.records,
+    prepared.outside,
+  )
+  place = {name: i for i, name in enumerate(records.user_ids)}
+  kept = [
+    (place[f'u{user}'], time, text, i)
+    for i, (user, time, text) in enumerate(rows)
+    if f'u{user}' in place
+  ]
+  kept.sort(key=lambda row: row[:2])
+  inside = [row for row in kept if start <= row[1] < end]
+  assert 0 < len(inside) < len(kept) - 50
+  assert records.tweets.time.tolist() == [row[1] for row in inside]
+  train = study.split.users.train
+  served = behaviours.for_serving(made_of, records, outside.tweets, train)
+  assert served.histories.time.tolist() == [row[1] for row in kept]
+  assert served.texts.tolist() == [row[2] for row in kept]
+  at = np.array([start <= row[1] < end for row in kept])
+  nothing = type(outside.tweets)(*(column[:0] for column in outside.tweets))
+  alone = behaviours.for_serving(made_of, records, nothing, train)
+  np.testing.assert_array_equal(
+    served.topics[served.histories.item[at]],
+    alone.topics[alone.histories.item],
+  )
+  if brings_topics:
+    want = topics[[row[3] for row in kept]]
+    np.testing.assert_array_equal(served.topics[served.histories.item], want)
+    return
+  assert (served.histories.item < 4).all()
+  # A taste's words are of one topic, inside and outside.
+  taste = np.array([int(records.user_ids[row[0]][1:]) % 4 for row in kept])
+  for own in range(4):
+    found = served.histories.item[~at & (taste == own)]
+    most = np.bincount(served.histories.item[at & (taste == own)]).argmax()
+    assert np.mean(found == most) > 0.6
 
 
 def test_users_need_their_tweets_and_what_goes_is_told(cross, monkeypatch):
@@ -265,7 +326,8 @@ def test_nobody_s_tweets_after_a_cut_are_fitted(tmp_path, monkeypatch):
   assert late.any()
   np.testing.assert_array_equal(readable.item == 4, late)
   before = [x.copy() for x in made_of.known.state.counts]
-  today = behaviours.for_serving(made_of, records, everyone)
+  outside = study.prepared.outside.tweets
+  today = behaviours.for_serving(made_of, records, outside, everyone).histories
   np.testing.assert_array_equal(today.item[~late], readable.item[~late])
   assert (today.item[late] < 4).any()
   for one, two in zip(before, made_of.known.state.counts, strict=True):

@@ -190,8 +190,12 @@ def test_google_news_vectors_need_not_be_there():
   [
     ({'data.world': 'huge'}, "data.world: unknown preset 'huge' in 'huge'; on"),
     ({'data.world': 'tiny:no_rain'}, "data.world: unknown change 'no_rain'"),
-    ({'sessions.start': 'May'}, "sessions.start is 'May'; right: '' or a date"),
+    ({'sessions.start': 'May'}, "sessions.start is 'May'; right: a date as in"),
     ({'sessions.end': '2013-13-01'}, "sessions.end is '2013-13-01'; right"),
+    (
+      {'sessions.start': '2013-06-01', 'sessions.end': '2013-06-01'},
+      "sessions.end is '2013-06-01'; it must come after sessions.start=2013",
+    ),
     (
       {'scenario': 'cross', 'model.history_mode': 'topic_then_history'},
       'model.history_mode is topic_then_history, which reads watches',
@@ -247,7 +251,7 @@ BASE = {
   'filter.min_videos_per_user': 6,
   'filter.min_users_per_video': 9,
   'sessions.L': 8,
-  'train.batch_size': 2,
+  'train.batch_size': 4,
   'train.max_epochs': 1,
 }
 PREPARING = ('filter', 'text', 'topics', 'sessions', 'data', 'features')

@@ -136,6 +136,7 @@ def test_lists_follow_from_the_method_s_own_keys_alone():
 
 def test_young_keys_say_their_defaults_where_they_are_absent():
   assert identity.ABSENT == {
+    'static.keep_aux': True,
     'seq.weight': 'watch',
     'loss.mask_known': False,
     'opt.average': 0.0,

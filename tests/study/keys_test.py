@@ -51,6 +51,7 @@ DECISIONS = {
     'static.loss': ('softmax', 'logistic', 'bpr'),
     'static.n_neg': (5, 1),
   },
+  29: {'static.keep_aux': (True, False)},
   30: {'model.embed_norm': ('everywhere', 'loss_only')},
   31: {'model.D_h': (300,)},
   32: {
@@ -58,6 +59,7 @@ DECISIONS = {
     'model.softmax_bias': (False, True),
   },
   33: {
+    'text.encoder': ('kim_cnn', 'tfidf_svd', 'given'),
     'text.fields': (('title', 'description', 'tags'), ('title',)),
     'text.label': ('categories', 'tags'),
   },

@@ -8,7 +8,7 @@ import worlds
 
 from dynrec_jax.features import catalogue
 from dynrec_jax.features.tfidf_svd import tfidf_svd
-from dynrec_jax.study import prepare
+from dynrec_jax.study import prepare, splits
 
 UTC = datetime.UTC
 
@@ -89,28 +89,80 @@ def test_one_line_tells_what_is_studied_and_what_went(
   assert any(text.startswith('videos with >= 3 users: ') for text in rules)
 
 
-def test_dates_of_the_config_fix_the_span(tiny_settings, study):
-  config = worlds.tiny_config(
-    tiny_settings | {'sessions.start': '2023-01-01', 'sessions.L': 4},
-    sessions__end='2023-12-31T00:00:00+00:00',
-  )
-  clock = prepare.make_clock(study.prepared.records, config)
-  assert clock.count == 4
-  assert clock.borders[0] == secs(2023, 1, 1)
-  assert clock.borders[-1] == secs(2023, 12, 31)
-  assert prepare.known_until(clock, config) == clock.borders[3]
-  config.sessions.start = config.sessions.end = ''
-  clock = prepare.make_clock(study.prepared.records, config)
-  times = study.prepared.records.watches.time
-  assert (clock.borders[0], clock.borders[-1]) == (times.min(), times.max() + 1)
+def with_last_watch(rows, user, time):
+  """The rows with the last watch of a user at another time."""
+  last = max(i for i, row in enumerate(rows) if row[0] == user)
+  return [(*row[:2], time) if i == last else row for i, row in enumerate(rows)]
 
 
-def test_dates_without_a_zone_are_utc():
-  assert prepare.date_secs('2013-06-01', 'k') == secs(2013, 6, 1)
-  two_east = prepare.date_secs('2013-06-01T02:00+02:00', 'k')
-  assert two_east == secs(2013, 6, 1)
-  with pytest.raises(ValueError, match=r"^k is 'June'; right: '' or a date as"):
-    prepare.date_secs('June', 'k')
+@pytest.mark.parametrize('days', [-30, 30, 400])
+@pytest.mark.parametrize('protocol', ['users', 'time'])
+def test_a_tested_user_s_last_watch_moves_no_session(
+  protocol, days, tmp_path, tiny_settings
+):
+  """Neither a border nor a watch of anybody else; be it the last of all."""
+  rows = worlds.watches()
+  config = worlds.tiny_config(tiny_settings, filter__min_videos_per_user=3)
+  prepared = prepare.prepare(config)
+  tested = splits.make_split(config, prepared, 0).users.test
+  names = [int(prepared.records.user_ids[u][1:]) for u in tested]
+  time, user = max((row[2], row[0]) for row in rows if row[0] in names)
+  moved = with_last_watch(rows, user, time + days * worlds.DAY)
+
+  def of(rows, name):
+    folder = worlds.write_folder(tmp_path / name, rows)
+    config.data.manual_dir = str(folder)
+    config.split.by = protocol
+    studied = prepare.study_records(config)
+    records, clock = studied.records, studied.sessions
+    found = {
+      (records.user_ids[u], records.videos.id[v]): int(session)
+      for u, v, session in zip(
+        *records.watches[:2], clock.of(records.watches.time), strict=True
+      )
+    }
+    others = {k: s for k, s in found.items() if k[0] != f'u{user}'}
+    return clock.borders.tolist(), others, found
+
+  one, two = of(rows, 'one'), of(moved, 'two')
+  assert one[2] != two[2]
+  assert one[:2] == two[:2]
+  assert max(two[2].values()) <= 12
+
+
+def test_nothing_outside_the_span_is_prepared(tmp_path):
+  """The study of a log is that of its part between the dates."""
+  rng = np.random.default_rng(2)
+  start, end = secs(2023, 1, 1), secs(2024, 1, 1)
+  outside = [
+    (user, int(video), int(time))
+    for user in range(worlds.USERS + 5)
+    for video, time in zip(
+      rng.permutation(worlds.VIDEOS)[:3],
+      (start - 1, end, end + 300 * worlds.DAY),
+      strict=True,
+    )
+  ]
+  whole = sorted(worlds.watches() + outside, key=lambda row: (row[0], row[2]))
+  found = []
+  for number, rows in enumerate((worlds.watches(), whole)):
+    folder = worlds.write_folder(tmp_path / str(number), rows)
+    settings = worlds.tiny_settings(folder, tmp_path)
+    found.append(prepare.prepare(worlds.tiny_config(settings)))
+  one, two = found
+  assert one.fingerprint == two.fingerprint
+  for a, b in (
+    (one.records.user_ids, two.records.user_ids),
+    *zip(one.watches, two.watches, strict=True),
+    *zip(one.records.watches, two.records.watches, strict=True),
+    *zip(one.features, two.features, strict=True),
+    (one.behaviours.topics, two.behaviours.topics),
+    (one.sessions.borders, two.sessions.borders),
+  ):
+    np.testing.assert_array_equal(a, b)
+  assert not len(one.outside.watches.user)
+  known = [row for row in outside if row[0] < worlds.USERS]
+  assert len(two.outside.watches.user) == len(known)
 
 
 def test_the_fingerprint_is_of_content_and_catalogue(study):
@@ -204,9 +256,7 @@ def test_new_videos_need_what_all_need(tmp_path):
 
 
 def test_the_clock_is_that_of_the_other_protocol(tmp_path):
-  """Of the whole span, whatever comes before the date."""
-  changes = {'sessions__start': '', 'sessions__end': ''}
-  config = time_config(tmp_path, **changes)
+  config = time_config(tmp_path)
   by_time = prepare.study_records(config)
   config.split.by = 'users'
   by_user = prepare.study_records(config)

@@ -9,7 +9,7 @@ import pytest
 import worlds
 
 from dynrec_jax import checkpoint, train
-from dynrec_jax.study import identity, recommend
+from dynrec_jax.study import identity, prepare, recommend
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
@@ -82,12 +82,31 @@ def test_an_end_of_the_span_hides_nothing_known(tiny_settings, tmp_path):
   saved = Saved(settings, tmp_path)
   everyone = saved.lists('all')
   late = worlds.START + 243 * worlds.DAY
-  watched_late = 0
-  for user, row in enumerate(everyone):
+  assert saved.study.prepared.watches.time.max() < late
+  watched_late = []
+  for row in everyone:
+    user = int(row['user'][1:])
     seen = {video for video, _ in past_of(user)}
-    watched_late += any(time >= late for _, time in past_of(user))
+    if any(time >= late for _, time in past_of(user)):
+      watched_late.append(user)
     assert not seen & set(row['videos'])
-  assert watched_late > 30
+  assert len(watched_late) > 20
+  # The same past, brought in a file, gives the same lists: it enters u as well.
+  past = [(f'u{user}', *w) for user in watched_late for w in past_of(user)]
+  path = saved.history('past', past)
+  found = saved.lists('past', recommend__history=path)
+  lists = {row['user']: row['videos'] for row in everyone}
+  assert len(found) == len(watched_late)
+  for row in found:
+    assert row['videos'] == lists[row['user']]
+  # Without what lies outside, they would not.
+  nothing = saved.study.prepared.outside.watches
+  nothing = type(nothing)(*(column[:0] for column in nothing))
+  prepared = saved.study.prepared._replace(
+    outside=saved.study.prepared.outside._replace(watches=nothing)
+  )
+  saved.study.prepared = prepared
+  assert saved.lists('inside') != everyone
 
 
 def test_the_output_lies_in_the_workdir_if_not_named(saved):
@@ -159,7 +178,11 @@ def test_new_users_may_come_after_the_data_s_end(saved):
 @pytest.mark.parametrize(
   ('changes', 'message'),
   [
-    ({'recommend__users': ('u1', 'u99')}, r"users names 'u99', who is not amo"),
+    (
+      {'recommend__users': ('u1', 'u99')},
+      r"users names 'u99', who is not among the 60 .* for the training; for "
+      r'somebody who came after it .* in a file, recommend\.history$',
+    ),
     ({'recommend__history': '/no/file.csv'}, r'/no/file.csv: found no such fi'),
     ({'recommend__split': 4}, r'split_4.*no checkpoint to load'),
     ({'seed': 5}, r'another config: seed: saved 0, now 5'),
@@ -169,6 +192,19 @@ def test_what_cannot_be_done_is_an_error(changes, message, saved):
   with pytest.raises(ValueError, match=message):
     saved.lists('bad', **changes)
   assert not (saved.folder / 'new' / 'folders' / 'bad.jsonl').exists()
+
+
+def test_users_who_came_after_the_training_come_in_a_file(saved, tmp_path):
+  """A checkpoint is of the users that it was trained with."""
+  rows = [*worlds.watches(), *((60, v, t) for _, v, t in worlds.watches()[:9])]
+  folder = worlds.write_folder(tmp_path / 'grown', rows)
+  config = saved.config(data__manual_dir=str(folder), recommend__users=('u60',))
+  with pytest.raises(
+    ValueError,
+    match=r'catalogue\.users: saved 60, now 61\. .* leave the data as they '
+    r'were.*recommend\.history$',
+  ):
+    recommend.recommend(config, prepare.prepare(config))
 
 
 def test_a_bad_history_names_its_row(saved):

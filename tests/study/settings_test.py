@@ -6,7 +6,7 @@ import optax
 import pytest
 import worlds
 
-from dynrec_jax.study import settings
+from dynrec_jax.study import settings, training_data
 
 DAY = 86_400
 
@@ -35,12 +35,13 @@ def test_the_optimiser_is_the_config_s(tiny_settings):
     loss__weight_decay=0.1,
   )
   optimizer = settings.make_optimizer(config)
-  params = {'x': jnp.array([3.0, -2.0])}
+  params = {'x': jnp.array([[3.0, -2.0]])}
   updates, _ = optimizer.update(
-    {'x': jnp.array([1.0, 0.0])}, optimizer.init(params), params
+    {'x': jnp.array([[1.0, 0.0]])}, optimizer.init(params), params
   )
   found = optax.apply_updates(params, updates)['x']
-  np.testing.assert_allclose(found, [3 - 0.5 * 1.6, -2 + 0.5 * 0.4], rtol=1e-6)
+  want = [[3 - 0.5 * 1.6, -2 + 0.5 * 0.4]]
+  np.testing.assert_allclose(found, want, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,20 @@ def test_static_dnn_has_its_loss_and_its_negatives(loss, tiny_settings):
   assert settings.objective_settings(config).coherence == loss
   count = 0 if loss == 'softmax' else 4
   assert settings.batch_spec(config, 7).unseen_count == count
+
+
+def test_static_dnn_may_keep_its_own_loss_alone(tiny_settings, study):
+  """A29: of the others no weight is left, no video, no partner."""
+  config = worlds.tiny_config(tiny_settings, static__keep_aux=False)
+  assert all(settings.loss_weights(config))  # the key is Static-DNN's alone
+  config.model.network = 'static_dnn'
+  assert settings.loss_weights(config) == (0, 0, 0)
+  assert settings.objective_settings(config).wanted == (False,) * 3
+  assert settings.batch_spec(config, 7).semantic_batch_size == 0
+  data = training_data.make_training_set(config, study.prepared, study.split)
+  assert data.relevance is None
+  config.static.keep_aux = True
+  assert settings.loss_weights(config) == (0.2, 0.4, 0.2)
 
 
 def test_tables_of_simulated_data_say_so(tiny_settings):

@@ -113,6 +113,23 @@ def test_named_code_exists(code):
     assert set(names) <= defined
 
 
+# What no key changes, as the paper leaves it open and one reading is enough.
+FIXED = tuple(
+  f'A{n}' for n in (2, 6, 11, 13, 14, 15, 16, 19, 21, 22, 25, 36, 39, 40)
+)
+
+
+def test_what_is_fixed_has_no_key_and_all_else_has():
+  assert tuple(code for code, *_, cell in rows() if cell == 'none') == FIXED
+
+
+@pytest.mark.parametrize('code', FIXED)
+def test_what_is_fixed_is_told_where_the_code_does_it(code):
+  named = re.search(r'^- Code: ((?:.|\n(?!\n))+)', PARAGRAPHS[code][1], re.M)
+  for path in re.findall(r'`(dynrec_jax/[^`]+)`', named[1]):
+    assert re.search(rf'\b{code}\b', (ROOT / path).read_text()), path
+
+
 def test_linked_codes_exist():
   linked = re.findall(r'\[(A\d+)\]\(#(a\d+)\)', PAGE)
   assert all(code.lower() == anchor for code, anchor in linked)

@@ -33,10 +33,11 @@ KEYS = {
     decision=33,
   ),
   'text.encoder': Key(
-    'tfidf_svd',
-    OneOf(('tfidf_svd', 'kim_cnn', 'given')),
+    'kim_cnn',
+    OneOf(('kim_cnn', 'tfidf_svd', 'given')),
     Of.CONTENT,
-    'tf-idf and SVD, the text CNN of Kim (2014), or the file `text.features`',
+    'the text CNN of Kim (2014), tf-idf and SVD, or the file `text.features`',
+    decision=33,
   ),
   'text.features': Key(
     '',

@@ -139,13 +139,15 @@ KEYS = {
     '',
     Text('a date (UTC) as in `2013-06-01`'),
     Of.STUDY,
-    "when the span begins; `''` is the first event",
+    'when the span begins; what lies before it is left out, and counted. '
+    "`''` is asked for",
   ),
   'sessions.end': Key(
     '',
     Text('a date (UTC) as in `2014-06-01`'),
     Of.STUDY,
-    "before when the span ends; `''` is the last event",
+    'before when the span ends; what lies after it is left out, and counted, '
+    "but for lists that `recommend` makes for today. `''` is asked for",
   ),
   'split.seeds': Key(
     5,

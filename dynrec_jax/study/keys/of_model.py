@@ -84,7 +84,7 @@ KEYS = {
     WEIGHT,
     Of.TRAINING,
     'lambda_4; of `opt.name=adamw`, which has no such term in Eq (9), what a '
-    'step takes off all parameters, times the learning rate',
+    'step takes off, times the learning rate; matrices alone are decayed',
   ),
   'loss.semantic_margin': Key(
     0.3, Real(0, 2), Of.TRAINING, 'tau_1', unit='a cosine'
@@ -246,6 +246,14 @@ KEYS = {
     'that `logistic` and `bpr` draw per prediction, of those never watched',
     unit='videos',
     decision=28,
+  ),
+  'static.keep_aux': Key(
+    True,
+    Switch(),
+    Of.TRAINING,
+    'the other terms of Eq (9) beside it, weighed as `loss` says; or none',
+    decision=29,
+    young=True,
   ),
   'plus.members': Key(
     4,
