@@ -139,6 +139,7 @@ PAPER = {
 OF_SOURCE = {
   *('data.name', 'data.world', 'sessions.start', 'sessions.end'),
   *('text.word_vectors', 'filter.min_tweets_per_user', 'scenario', 'workdir'),
+  'eval.methods',
 }
 SOURCES = ('simulated', 'simulated_tiny', 'simulated_paper', 'movietweetings')
 
