@@ -79,7 +79,7 @@ def paper_size() -> dict[str, float]:
   user, seconds, texts = _as_text(corpus)
   tokens = len(corpus.words)
   del corpus
-  daily = incremental.Schedule(30, 100, 20, 10, 1.0)  # as by default
+  daily = incremental.Schedule(30, 3, 100, 20, 10, 1.0)  # as by default
   figures = {'tweets': len(texts), 'tokens': tokens}
   clock = _Clock(figures)
   vocabulary = tweet_text.fit_vocabulary(texts, least_tweets=5)
@@ -181,6 +181,7 @@ def _time_twitter_lda(corpus, threads):
     hyper,
     packed,
   )
+  nothing = jax.tree.map(np.zeros_like, prior)
   key = jax.random.key(0, impl='threefry2x32')
 
   def run(sweeps):
@@ -188,6 +189,7 @@ def _time_twitter_lda(corpus, threads):
       blocked_gibbs.run_sweeps(
         key,
         prior,
+        nothing,
         packed.blocks,
         sweeps,
         True,

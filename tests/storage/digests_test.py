@@ -67,7 +67,7 @@ def test_topic_states_keep_their_names_and_digests():
   )
   settings = border_fit.FitSettings(
     Hyperparameters(1, 2, 3, 4),
-    incremental.Schedule(1, 2, 3, 4, 5),
+    incremental.Schedule(1, 2, 3, 4, 5, 6),
     least_tweets=1,
     seed=3,
     directory='folder',
