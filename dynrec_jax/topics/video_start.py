@@ -22,7 +22,7 @@ from dynrec_jax.topics.variational_topics import (
   has_words,
 )
 
-START_COUNT = 2
+START_COUNT = 1
 _SPARE = 1.5  # groups per topic
 _PASSES = 5  # over the groups' topics, before they are joined
 _SEEDINGS = 3  # of k-means

@@ -121,7 +121,7 @@ KEYS = {
     70, Whole(2, 100_000), Of.CONTENT, 'K of the videos', unit='topics'
   ),
   'topics.starts': Key(
-    2,
+    1,
     Whole(0, 100),
     Of.CONTENT,
     'of the videos, by groups; of several the one of the lowest held-out '
