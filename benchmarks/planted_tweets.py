@@ -18,6 +18,7 @@ def planted_tweets(
   topic_count: int,
   day_count: int,
   mean_length: float,
+  size_ratio: float = 1.0,
 ) -> tuple[TweetCorpus, np.ndarray]:
   """A corpus from known topics, for tests and timings.
 
@@ -33,6 +34,8 @@ def planted_tweets(
     topic_count: K.
     day_count: days.
     mean_length: words a tweet.
+    size_ratio: how many times the tweets of the smallest topic the largest
+      one has; those between stand in geometric progression.
 
   Returns:
     The corpus in order of days, and phi [K, V].
@@ -41,7 +44,8 @@ def planted_tweets(
   zipf = np.arange(1, word_count + 1) ** -_ZIPF
   zipf /= zipf.sum()
   rank = np.stack([rng.permutation(word_count) for _ in range(topic_count)])
-  theta = rng.dirichlet(np.full(topic_count, _USER_CONCENTRATION), user_count)
+  sizes = size_ratio ** -np.linspace(0, 1, topic_count)
+  theta = rng.dirichlet(_USER_CONCENTRATION * sizes / sizes.mean(), user_count)
   user = rng.integers(0, user_count, tweet_count).astype(np.int32)
   topic = _topics(rng, np.cumsum(theta, axis=1), user)
   lengths = 1 + rng.poisson(mean_length - 1, tweet_count)

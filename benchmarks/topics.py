@@ -2,13 +2,16 @@
 
   python -m benchmarks.topics [--json FILE]
   python -m benchmarks.topics --paper_size [--json FILE]
+  python -m benchmarks.topics --lost [--json FILE]
 
 The first compares tokens per second of one Gibbs sweep at K = 100 on one
 corpus, with 1 and with 2 threads, in alternating fresh processes. tomotopy
 (C++, SIMD) samples plain LDA, a topic per word; TwitterLDA samples a topic per
 tweet and a side per word. CPU figures count processor seconds, so they hold on
 a shared machine. The second takes raw texts of the paper's size through
-tokenisation and the daily mode in one process.
+tokenisation and the daily mode in one process. The third counts runs of ten
+that lose a planted topic (cosine 0.8 or less), from a random start and from
+the rounds of `tweet_start`, and their seconds.
 """
 
 import argparse
@@ -21,10 +24,14 @@ import sys
 import time
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from benchmarks.planted_tweets import planted_tweets
 
 _TOPICS, _ALPHA, _BETA = 100, 0.5, 0.01
+# K, tweets, words, users.
+_PLANTED = ((10, 8000, 1000, 300), (20, 16000, 2000, 400))
+START_ROUNDS = 3  # as by default
 
 
 def main():
@@ -32,6 +39,7 @@ def main():
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--json', help='file to write the figures to')
   parser.add_argument('--paper_size', action='store_true')
+  parser.add_argument('--lost', action='store_true')
   parser.add_argument('--tweets', type=int, default=300_000)
   parser.add_argument('--words', type=int, default=10_000)
   parser.add_argument('--rounds', type=int, default=3)
@@ -44,6 +52,8 @@ def main():
     figures = _WORKERS[args.worker](corpus, args.threads)
   elif args.paper_size:
     figures = paper_size()
+  elif args.lost:
+    figures = lost_topics()
   else:
     figures = compare(args)
   print(json.dumps(figures))
@@ -79,7 +89,7 @@ def paper_size() -> dict[str, float]:
   user, seconds, texts = _as_text(corpus)
   tokens = len(corpus.words)
   del corpus
-  daily = incremental.Schedule(30, 100, 20, 10, 1.0)  # as by default
+  daily = incremental.Schedule(30, 3, 100, 20, 10, 1.0)  # as by default
   figures = {'tweets': len(texts), 'tokens': tokens}
   clock = _Clock(figures)
   vocabulary = tweet_text.fit_vocabulary(texts, least_tweets=5)
@@ -98,6 +108,63 @@ def paper_size() -> dict[str, float]:
   clock.lap('daily_topics')
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
   return {**figures, 'words': len(vocabulary), 'peak_gib': peak}
+
+
+def lost_topics(runs: int = 10) -> dict[str, float]:
+  """Runs that lose a planted topic, and median seconds, by start and K."""
+  figures = {}
+  for topics, tweets, words, users in _PLANTED:
+    for rounds in (0, START_ROUNDS):
+      results = [
+        _planted_run(seed, topics, tweets, words, users, rounds)
+        for seed in range(runs)
+      ]
+      name = f'topics_{topics}/rounds_{rounds}'
+      least, seconds = zip(*results, strict=True)
+      figures[f'{name}/runs_with_a_lost_topic'] = sum(c <= 0.8 for c in least)
+      figures[f'{name}/least_cosine'] = min(least)
+      # The first runs compile.
+      figures[f'{name}/median_s'] = statistics.median(seconds)
+      print(name, figures[f'{name}/runs_with_a_lost_topic'], file=sys.stderr)
+  return figures
+
+
+def _planted_run(seed, topics, tweets, words, users, rounds):
+  """The least cosine of a planted topic and the found one; seconds."""
+  import jax
+
+  from dynrec_jax.topics import tweet_start, tweet_topics, twitter_lda
+
+  corpus, phi = planted_tweets(
+    seed,
+    tweet_count=tweets,
+    word_count=words,
+    user_count=users,
+    topic_count=topics,
+    day_count=30,
+    mean_length=7.0,
+    size_ratio=4.0,
+  )
+  hyper = twitter_lda.REFERENCE._replace(topic_count=topics)
+  sizes = {'word_count': words, 'user_count': users}
+  common = {
+    'key': jax.random.key(seed, impl='threefry2x32'),
+    'block_size': 512,
+  }
+  begin = time.perf_counter()
+  start = tweet_start.find_start(
+    corpus, hyper, **sizes, **common, round_count=rounds
+  )
+  nothing = twitter_lda.empty_counts(hyper, **sizes)
+  fit = twitter_lda.fit_tweets(
+    corpus, nothing, hyper, **common, start=start, sweep_count=100
+  )
+  seconds = time.perf_counter() - begin
+  found = tweet_topics.topic_word_probability(fit.counts, hyper).T
+  found /= np.linalg.norm(found, axis=1, keepdims=True)
+  phi = phi / np.linalg.norm(phi, axis=1, keepdims=True)
+  cosine = phi @ found.T
+  return float(cosine[linear_sum_assignment(-cosine)].min()), seconds
 
 
 class _Clock:
@@ -181,6 +248,7 @@ def _time_twitter_lda(corpus, threads):
     hyper,
     packed,
   )
+  nothing = jax.tree.map(np.zeros_like, prior)
   key = jax.random.key(0, impl='threefry2x32')
 
   def run(sweeps):
@@ -188,6 +256,7 @@ def _time_twitter_lda(corpus, threads):
       blocked_gibbs.run_sweeps(
         key,
         prior,
+        nothing,
         packed.blocks,
         sweeps,
         True,

@@ -22,10 +22,17 @@ def planted_videos(
   text_words=40,
   visual_words=48,
   lengths=(24, 16),
+  concentration=0.15,
+  size_ratio=1.0,
 ):
-  """Every topic has words of its own, and some that others have too."""
+  """Every topic has words of its own, and some that others have too.
+
+  The largest topic has `size_ratio` times the videos of the smallest, those
+  between stand in geometric progression.
+  """
   rng = np.random.default_rng(seed)
-  theta = rng.dirichlet(np.full(topics, 0.15), videos)
+  sizes = size_ratio ** -np.linspace(0, 1, topics)
+  theta = rng.dirichlet(concentration * sizes / sizes.mean(), videos)
   phi = tuple(
     rng.dirichlet(np.full(n, 0.1), topics) for n in (text_words, visual_words)
   )

@@ -254,7 +254,12 @@ def fit_settings(config: ml_collections.ConfigDict) -> FitSettings:
   return FitSettings(
     REFERENCE._replace(topic_count=t.tweet_count),
     Schedule(
-      t.first_days, t.first_sweeps, t.day_sweeps, t.mode_count, t.retention
+      t.first_days,
+      t.start_rounds,
+      t.first_sweeps,
+      t.day_sweeps,
+      t.mode_count,
+      t.retention,
     ),
     t.least_tweets,
     config.seed,

@@ -93,7 +93,11 @@ def video_topics(
   """
   fit_on = text_content.proper_part(known_videos)
   form, seed = config.topics.yt, config.seed
-  settings = {'topic_count': config.topics.count, 'seed': seed}
+  settings = {
+    'topic_count': config.topics.count,
+    'start_count': config.topics.starts,
+    'seed': seed,
+  }
   slices = {'visual_slices': config.topics.visual_slices}
   if form == 'text_lda':
     inputs, slices = [texts], {}
@@ -117,7 +121,7 @@ def video_topics(
     text_content.read(inputs, fit_on),
     settings | slices,
     compute,
-    version='2',
+    version='3',
   )
   logging.info('topics: %d of videos by %s', config.topics.count, form)
   return VideoTopics(**found)

@@ -84,6 +84,7 @@ def _choose_for_videos(config) -> choose_count.CountChoice:
     seed=config.seed,
     form=form,
     topic_counts=config.topics.counts,
+    start_count=config.topics.starts,
     cache_dir=places.cache_dir(config),
   )
 
@@ -111,6 +112,7 @@ def _choose_for_tweets(config) -> choose_count.CountChoice:
     word_count=len(vocabulary),
     seed=config.seed,
     topic_counts=config.topics.counts,
+    start_rounds=config.topics.start_rounds,
     priors=behaviours.fit_settings(config).hyper,
     cache_dir=places.cache_dir(config),
   )

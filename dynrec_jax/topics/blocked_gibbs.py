@@ -73,6 +73,7 @@ class Tables(NamedTuple):
 def run_sweeps(
   key: jax.Array,
   prior: Concentration,
+  start: Concentration,
   blocks: TweetBlocks,
   sweep_count: int,
   random_start: bool,
@@ -85,9 +86,10 @@ def run_sweeps(
   Args:
     key: a threefry2x32 key.
     prior: parameters before these tweets.
+    start: counts that the first draw of the parameters reads beside the prior.
     blocks: the tweets.
     sweep_count: sweeps.
-    random_start: draw the first topics and sides uniformly.
+    random_start: draw the first topics and sides uniformly, by no counts.
     widths: the static widths of the blocks.
     mode_count: last draws of which the mode is taken.
 
@@ -115,8 +117,7 @@ def run_sweeps(
     return _count(topics, codes, blocks, prior), last
 
   last = jnp.zeros((mode_count, *blocks.user.shape), jnp.int16)
-  counts = jax.tree.map(jnp.zeros_like, prior)
-  counts, last = lax.fori_loop(0, sweep_count + 1, step, (counts, last))
+  counts, last = lax.fori_loop(0, sweep_count + 1, step, (start, last))
   frozen = last[sweep_count % mode_count]
   return frozen, counts.topic_word, counts.background, counts.user_topic
 

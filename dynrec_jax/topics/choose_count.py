@@ -1,5 +1,6 @@
 """How many topics: perplexity of what was held out, for several K."""
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,7 @@ from dynrec_jax.storage import cache
 from dynrec_jax.topics.held_out import video_perplexity
 from dynrec_jax.topics.multimodal_lda import checked_visual_words
 from dynrec_jax.topics.tweet_blocks import TweetCorpus, select_tweets
+from dynrec_jax.topics.tweet_start import START_ROUNDS, find_start
 from dynrec_jax.topics.tweet_topics import perplexity
 from dynrec_jax.topics.twitter_lda import (
   REFERENCE,
@@ -25,9 +27,9 @@ from dynrec_jax.topics.variational_topics import (
   Counts,
   Settings,
   equal_mass_weight,
-  fit_topics,
   has_words,
 )
+from dynrec_jax.topics.video_start import START_COUNT, fit_from_starts
 from dynrec_jax.topics.word_counts import count_words
 
 TOPIC_COUNTS = tuple(range(10, 151, 10))
@@ -108,6 +110,7 @@ def choose_video_topics(
   topic_prior: float = 0.2,
   word_prior: float = 0.02,
   pass_limit: int = 100,
+  start_count: int = START_COUNT,
   cache_dir: str | os.PathLike | None = None,
 ) -> CountChoice:
   """Fits videos at several K and scores videos that were held out.
@@ -124,6 +127,7 @@ def choose_video_topics(
     topic_prior: see there; the same at every K.
     word_prior: see there.
     pass_limit: passes, should the bound not settle before.
+    start_count: starts at each K, see `fit_from_starts`.
     cache_dir: where each fit's score is kept as soon as it is known; None keeps
       none.
 
@@ -156,7 +160,9 @@ def choose_video_topics(
       pass_count=pass_limit,
       tolerance=SETTLED,
     )
-    model = fit_topics(parts[0], settings, seed=seed)
+    model = fit_from_starts(
+      parts[0], settings, seed=seed, start_count=start_count
+    )
     seconds = time.monotonic() - start
     score = video_perplexity(model, parts[1], seed=seed)
     return Trial(topic_count, score, len(model.bounds), seconds)
@@ -173,6 +179,7 @@ def choose_video_topics(
     'topic_prior': topic_prior,
     'word_prior': word_prior,
     'pass_limit': pass_limit,
+    'start_count': start_count,
   }
   return _choice(
     _kept(cache_dir, 'video', inputs, settings, try_count, topic_count)
@@ -189,12 +196,13 @@ def choose_tweet_topics(
   held_out_share: float = 0.1,
   priors: Hyperparameters = REFERENCE,
   sweep_counts: Sequence[int] = (25, 50, 100),
+  start_rounds: int = START_ROUNDS,
   cache_dir: str | os.PathLike | None = None,
 ) -> CountChoice:
   """Fits tweets at several K and scores the tweets of held-out users.
 
   A Gibbs chain has no bound to watch. Its perplexity is taken after each of
-  `sweep_counts`, all prefixes of one chain, each run from the start; the chain
+  `sweep_counts`, all prefixes of one chain, each run from one start; the chain
   has settled at the first of them (the second, at the earliest) since whose
   predecessor the relative change per sweep is below `SETTLED`. The perplexity
   of the trial is that of the longest run.
@@ -207,6 +215,7 @@ def choose_tweet_topics(
     held_out_share: of the users with tweets.
     priors: strengths of the priors; its number of topics is not read.
     sweep_counts: ascending, two or more, 10 or more each.
+    start_rounds: of each K's start, see `find_start`.
     cache_dir: where each trial is kept as soon as it is done; None keeps none.
 
   Returns:
@@ -231,17 +240,18 @@ def choose_tweet_topics(
 
   def try_count(topic_count):
     hyper = priors._replace(topic_count=topic_count)
-    nothing = empty_counts(hyper, word_count=word_count, user_count=len(users))
-    start = time.monotonic()
+    sizes = {'word_count': word_count, 'user_count': len(users)}
+    nothing = empty_counts(hyper, **sizes)
+    began = time.monotonic()
+    start = find_start(train, hyper, **sizes, key=key, round_count=start_rounds)
+    fit = functools.partial(
+      fit_tweets, train, nothing, hyper, key=key, start=start
+    )
     scores = [
-      perplexity(
-        held,
-        fit_tweets(train, nothing, hyper, key=key, sweep_count=sweeps).counts,
-        hyper,
-      )
+      perplexity(held, fit(sweep_count=sweeps).counts, hyper)
       for sweeps in sweep_counts
     ]
-    seconds = time.monotonic() - start
+    seconds = time.monotonic() - began
     sweeps = settled_sweeps(sweep_counts, scores)
     return Trial(topic_count, scores[-1], sweeps, seconds)
 
@@ -250,6 +260,7 @@ def choose_tweet_topics(
     'seed': seed,
     'priors': list(priors[1:]),
     'sweep_counts': list(sweep_counts),
+    'start_rounds': start_rounds,
   }
   return _choice(
     _kept(cache_dir, 'tweet', inputs, settings, try_count, topic_count)

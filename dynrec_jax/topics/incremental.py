@@ -28,6 +28,7 @@ from dynrec_jax.topics.tweet_blocks import (
   check_corpus,
   select_tweets,
 )
+from dynrec_jax.topics.tweet_start import find_start
 from dynrec_jax.topics.twitter_lda import (
   Hyperparameters,
   TopicCounts,
@@ -36,7 +37,7 @@ from dynrec_jax.topics.twitter_lda import (
 )
 
 # Of the draws; a new one makes stored states unused.
-_VERSION = 2
+_VERSION = 3
 _FIRST_BLOCK = 2048  # tweets a block
 # A day fills few blocks, so small ones waste less: (most tweets of such a day,
 # tweets a block, widths of blocks).
@@ -52,6 +53,8 @@ class Schedule(NamedTuple):
 
   Attributes:
     first_days: days fitted together at the start.
+    start_rounds: rounds in which their start is found, see
+      `tweet_start.find_start`; 0 starts at random.
     first_sweeps: sweeps over them.
     day_sweeps: sweeps over each later day.
     mode_count: last draws of which a frozen topic is the mode.
@@ -60,6 +63,7 @@ class Schedule(NamedTuple):
   """
 
   first_days: int
+  start_rounds: int
   first_sweeps: int
   day_sweeps: int
   mode_count: int
@@ -129,11 +133,23 @@ def add_days(
     if first
     else (_FIRST_BLOCK, WIDTHS)
   )
+  key = jax.random.fold_in(jax.random.key(seed, impl='threefry2x32'), first)
+  start = find_start(
+    tweets,
+    hyper,
+    word_count=len(kept.background),
+    user_count=len(kept.user_topic),
+    key=key,
+    round_count=0 if first else schedule.start_rounds,
+    block_size=block_size,
+    widths=widths,
+  )
   fit = fit_tweets(
     tweets,
     kept,
     hyper,
-    key=jax.random.fold_in(jax.random.key(seed, impl='threefry2x32'), first),
+    key=key,
+    start=start,
     sweep_count=schedule.day_sweeps if first else schedule.first_sweeps,
     mode_count=schedule.mode_count,
     block_size=block_size,
@@ -267,6 +283,8 @@ def _check_schedule(schedule):
   """Raises a ValueError for a schedule that cannot be."""
   if not 0 < schedule.retention <= 1:
     raise ValueError(f'retention {schedule.retention} is not in (0, 1]')
+  if schedule.start_rounds < 0:
+    raise ValueError(f'start_rounds {schedule.start_rounds} must be at least 0')
   if schedule.first_days < 1:
     raise ValueError(f'first_days {schedule.first_days} must be at least 1')
   sweeps = min(schedule.first_sweeps, schedule.day_sweeps)

@@ -10,9 +10,9 @@ from dynrec_jax.topics.variational_topics import (
   Settings,
   document_topics,
   equal_mass_weight,
-  fit_topics,
   has_words,
 )
+from dynrec_jax.topics.video_start import START_COUNT, fit_from_starts
 from dynrec_jax.topics.word_counts import VideoTopics, count_words, top_words
 
 
@@ -29,6 +29,7 @@ def multimodal_lda(
   word_prior: float = 0.02,
   visual_weight: float | None = None,
   pass_count: int = 25,
+  start_count: int = START_COUNT,
   fit_on: np.ndarray | None = None,
 ) -> VideoTopics:
   """The shares of topics in every video, and the topics' text words.
@@ -49,7 +50,7 @@ def multimodal_lda(
     visual_words: [V, X] counts, see `visual_words`; no entries in the rows of
       videos without a visual feature.
     topic_count: K.
-    seed: of the topics' random start.
+    seed: of the topics' starts.
     form: 'mm_lda' or 'corr_lda'.
     min_df: in how many documents a text word must stand to count.
     max_df: in which share of the documents a text word may stand at most.
@@ -58,6 +59,7 @@ def multimodal_lda(
     visual_weight: how many text words a visual word counts as; None gives
       both kinds equal mass, see `equal_mass_weight`.
     pass_count: passes over the videos.
+    start_count: starts, see `fit_from_starts`.
     fit_on: [V] bool, the videos that text words and topics are learned from;
       others are folded in. None learns from all.
 
@@ -90,7 +92,7 @@ def multimodal_lda(
     visual_weight=visual_weight,
     pass_count=pass_count,
   )
-  model = fit_topics(learned, settings, seed=seed)
+  model = fit_from_starts(learned, settings, seed=seed, start_count=start_count)
   topics = np.zeros((len(documents), topic_count), np.float32)
   for where in (known, has_topics & ~known):
     if where.any():

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-from dynrec_jax.topics.word_counts import VideoTopics, count_words, top_words
+from dynrec_jax.topics.multimodal_lda import multimodal_lda
+from dynrec_jax.topics.video_start import START_COUNT
+from dynrec_jax.topics.word_counts import VideoTopics
 
 
 def text_lda(
@@ -17,6 +20,7 @@ def text_lda(
   topic_prior: float = 0.2,
   word_prior: float = 0.02,
   pass_count: int = 25,
+  start_count: int = START_COUNT,
   fit_on: np.ndarray | None = None,
 ) -> VideoTopics:
   """The shares of topics in every document, and the topics' words.
@@ -33,13 +37,14 @@ def text_lda(
   Args:
     documents: one text per video.
     topic_count: K.
-    seed: of the topics' random start.
+    seed: of the topics' starts.
     min_df: in how many documents a word must stand to count.
     max_df: in which share of the documents a word may stand at most.
     topic_prior: Dirichlet parameter of a document's topics. Small, as a video
       has a few dozen words; yet large enough that topics do not die out.
     word_prior: Dirichlet parameter of a topic's words.
     pass_count: passes over the documents.
+    start_count: starts, see `video_start.fit_from_starts`.
     fit_on: [V] bool, the documents that words and topics are learned from;
       others are read by these topics. None learns from all.
 
@@ -49,25 +54,16 @@ def text_lda(
   Raises:
     ValueError: no document has a word that counts.
   """
-  from sklearn.decomposition import LatentDirichletAllocation
-
-  counts, words = count_words(
-    documents, min_df=min_df, max_df=max_df, fit_on=fit_on
+  return multimodal_lda(
+    documents,
+    csr_matrix((len(documents), 0), dtype=np.int64),
+    topic_count=topic_count,
+    seed=seed,
+    min_df=min_df,
+    max_df=max_df,
+    topic_prior=topic_prior,
+    word_prior=word_prior,
+    pass_count=pass_count,
+    start_count=start_count,
+    fit_on=fit_on,
   )
-  has_topics = np.asarray(counts.sum(axis=1)).ravel() > 0
-  lda = LatentDirichletAllocation(
-    topic_count,
-    doc_topic_prior=topic_prior,
-    topic_word_prior=word_prior,
-    learning_method='batch',
-    max_iter=pass_count,
-    random_state=seed,
-  )
-  topics = np.zeros((len(documents), topic_count), np.float32)
-  known = has_topics if fit_on is None else has_topics & fit_on
-  topics[known] = lda.fit_transform(counts[known])
-  others = has_topics & ~known
-  if others.any():
-    topics[others] = lda.transform(counts[others])
-  said = lda.components_ - word_prior
-  return VideoTopics(topics, has_topics, top_words(said, words))

@@ -92,6 +92,7 @@ def fit_tweets(
   *,
   key: jax.Array,
   sweep_count: int,
+  start: TopicCounts | None = None,
   mode_count: int = 10,
   block_size: int = 2048,
   widths: tuple[int, ...] = WIDTHS,
@@ -99,10 +100,9 @@ def fit_tweets(
   """Assigns a topic to every tweet, given the statistics of earlier ones.
 
   Paper: Sec. 3.2 uses the model; its sampler and schedule are not given.
-  Without earlier tweets the start is a random assignment, else the first draw
-  of the parameters comes from what the earlier tweets say. As with any Gibbs
-  sampler of short texts a chain may keep two true topics in one (one chain in
-  six on planted corpora of five): compare the perplexity of a few keys.
+  The first draw of the parameters comes from what the earlier tweets and the
+  start say; without either the topics start at random, and then a chain of
+  short texts keeps some true topics in one: see `tweet_start.find_start`.
 
   Args:
     corpus: tweets to assign, all at once.
@@ -111,6 +111,8 @@ def fit_tweets(
     hyper: sizes and prior strengths.
     key: a threefry2x32 key; equal keys and tweets give equal topics.
     sweep_count: Gibbs sweeps.
+    start: statistics of some of these tweets, which the first draw of the
+      parameters reads and later ones do not; None is none.
     mode_count: a tweet's topic is the most frequent of this many last draws,
       the lowest topic of those that tie.
     block_size: tweets a block: speed. Draws are numbered by place, so another
@@ -140,11 +142,12 @@ def fit_tweets(
   topic = np.full(len(corpus.user), NO_TOPIC, np.int16)
   if not len(corpus.words):
     return TopicFit(topic, counts)
-  first = not prior.user_topic.any()
+  first = start is None and not prior.user_topic.any()
   packed = pack_tweets(corpus, block_size=block_size, widths=widths)
-  drawn, words, background, users = run_sweeps(
+  drawn, *found = run_sweeps(
     key,
     prior_concentration(prior, hyper, packed),
+    local_counts(counts if start is None else start, packed),
     packed.blocks,
     sweep_count + bool(first),
     first,
@@ -152,10 +155,45 @@ def fit_tweets(
     mode_count=mode_count,
   )
   topic[packed.tweet] = np.asarray(drawn).reshape(-1)[packed.slot]
-  counts.topic_word[packed.word] = np.asarray(words)[: len(packed.word)]
-  counts.background[packed.word] = np.asarray(background)[: len(packed.word)]
-  counts.user_topic[packed.user] = np.asarray(users)[: len(packed.user)]
-  return TopicFit(topic, counts)
+  found = tuple(map(np.asarray, found))
+  sizes = {'word_count': word_count, 'user_count': user_count}
+  return TopicFit(topic, whole_counts(found, packed, **sizes))
+
+
+def local_counts(counts: TopicCounts, packed: PackedTweets) -> Concentration:
+  """The statistics of the packed tweets' words and users, in local ids."""
+  words, background = counts.topic_word[packed.word], counts.background
+  plain = background[packed.word]
+  single = functools.partial(np.asarray, dtype=np.float32)
+  return Concentration(
+    _padded(words, packed.word_capacity),
+    np.zeros(words.shape[1], np.float32),
+    _padded(plain, packed.word_capacity),
+    np.zeros(1, np.float32),
+    single([words.sum(dtype=np.float64), plain.sum(dtype=np.float64)]),
+    _padded(counts.user_topic[packed.user], packed.user_capacity),
+  )
+
+
+def whole_counts(
+  found: tuple[np.ndarray, np.ndarray, np.ndarray],
+  packed: PackedTweets,
+  *,
+  word_count: int,
+  user_count: int,
+) -> TopicCounts:
+  """Statistics of words, background and users in ids of the vocabulary."""
+  words, background, users = found
+  k = words.shape[1]
+  counts = TopicCounts(
+    np.zeros((word_count, k), np.float32),
+    np.zeros(word_count, np.float32),
+    np.zeros((user_count, k), np.float32),
+  )
+  counts.topic_word[packed.word] = words[: len(packed.word)]
+  counts.background[packed.word] = background[: len(packed.word)]
+  counts.user_topic[packed.user] = users[: len(packed.user)]
+  return counts
 
 
 def prior_concentration(

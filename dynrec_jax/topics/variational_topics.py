@@ -132,7 +132,13 @@ def equal_mass_weight(counts: Counts) -> float:
   return means[0] / means[1] if all(means) else 1.0
 
 
-def fit_topics(counts: Counts, settings: Settings, *, seed: int) -> TopicModel:
+def fit_topics(
+  counts: Counts,
+  settings: Settings,
+  *,
+  seed: int,
+  start: np.ndarray | None = None,
+) -> TopicModel:
   """Finds the topics of documents.
 
   Args:
@@ -140,6 +146,8 @@ def fit_topics(counts: Counts, settings: Settings, *, seed: int) -> TopicModel:
     settings: the model.
     seed: of the start; text words start as scikit-learn's with this
       `random_state`.
+    start: [W + X, K] parameters of the topics' words to begin with; None draws
+      them as scikit-learn does.
 
   Returns:
     The model.
@@ -154,7 +162,9 @@ def fit_topics(counts: Counts, settings: Settings, *, seed: int) -> TopicModel:
   dtype = jnp.result_type(float)
   k, split = settings.topic_count, counts.text.shape[1]
   blocks = _blocks(counts, settings, dtype)
-  weights = _start_weights(random, seed, counts, k).astype(dtype)
+  if start is None:
+    start = _start_weights(random, seed, counts, k)
+  weights = start.astype(dtype)
   bounds, starts = [], None
   for _ in range(settings.pass_count):
     log_words = _log_words(weights, split)

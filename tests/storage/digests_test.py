@@ -67,13 +67,13 @@ def test_topic_states_keep_their_names_and_digests():
   )
   settings = border_fit.FitSettings(
     Hyperparameters(1, 2, 3, 4),
-    incremental.Schedule(1, 2, 3, 4, 5),
+    incremental.Schedule(1, 2, 3, 4, 5, 6),
     least_tweets=1,
     seed=3,
     directory='folder',
   )
   path = border_fit._state_path(CORPUS, ['ab', 'ä'], STATE, settings)
-  assert path == 'folder/twitter_lda-c43775a2f8c79f54ff34192e92154325.npz'
+  assert path == 'folder/twitter_lda-739f3d709f5d30c0075a0114211a02c8.npz'
 
 
 def test_the_fingerprint_in_checkpoints_keeps_its_value():

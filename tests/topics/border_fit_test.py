@@ -16,7 +16,7 @@ DAY = 86_400
 START = 1_400_000_000  # not midnight
 USERS = 6
 HYPER = Hyperparameters(3, 0.5, 0.01, 20.0)
-SCHEDULE = Schedule(3, 8, 4, 3, 1.0)
+SCHEDULE = Schedule(3, 1, 8, 4, 3, 1.0)
 SETTINGS = FitSettings(HYPER, SCHEDULE, 2, 5, None)
 WORDS = ['apple', 'berry', 'cello', 'drums', 'euler', 'field', 'goose', 'heron']
 

@@ -165,7 +165,7 @@ def test_videos_repeat_with_the_seed():
 
 
 def test_a_stopped_search_goes_on_where_it_was(tmp_path, monkeypatch):
-  real, tried = choose_count.fit_topics, []
+  real, tried = choose_count.fit_from_starts, []
 
   def fit(counts, settings, **kwargs):
     tried.append(settings.topic_count)
@@ -173,7 +173,7 @@ def test_a_stopped_search_goes_on_where_it_was(tmp_path, monkeypatch):
       raise KeyboardInterrupt
     return real(counts, settings, **kwargs)
 
-  monkeypatch.setattr(choose_count, 'fit_topics', fit)
+  monkeypatch.setattr(choose_count, 'fit_from_starts', fit)
   settings = {'topic_counts': (2, 3), 'pass_limit': 2, 'cache_dir': tmp_path}
   with pytest.raises(KeyboardInterrupt):
     choose_videos('mm_lda', seed=0, **settings)

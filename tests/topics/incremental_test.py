@@ -23,8 +23,8 @@ from dynrec_jax.topics.tweet_topics import perplexity
 from dynrec_jax.topics.twitter_lda import Hyperparameters, fit_tweets
 
 HYPER = Hyperparameters(4, 0.5, 0.01, 20.0)
-SHORT = Schedule(3, 12, 10, 10, 1.0)
-DAILY = Schedule(30, 100, 20, 10, 1.0)  # as by default
+SHORT = Schedule(3, 1, 12, 10, 10, 1.0)
+DAILY = Schedule(30, 3, 100, 20, 10, 1.0)  # as by default
 SIZES = {'word_count': 50, 'user_count': 9}
 
 

@@ -113,9 +113,13 @@ class SweepTest(parameterized.TestCase):
     packed = pack_tweets(corpus, block_size=2)
     start = prior_concentration(prior, hyper, packed)
 
+    # Where a chain begins is forgotten.
+    begin = jax.tree.map(np.zeros_like, start)
+    begin.user_topic[:2] = [[9, 0], [9, 0]]
+
     def chain(k):
       return blocked_gibbs.run_sweeps(
-        k, start, packed.blocks, 25, False, widths=(4,), mode_count=1
+        k, start, begin, packed.blocks, 25, False, widths=(4,), mode_count=1
       )
 
     chains = 4000

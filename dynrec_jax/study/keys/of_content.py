@@ -121,6 +121,15 @@ KEYS = {
   'topics.count': Key(
     70, Whole(2, 100_000), Of.CONTENT, 'K of the videos', unit='topics'
   ),
+  'topics.starts': Key(
+    1,
+    Whole(0, 100),
+    Of.CONTENT,
+    'of the videos, by groups; of several the one of the lowest held-out '
+    'perplexity goes on; 0 is one at random',
+    unit='starts',
+    decision=35,
+  ),
   'topics.visual_slices': Key(
     32,
     Whole(1, 100_000),
@@ -152,6 +161,15 @@ KEYS = {
     Of.CONTENT,
     'of tweets, fitted together at the start',
     unit='days',
+  ),
+  'topics.start_rounds': Key(
+    3,
+    Whole(0, 100),
+    Of.CONTENT,
+    'over the first days before their sweeps: topics are split and joined, and '
+    'the held-out perplexity says which round goes on; 0 starts at random',
+    unit='rounds of 20 sweeps',
+    decision=40,
   ),
   'topics.first_sweeps': Key(
     100, Whole(1, 100_000), Of.CONTENT, 'over the first days', unit='sweeps'
