@@ -314,7 +314,7 @@ def _markets(
     videos=round(13_200 * videos),
     twitter=True,
     activity_median=4.3,
-    activity_sigma=1.18,
+    activity_sigma=1.175,
     quality_tail=1.0,
     quality_range=1.2,
     niche=0.1,
@@ -346,7 +346,7 @@ PRESETS = {
   ),
   'small': WorldConfig(
     name='small',
-    populations=_markets(0.25, videos=0.22, obscure=0.83),
+    populations=_markets(0.25, videos=0.223, obscure=0.832),
     twitter=Twitter(median=110.0, sigma=0.5),
     visual=Visual(size=1024),
     communities=Communities(count=15, list_share=0.7, list_size=8),

@@ -235,14 +235,15 @@ def test_printed_levels_over_random(name, session, tail, neighbours):
 
 
 @pytest.mark.parametrize(
-  'name', ['small', pytest.param('paper', marks=pytest.mark.slow)]
+  ('name', 'most'),
+  [('small', 5), pytest.param('paper', 3, marks=pytest.mark.slow)],
 )
-def test_printed_level_of_popularity_in_cross(name):
+def test_printed_level_of_popularity_in_cross(name, most):
   # Table 2 prints precision 0.0015 and recall 0.0021; Random's expected ones
   # there are 0.0022 and 5 / 2859 = 0.0017. So Popularity is at 0.7 to 1.2 times
   # Random: near it, as far as a count of watchers can be.
   (popular,) = precision_ratios(name, 9, cross=True)
-  assert 0.5 <= popular <= 3.5
+  assert 0.5 <= popular <= most
 
 
 def test_activity_hardly_depends_on_the_seed():
