@@ -37,7 +37,6 @@ THROUGH = (
   'sources/simulation/users',
   'sources/simulation/videos',
   'sources/simulation/visual',
-  'sources/simulation/watches',
   'sources/simulation/words',
   'study/config_page',
   'study/keys/declared',

@@ -13,7 +13,7 @@ from dynrec_jax.sources.simulation.streams import (
 )
 from dynrec_jax.sources.simulation.topics import CATEGORY_NAMES, Topics
 from dynrec_jax.sources.simulation.tweets import Posts
-from dynrec_jax.sources.simulation.users import People
+from dynrec_jax.sources.simulation.users import PERIOD_DAYS, People
 from dynrec_jax.sources.simulation.world import WorldConfig
 
 _CHUNK = 100_000
@@ -221,14 +221,19 @@ def profile_text(
   lexicon: words.Lexicon,
   seed: int,
 ) -> np.ndarray:
-  """[U] object (str): a line on oneself, '' without one or without Twitter."""
+  """[U] object (str): a line on oneself, '' without one or without Twitter.
+
+  It was written when the user came, and tells of the interest of that day: it
+  stands beside tweets of any time, and must not tell of later ones.
+  """
   rng = stream(seed, 'profiles')
   count = len(people.tweet_count)
   length = 3 + rng.poisson(4, count)
   has = (people.tweet_count > 0) & (rng.random(count) < 0.7)
   length = np.where(has, length, 0)
   owner = np.repeat(np.arange(count), length)
-  cumulative = np.cumsum(people.interest.mean(axis=1), axis=1)
+  first = people.active[:, 0].astype(int) // PERIOD_DAYS
+  cumulative = np.cumsum(people.interest[np.arange(count), first], axis=1)
   video_topic = inverse_cdf(cumulative[owner], rng.random(len(owner)))
   topic = topics.tweet_targets[video_topic, 0]
   ids = _draw_words(lexicon, lexicon.tweet_words, topic, 0.3, rng)

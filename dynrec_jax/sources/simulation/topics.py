@@ -25,6 +25,7 @@ CATEGORY_NAMES = (
   'Nonprofits & Activism',
 )
 _CATEGORY_VARIANCE = 0.4  # of log interest, common to a category's topics
+_ROUNDS = 20  # of scaling, until demand is as supply is
 
 
 class Topics(NamedTuple):
@@ -68,13 +69,15 @@ def make_topics(world: WorldConfig, seed: int) -> Topics:
 
 
 def _successors(rng, count: int, each: int) -> np.ndarray:
-  """A directed map: topic k is followed by `each` topics other than k."""
-  each = min(each, count - 1)
-  order = rng.random((count, count))
-  np.fill_diagonal(order, np.inf)
-  following = np.argsort(order, axis=1)[:, :each]
+  """A directed map: topic k is followed by `each` topics, mostly different.
+
+  Each time, all topics stand in a circle, and the next one follows: so every
+  topic follows as many as any other, and none is popular for that alone.
+  """
   out = np.zeros((count, count), np.float32)
-  np.put_along_axis(out, following, 1.0 / max(each, 1), axis=1)
+  for _ in range(each):
+    circle = rng.permutation(count)
+    out[circle, np.roll(circle, -1)] += np.float32(1 / each)
   return out
 
 
@@ -97,6 +100,24 @@ def correlated_normal(
   own *= np.float32(np.sqrt(1 - _CATEGORY_VARIANCE))
   own += np.float32(np.sqrt(_CATEGORY_VARIANCE)) * common[:, category]
   return own
+
+
+def balance(logits: np.ndarray, popularity: np.ndarray) -> np.ndarray:
+  """[K] float32 to add to log interests, so that demand is as supply is.
+
+  The mean interest of the rows is then `popularity`, the topics' share of the
+  videos. Without it a topic that few videos have and many people like would
+  make popular videos of all its videos.
+
+  Args:
+    logits: [n, K] float32 log interests.
+    popularity: [K] sums to 1, none 0.
+  """
+  offset = np.zeros(logits.shape[1], np.float32)
+  for _ in range(_ROUNDS):
+    share = softmax(logits + offset).mean(axis=0)
+    offset += np.log(popularity / share).astype(np.float32)
+  return offset - offset.mean()
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

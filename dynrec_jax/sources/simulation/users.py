@@ -12,6 +12,7 @@ from dynrec_jax.sources.simulation.streams import (
 )
 from dynrec_jax.sources.simulation.topics import (
   Topics,
+  balance,
   correlated_normal,
   softmax,
 )
@@ -20,6 +21,7 @@ from dynrec_jax.sources.simulation.world import DAYS, WorldConfig
 PERIOD_DAYS = 14  # interest is constant within a fortnight
 MONTHS = 12
 PERIODS = -(-DAYS // PERIOD_DAYS)
+_SAMPLE = 2000  # users of a market that tell its demand
 
 
 class People(NamedTuple):
@@ -28,7 +30,8 @@ class People(NamedTuple):
   Attributes:
     population: [U] int32.
     community: [U] int32.
-    centre: [communities, K] float32, each community's log interest.
+    taste: [communities, K] float32, each community's interest, rows on the
+      simplex.
     interest: [U, PERIODS, K] float32, z_u(t), rows on the simplex.
     watch_count: [U] int32, at least 1.
     tweet_count: [U] int32, 0 without a Twitter account.
@@ -37,7 +40,7 @@ class People(NamedTuple):
 
   population: np.ndarray
   community: np.ndarray
-  centre: np.ndarray
+  taste: np.ndarray
   interest: np.ndarray
   watch_count: np.ndarray
   tweet_count: np.ndarray
@@ -62,8 +65,8 @@ def make_people(world: WorldConfig, topics: Topics, seed: int) -> People:
   return People(
     population=population,
     community=community,
-    centre=centre,
-    interest=_interest(world, topics, centre[community], seed),
+    taste=_tastes(world, topics, owner, centre),
+    interest=_interest(world, topics, population, centre[community], seed),
     watch_count=watch_count,
     tweet_count=tweet_count,
     active=_active_days(world, rng, count),
@@ -109,11 +112,20 @@ def _activity(world: WorldConfig, sizes, seed: int):
   )
 
 
-def _interest(world, topics: Topics, centre: np.ndarray, seed: int):
+def _tastes(world, topics: Topics, owner: np.ndarray, centre: np.ndarray):
+  """[communities, K]: what each passes around, in balance in each market."""
+  out = centre * np.float32(world.interest.spread)
+  for market in np.unique(owner):
+    out[owner == market] += balance(out[owner == market], topics.popularity)
+  return softmax(out)
+
+
+def _interest(world, topics: Topics, population, centre: np.ndarray, seed: int):
   """[U, PERIODS, K]: z_u(t), a constant part, a moving part, and waves.
 
   The shares of variance trade places with the strengths, so that the spread
-  of interest at any one time is the same in every world.
+  of interest at any one time is the same in every world. But for the waves,
+  demand is as supply is in each market.
   """
   rng = stream(seed, 'interest')
   count = len(centre)
@@ -133,6 +145,14 @@ def _interest(world, topics: Topics, centre: np.ndarray, seed: int):
     _movements(world, topics, count, stream(seed, 'drift'))
   ):
     logits = base + scale * (slow + sudden)
+    if not period:  # the spread stays, so the first balance does
+      offset = np.stack(
+        [
+          balance(logits[population == p][:_SAMPLE], topics.popularity)
+          for p in range(len(world.populations))
+        ]
+      )
+    logits += offset[population]
     logits += response[:, None] * waves[period]
     out[:, period] = softmax(logits)
   return out

@@ -9,6 +9,7 @@ from dynrec_jax.sources.simulation.topics import Topics
 from dynrec_jax.sources.simulation.world import DAYS, Population, WorldConfig
 
 _TOPIC_COUNTS = (0.5, 0.35, 0.15)  # videos of one, two, three topics
+_OBSCURE = 0.001  # quality of an obscure video over that of another
 _OLD_DAYS = 730  # an old video is at most two years older than the year
 
 
@@ -57,11 +58,17 @@ def make_catalogue(world: WorldConfig, topics: Topics, seed: int) -> Catalogue:
 
 
 def _quality(population: Population, rng) -> np.ndarray:
-  """[videos] from a Pareto law cut at `quality_range`, one per quantile."""
+  """[videos] from a Pareto law cut at `quality_range`, one per quantile.
+
+  Some of the videos are obscure: whatever draws people has them drawn to
+  others.
+  """
   count, tail = population.videos, population.quality_tail
   quantile = rng.permutation((np.arange(count) + rng.random(count)) / count)
   lowest = population.quality_range**-tail
-  return (1.0 - quantile * (1.0 - lowest)) ** (-1.0 / tail)
+  quality = (1.0 - quantile * (1.0 - lowest)) ** (-1.0 / tail)
+  obscure = rng.permutation(count) < round(population.obscure * count)
+  return np.where(obscure, _OBSCURE * quality, quality)
 
 
 def _mixtures(rng, topics: Topics, count: int) -> np.ndarray:
@@ -88,14 +95,18 @@ def _attraction(world: WorldConfig, catalogue: Catalogue) -> np.ndarray:
   """[DAYS, V]: (quality x life)^gamma.
 
   A trending video's life falls as a power of its age, (1 + age / fade)^-2, to
-  the same total as `evergreen_days` of an evergreen one: no exponential here.
+  the same total as `evergreen_days` of one that is always new; the life of all
+  others as (1 + age / slow_days)^-strength: no exponential here.
   """
+  trends = world.trends
   days = np.arange(DAYS, dtype=np.float32)[:, None]
   age = days - catalogue.birth.astype(np.float32)  # [DAYS, V]
+  born = age >= 1
   fade = catalogue.fade_days.astype(np.float32)
-  height = np.float32(world.trends.evergreen_days) / fade
-  burst = height / (1 + np.maximum(age, 0) / fade) ** 2
-  life = np.where(catalogue.trending, burst, np.float32(1))
+  height = np.float32(trends.evergreen_days) / fade
+  age = np.maximum(age, 0)
+  slow = (1 + age / np.float32(trends.slow_days)) ** -trends.strength
+  life = np.where(catalogue.trending, height / (1 + age / fade) ** 2, slow)
   out = (life * catalogue.quality.astype(np.float32)) ** world.quality_power
   # Only from the day after, so that no watch is earlier than its upload.
-  return np.where(age >= 1, out, np.float32(0)).astype(np.float32)
+  return np.where(born, out, np.float32(0)).astype(np.float32)

@@ -3,7 +3,8 @@
 Every mechanism has a `strength`: 1 is the default world, 0 knocks it out,
 anything between or above gives a dose-response curve. Where it can, a
 knock-out exchanges instead of deletes (another user's interest, a random
-community's list), so that the counts of the data stay as they are.
+community's list), so that the counts of the data stay as they are. What was
+changed, and why, is logged in `dynrec_jax.sources.simulation`.
 """
 
 import dataclasses
@@ -23,10 +24,9 @@ class Interest:
   """Users prefer videos of their own topics (0: of a random user's topics)."""
 
   strength: float = 1.0
-  own_share: float = 0.7  # watches that follow the user's own interest
+  own_share: float = 0.9  # watches that follow the user's own interest
   list_share: float = 0.97  # monthly lists in their community's own taste
-  sharpness: float = 16.0  # eta in exp(eta theta_v . z_u(t))
-  spread: float = 2.2  # sd of log interest over topics
+  spread: float = 4.2  # sd of log interest over topics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +47,9 @@ class Trends:
   trending_share: float = 0.4  # of the videos
   fade_days: tuple[float, float] = (7.0, 30.0)
   evergreen_days: float = 180.0  # a trending video's total, in evergreen days
+  slow_days: float = 100.0  # age at which any other video draws half as much
   wave_count: int = 40  # topic waves in the year
-  wave_height: float = 2.0  # in units of log interest
+  wave_height: float = 3.0  # in units of log interest
   wave_days: tuple[float, float] = (10.0, 40.0)
 
 
@@ -60,9 +61,9 @@ class Communities:
   count: int = 60
   centre_share: float = 0.5  # of the variance of base interest
   list_share: float = 0.5  # watches that come from some list
-  own_share: float = 0.8  # of those, from the own community's list
-  list_size: int = 15  # videos on one community's list of one month
-  list_power: float = 1.5  # of attraction, when a list is made
+  own_share: float = 0.9  # of those, from the own community's list
+  list_size: int = 16  # videos on one community's list of one month
+  list_power: float = 1.0  # of attraction, when a list is made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class Affinity:
   """What was just watched pulls towards successor topics (0: no order)."""
 
   strength: float = 1.0
-  weight: float = 3.0  # zeta in exp(zeta theta_previous A theta_v)
+  share: float = 0.15  # watches off the lists that follow a successor topic
   successors: int = 2  # topics that follow a topic
 
 
@@ -136,6 +137,7 @@ class Population:
   quality_tail: float  # Pareto exponent; smaller is heavier
   quality_range: float  # best over worst; the Pareto law is cut there
   niche: float  # mean share of watches that popularity plays no part in
+  obscure: float  # videos that hardly anyone comes across
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +228,7 @@ KNOCK_OUTS = tuple(f'no_{mechanism}' for mechanism in MECHANISMS)
 
 # Fields that are shares or chances.
 _SHARES = re.compile(
-  r'(share|off_topic|missing|typo|wrong_category|burst|niche)$'
+  r'(share|off_topic|missing|typo|wrong_category|burst|niche|obscure)$'
 )
 
 
@@ -303,7 +305,7 @@ def _check_sizes(world: WorldConfig) -> None:
 
 
 def _markets(
-  scale: float, videos: float | None = None
+  scale: float, videos: float | None = None, obscure: float = 0.797
 ) -> tuple[Population, Population]:
   """The connected and the unconnected market of the paper's world, scaled."""
   videos = scale if videos is None else videos
@@ -312,20 +314,22 @@ def _markets(
     videos=round(13_200 * videos),
     twitter=True,
     activity_median=4.3,
-    activity_sigma=1.18,
-    quality_tail=0.5,
-    quality_range=7000.0,
-    niche=0.105,
+    activity_sigma=1.175,
+    quality_tail=1.0,
+    quality_range=1.2,
+    niche=0.1,
+    obscure=obscure,
   )
   unconnected = Population(
     users=round(5_450 * scale),
-    videos=round(7_800 * videos),
+    videos=round(6_800 * videos),
     twitter=False,
     activity_median=6.5,
     activity_sigma=0.7,
     quality_tail=3.0,
     quality_range=1.5,
-    niche=0.9,
+    niche=0.8,
+    obscure=0.0,
   )
   return connected, unconnected
 
@@ -338,14 +342,14 @@ PRESETS = {
     topics=20,
     twitter=Twitter(median=110.0, sigma=0.5),
     visual=Visual(size=64, hidden=40, style=8),
-    communities=Communities(count=6),
+    communities=Communities(count=6, list_share=0.7, list_size=8),
   ),
   'small': WorldConfig(
     name='small',
-    populations=_markets(0.25, videos=0.22),
+    populations=_markets(0.25, videos=0.223, obscure=0.832),
     twitter=Twitter(median=110.0, sigma=0.5),
     visual=Visual(size=1024),
-    communities=Communities(count=15),
+    communities=Communities(count=15, list_share=0.7, list_size=8),
   ),
   'paper': WorldConfig(name='paper', populations=_markets(1.0)),
 }

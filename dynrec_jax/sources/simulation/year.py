@@ -136,7 +136,7 @@ def describe_videos(
     categories=text.categories,
     upload_time=np.where(lost[0], records_lib.MISSING_TIME, upload),
     view_count=np.where(
-      lost[1], records_lib.MISSING_COUNT, np.rint(views).astype(np.int64)
+      lost[1], records_lib.MISSING_COUNT, np.ceil(views).astype(np.int64)
     ),
     visual=visual,
     has_visual=has_visual,

@@ -205,8 +205,9 @@ class WatchKnockOutTest(parameterized.TestCase):
     self.assertAlmostEqual(overlap_ratio('small:no_communities'), 1, delta=0.05)
 
   def test_no_affinity_leaves_no_direction(self):
-    self.assertGreater(direction('small'), 0.2)
-    self.assertLess(abs(direction('small:no_affinity')), 0.06)
+    self.assertGreater(direction('small'), 1)
+    # Few topics are a user's, so the ratio's noise over seeds is 0.06.
+    self.assertLess(abs(direction('small:no_affinity')), 0.15)
 
   @parameterized.parameters(*WATCH_MECHANISMS)
   def test_counts_stay(self, mechanism):

@@ -15,8 +15,8 @@ from simulated_years import simulate_year
 
 from dynrec_jax.data import records as records_lib
 from dynrec_jax.sources import simulation
+from dynrec_jax.sources.simulation import text, words
 from dynrec_jax.sources.simulation import topics as topics_lib
-from dynrec_jax.sources.simulation import words
 
 START, END = 1370044800, 1401580800  # 2013-06-01, 2014-06-01 UTC
 DIGEST = """
@@ -205,6 +205,21 @@ class TextTest(absltest.TestCase):
     writes = truth.people.tweet_count > 0
     self.assertFalse(has[~writes].any())
     self.assertAlmostEqual(has[writes].mean(), 0.7, delta=0.06)
+
+  def test_profiles_do_not_tell_of_later_interest(self):
+    truth = year().latents
+    world, seed = simulation.world_from_name('tiny'), simulation.DEFAULT_SEED
+    lexicon = words.make_lexicon(world, truth.topics, seed)
+    first = truth.people.active[:, 0].astype(int) // 14
+    later = np.arange(truth.people.interest.shape[1]) > first[:, None]
+    edited = truth.people.interest.copy()
+    edited[later] = np.eye(edited.shape[2], dtype=np.float32)[0]
+    people = truth.people._replace(interest=edited)
+    told = text.profile_text(world, truth.topics, people, lexicon, seed)
+    np.testing.assert_array_equal(told, year().records.profiles)
+    edited[~later] = np.eye(edited.shape[2], dtype=np.float32)[0]
+    told = text.profile_text(world, truth.topics, people, lexicon, seed)
+    self.assertFalse(np.array_equal(told, year().records.profiles))
 
 
 class VisualTest(absltest.TestCase):
