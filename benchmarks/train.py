@@ -304,7 +304,7 @@ def part_runs(way: Way, batch) -> dict:
   share = jax.tree.map(lambda field: jnp.asarray(field[0]), batch)
   network, sequences = problem.network(way.visual_size), share.sequences
   params = network.init(jax.random.key(0))
-  rows = sequences.last.size
+  rows, inputs = sequences.last.size, int(batch.sequences.step_counts.sum())
   table = jax.random.normal(
     jax.random.key(1), (len(sequences.video_ids) + rows, HIDDEN)
   )
@@ -325,7 +325,7 @@ def part_runs(way: Way, batch) -> dict:
         sequences.inputs,
         sequences.step_counts,
         row_count=rows,
-      )[: int(sequences.step_counts.sum())]
+      )[:inputs]
     )
 
   def cost(states, kernel):
@@ -333,17 +333,19 @@ def part_runs(way: Way, batch) -> dict:
       states, kernel, share.targets.videos, where=share.targets.where
     )
 
-  def timed(function, argnums, *arguments):
-    run = jax.jit(jax.value_and_grad(function, argnums))
-    return lambda: jax.block_until_ready(run(*arguments))
-
   kernels = {name: params[name] for name in ('visual_kernel', 'text_kernel')}
   rest = {name: x for name, x in params.items() if name not in kernels}
   return {
-    'embedding': timed(lambda own: embedding(own | rest), 0, kernels),
-    'gru': timed(scan, (0, 1), params['gru'], table),
-    'softmax': timed(cost, (0, 1), states, params['output_kernel']),
+    'embedding': _timed(lambda own: embedding(own | rest), 0, kernels),
+    'gru': _timed(scan, (0, 1), params['gru'], table),
+    'softmax': _timed(cost, (0, 1), states, params['output_kernel']),
   }
+
+
+def _timed(function, argnums, *arguments):
+  """A run of a function and its gradients."""
+  run = jax.jit(jax.value_and_grad(function, argnums))
+  return lambda: jax.block_until_ready(run(*arguments))
 
 
 def host_ms(data) -> dict[str, float]:
@@ -378,14 +380,19 @@ def main() -> None:
   parser.add_argument('--rounds', type=int, default=ROUNDS)
   arguments = parser.parse_args()
   kept = host_memory.keep_freed_memory()
-  report = {**machine.describe(), 'keeps_freed_memory': kept}
-  found = ways()
-  for ragged in (False, True):
-    report |= measure_step(arguments.rounds, found, ragged=ragged)
-  report |= measure_core(arguments.rounds)
-  for name, value in report.items():
-    shown = f'{value:,.3f}' if isinstance(value, float) else value
-    print(f'{name:28s} {shown}')
+  rounds, found = arguments.rounds, ways()
+  report = {}
+  for measure in (
+    lambda: {**machine.describe(), 'keeps_freed_memory': kept},
+    lambda: measure_step(rounds, found, ragged=False),
+    lambda: measure_step(rounds, found, ragged=True),
+    lambda: measure_core(rounds),
+  ):
+    part = measure()
+    for name, value in part.items():
+      shown = f'{value:,.3f}' if isinstance(value, float) else value
+      print(f'{name:36s} {shown}', flush=True)
+    report |= part
   if arguments.json is not None:
     arguments.json.write_text(json.dumps(report, indent=2) + '\n')
 
