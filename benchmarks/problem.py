@@ -77,10 +77,15 @@ def training_set(*, ragged: bool) -> TrainingSet:
   )
 
 
-def features() -> Features:
-  """Random unit features of the paper's widths."""
+def features(visual_size: int = VISUAL) -> Features:
+  """Random unit features of the paper's widths.
+
+  Args:
+    visual_size: of v; fewer as in a basis of its span, which take as long as
+      any numbers do.
+  """
   rng = np.random.default_rng(1)
-  visual = rng.normal(size=(VIDEOS, VISUAL)).astype(np.float32)
+  visual = rng.normal(size=(VIDEOS, visual_size)).astype(np.float32)
   text = rng.normal(size=(VIDEOS, TEXT)).astype(np.float32)
   visual /= np.linalg.norm(visual, axis=1, keepdims=True)
   text /= np.linalg.norm(text, axis=1, keepdims=True)
@@ -88,7 +93,7 @@ def features() -> Features:
   return Features(visual, text, there, there)
 
 
-def spec(device_count: int) -> BatchSpec:
+def spec(device_count: int, partners: str = 'drawn') -> BatchSpec:
   """The paper's batch: 64 samples, 256 videos of Eq (1)."""
   return BatchSpec(
     batch_size=SAMPLES,
@@ -97,12 +102,13 @@ def spec(device_count: int) -> BatchSpec:
     negative_count=1,
     negative='less_than_pos',
     seed=0,
+    partners=partners,
   )
 
 
-def network() -> Dynamic:
-  """The paper's, at its sizes."""
-  return Dynamic(Theta(VIDEOS, VISUAL, TEXT, TOPICS), 'sum_weights')
+def network(visual_size: int = VISUAL) -> Dynamic:
+  """The paper's, at its sizes, or with fewer visual numbers."""
+  return Dynamic(Theta(VIDEOS, visual_size, TEXT, TOPICS), 'sum_weights')
 
 
 def settings(product_dtype=None) -> ObjectiveSettings:
@@ -127,25 +133,25 @@ def optimizer():
   return train.make_optimizer('sgd', learning_rate=1e-3, weight_decay=1e-4)
 
 
-def first_batch(data: TrainingSet) -> Batch:
+def first_batch(data: TrainingSet, partners: str = 'drawn') -> Batch:
   """The first batch for one device, stacked."""
-  return next(batches.batches(data, spec(1)))
+  return next(batches.batches(data, spec(1, partners)))
 
 
-def step_flops(data: TrainingSet, batch: Batch) -> dict[str, int]:
+def step_flops(batch: Batch, visual_size: int = VISUAL) -> dict[str, int]:
   """Of the products that this batch needs, without padding, by part.
 
   A product with gradients of both sides counts three times, one with a
   frozen side twice.
   """
   videos = 1 + int(np.sum(np.diff(batch.sequences.video_ids[0]) > 0))
-  sequences_count = 3 * SAMPLES
+  sequences_count = batch.sequences.last.size
   steps = int(batch.sequences.step_counts.sum())
   positions = int(batch.targets.where.sum())
   rows = min(videos + sequences_count, steps)
   size = HIDDEN
   return {
-    'embedding': 2 * 2 * videos * size * (VISUAL + TEXT),
+    'embedding': 2 * 2 * videos * size * (visual_size + TEXT),
     'maps': 2 * size * (3 * videos * 2 * size + 2 * sequences_count * TOPICS),
     'interest': 2 * SAMPLES * 2 * size * (2 * videos + 3 * size),
     'gru': 3 * 2 * 3 * size * size * (rows + steps),
@@ -165,12 +171,16 @@ def rectangle(batch: Batch) -> dict[str, np.ndarray]:
     where[:count, step] = True
   place = batch.targets.positions[0][batch.targets.where[0]]
   step = np.searchsorted(starts, place, side='right') - 1
-  last_step = np.searchsorted(starts, batch.sequences.last[0], side='right') - 1
+  last = batch.sequences.last[0]
+  last_step = np.searchsorted(starts, last, side='right') - 1
+  last_rows = last - starts[last_step]
+  if batch.partners is not None:
+    last_rows = np.concatenate([last_rows, last_rows[0][batch.partners[0]]])
   return {
     'inputs': inputs_,
     'where': where,
     'position_rows': place - starts[step],
     'position_steps': step,
     'targets': batch.targets.videos[0][batch.targets.where[0]].astype(np.int64),
-    'last_rows': batch.sequences.last[0] - starts[last_step],
+    'last_rows': last_rows,
   }

@@ -11,6 +11,7 @@ from dynrec_jax.data.batch import Batch, Targets
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.models.network import Forward, Network
+from dynrec_jax.parallel import devices
 
 REDUCTIONS = ('sum', 'mean', 'full_sum')
 # What tells the videos that were watched from others: Eq (7) and (8), or a loss
@@ -255,18 +256,12 @@ def _relevance(
   network: Network, forward: Forward, batch: Batch, settings: ObjectiveSettings
 ) -> Array:
   """Eq (6) on the last states."""
-  states, last = forward.states, batch.sequences.last
-  # States of members, [N, B, H], are the anchors' too.
-  anchors_alone = network.one_state and (
-    states.ndim == 3 or len(states) < last.size
-  )
-  if not settings.wanted.relevance or anchors_alone:
+  if not settings.wanted.relevance:
     return jnp.zeros(())
-  if network.one_state:
-    states = states.reshape(*last.shape, -1)
-  else:
-    states = states[last]
-  anchor, positive, negative = states
+  trio = _last_states(network, forward, batch)
+  if trio is None:
+    return jnp.zeros(())
+  anchor, positive, negative = trio
   return losses.triplet_relevance_loss(
     anchor,
     positive,
@@ -274,6 +269,24 @@ def _relevance(
     margin=settings.relevance_margin,
     where=batch.relevance_where,
   )
+
+
+def _last_states(
+  network: Network, forward: Forward, batch: Batch
+) -> Array | None:
+  """[3, B, H] of anchors and their partners; None if nobody has partners."""
+  states, last = forward.states, batch.sequences.last
+  # States of members, [N, B, H], are the anchors' too.
+  if network.one_state and (states.ndim == 3 or len(states) < last.size):
+    return None
+  if network.one_state:
+    states = states.reshape(*last.shape, -1)
+  else:
+    states = states[last]
+  if batch.partners is not None:
+    others = devices.all_rows(states[0])[batch.partners]  # [2, B, H]
+    return jnp.concatenate([states, others])
+  return states if len(states) == 3 else None
 
 
 def _has_history(batch: Batch) -> Array:

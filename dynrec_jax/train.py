@@ -23,6 +23,7 @@ from dynrec_jax import (
   objective,
 )
 from dynrec_jax.data import batches
+from dynrec_jax.data.ahead import Ahead
 from dynrec_jax.data.batch import Batch
 from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.data.training_set import TrainingSet
@@ -133,6 +134,7 @@ def init_state(
   facts: VideoFacts | None = None,
   *,
   averaged: bool = False,
+  params: Any = None,
 ) -> TrainState:
   """The state before the first step.
 
@@ -143,8 +145,10 @@ def init_state(
     facts: what the split tells of the catalogue; networks that keep it frozen
       read it.
     averaged: whether thetas' average is kept.
+    params: the initial parameters; None makes them of the seed and the facts.
   """
-  params = network.init(jax.random.key(seed), facts)
+  if params is None:
+    params = network.init(jax.random.key(seed), facts)
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
@@ -303,8 +307,9 @@ def fit(
   state, position = _resume(saver, devices.replicate(state))
   per_epoch = batches.steps_per_epoch(data, spec)
   done = int(state.step)
-  stream = batches.batches(data, spec, done)
-  with metric_log.MetricLog(log_dir) as log:
+  # Made while the devices work: index arrays, and what the next epoch draws.
+  ahead = Ahead(batches.batches(data, spec, done))
+  with metric_log.MetricLog(log_dir) as log, ahead as stream:
     log.resume(done)
     watch = StepWatch(log, settings.log_every_steps, spec.batch_size)
     while not early_stopping.finished(

@@ -10,6 +10,7 @@ import sys
 
 import jax
 import jax.numpy as jnp
+import networks
 import numpy as np
 import optax
 import pytest
@@ -273,11 +274,15 @@ train_test.save_run(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
 
 
 def save_run(root, path):
-  """20 steps in both ways of drawing negatives, into a file."""
+  """20 steps in both ways of drawing negatives and partners, into a file."""
   out = {}
-  for negative in ('uniform', 'in_batch'):
+  for negative, changes in {
+    'uniform': {},
+    'in_batch': {'sem__negative': 'in_batch'},
+    'partners': {'rel__partners': 'in_batch'},
+  }.items():
     settings = worlds.tiny_settings(root / 'folder', root)
-    config = worlds.tiny_config(settings, sem__negative=negative)
+    config = worlds.tiny_config(settings, **changes)
     study = worlds.Study(config)
     optimizer = train.make_optimizer(
       'sgd', learning_rate=0.3, weight_decay=0.002
@@ -316,7 +321,46 @@ def test_8_devices_equal_one(tiny_root, tmp_path, study):
       one[name], eight[name], rtol=1e-5, atol=1e-5, err_msg=name
     )
   assert not np.allclose(one['uniform/loss'], one['in_batch/loss'], rtol=1e-3)
+  assert (one['partners/loss_relevance'] > 0).sum() > 5
   assert len(study.data.samples.user) % study.spec.batch_size == 5
+
+
+@pytest.mark.parametrize('method', ['model', 'static_dnn'])
+def test_partners_in_the_batch_are_the_same_triplets(method, tiny_root):
+  """As with sequences of their own: same losses, and gradients into all three.
+
+  What is drawn is the same; one layout has 3 B sequences, the other B.
+  """
+  settings = worlds.tiny_settings(tiny_root / 'folder', tiny_root)
+  config = networks.config_of(settings, method, rel__partners='in_batch')
+  study = worlds.Study(config)
+  assert study.spec.partners == 'in_batch'
+  optimizer = train.make_optimizer('sgd', learning_rate=1.0, weight_decay=0.0)
+  last = batches.steps_per_epoch(study.data, study.spec) - 1
+  epoch = batches.draw_epoch(study.data, study.spec, 1)
+  # Of the relevance loss alone, from parameters that make it large.
+  alone = study.balance._replace(weights=LossWeights(0.0, 0.0, 1e3))
+  run = train.make_train_step(
+    study.network, optimizer, study.settings, reduction='mean'
+  )
+  run = train.balanced(run, alone, 0)
+  for step in (0, last):
+    found = []
+    for partners in ('in_batch', 'drawn'):
+      spec = study.spec._replace(partners=partners)
+      batch = batches.make_batch(study.data, spec, epoch, step)
+      assert (
+        batch.sequences.last.shape[1] == {'in_batch': 1, 'drawn': 3}[partners]
+      )
+      state = train.init_state(study.network, optimizer, 0)
+      state = state.replace(params=worlds.random_params(study.network))
+      state, metrics = run(devices.replicate(state), study.features, batch)
+      found.append((state.params, metrics))
+    assert float(found[0][1]['loss_relevance']) > 0.1
+    jax.tree.map(
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5),
+      *found,
+    )
 
 
 def bag_steps(study, optimizer, steps, *, rate=0.4, seed=5, state=None):

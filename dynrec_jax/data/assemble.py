@@ -32,8 +32,9 @@ def make_share(
   exists: np.ndarray,
   semantic: Semantic | None,
   negatives: Negatives | None,
+  partners: np.ndarray | None = None,
 ) -> Share:
-  """Inputs, predictions, histories and interests of 3B sequences.
+  """Inputs, predictions, histories and interests of 3B sequences, or B.
 
   The last target of a sequence is no input: its last state is the one that
   predicts it (A15), which exists without another step. Partners add nothing to
@@ -41,15 +42,19 @@ def make_share(
 
   Args:
     data: what the samples refer to.
-    chosen: [3, B] samples: anchors, positives, negatives.
-    exists: [3, B] bool.
+    chosen: [3, B] samples: anchors, positives, negatives; [1, B] of anchors
+      alone.
+    exists: bool, of the same shape.
     semantic: the device's rows of Eq (1), videos by catalogue id.
     negatives: of all samples' targets; None if no loss asks for them.
+    partners: [2, B] rows of the minibatch that are the anchors' partners, -1
+      where there is none; None if these are among the samples, or if there are
+      none.
 
   Returns:
     The share.
   """
-  anchor_count = chosen.shape[1]
+  roles, anchor_count = chosen.shape
   history, bags = _history(data, chosen[0], exists[0])
   chosen, exists = chosen.ravel(), exists.ravel()
   samples = data.samples.take(chosen)
@@ -75,7 +80,7 @@ def make_share(
     None if negatives is None else negatives.of(chosen[row], step),
     anchor_count * data.max_len,
   )
-  last = np.where(exists, packing.last(), 0).reshape(3, -1)
+  last = np.where(exists, packing.last(), 0).reshape(roles, -1)
   batch = Batch(
     sequences=Sequences(
       video_ids=np.zeros(0, np.int32),
@@ -88,10 +93,20 @@ def make_share(
     interest_rows=interests.offsets[1 : anchor_count + 1].astype(np.int32) - 1,
     targets=targets,
     history=history,
-    relevance_where=exists[anchor_count : 2 * anchor_count],
+    relevance_where=_have_partners(exists.reshape(roles, -1), partners),
     semantic=semantic,
+    partners=None if partners is None else np.maximum(partners, 0),
   )
   return Share(batch, bags)
+
+
+def _have_partners(
+  exists: np.ndarray, partners: np.ndarray | None
+) -> np.ndarray:
+  """[B] bool, anchors with a positive and a negative."""
+  if partners is not None:
+    return exists[0] & (partners >= 0).all(axis=0)
+  return exists[1] if len(exists) > 1 else np.zeros_like(exists[0])
 
 
 def _targets(

@@ -1,6 +1,7 @@
 """What one device computes in one step, as fixed-shape index arrays.
 
-B anchors with their positive and negative partners are 3B sequences.
+B anchors with their positive and negative partners are 3B sequences; where the
+partners are anchors themselves, B.
 """
 
 from typing import NamedTuple
@@ -68,13 +69,17 @@ class Batch(NamedTuple):
   """One device's share of a step (leading axis: devices, once stacked).
 
   Attributes:
-    sequences: of anchors, positives and negatives; `last` is [3, B].
+    sequences: of anchors, positives and negatives; `last` is [3, B]. Of anchors
+      alone it is [1, B].
     sample_where: [B] bool, anchors that exist.
     interest_rows: [B] int32, row of the interests with the anchor's own u.
     targets: of Eq (8).
     history: of the anchors, for Eq (3).
     relevance_where: [B] bool, anchors with both partners.
     semantic: of Eq (1); None if that term has no weight.
+    partners: [2, B] int32, rows of the whole minibatch's anchors, over all
+      devices, that are the positives and the negatives; None if these have
+      sequences of their own, or if there are none.
   """
 
   sequences: Sequences
@@ -84,3 +89,4 @@ class Batch(NamedTuple):
   history: History
   relevance_where: np.ndarray
   semantic: Semantic | None
+  partners: np.ndarray | None = None

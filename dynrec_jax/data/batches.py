@@ -4,6 +4,8 @@ A batch holds B anchors with their positive and negative partners (3B
 sequences), the videos that occur in it once each, and the semantic loss's own
 rows. Samples are drawn at random, whatever their lengths, and only two sizes
 differ between batches, each one of a few: M, the videos, and P, the inputs.
+Where partners are anchors of the same batch, or nobody has any, it holds B
+sequences.
 """
 
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dynrec_jax.data import assemble, negatives, relevance
+from dynrec_jax.data import assemble, in_batch, negatives, relevance
 from dynrec_jax.data.batch import Batch, Semantic
 from dynrec_jax.data.negatives import Negatives
 from dynrec_jax.data.relevance import Triplets
@@ -20,6 +22,9 @@ from dynrec_jax.data.training_set import TrainingSet
 # Purposes of an epoch's randomness.
 _SHUFFLE, _TRIPLETS, _SEMANTIC, _NEGATIVES = range(4)
 _SMALLEST = 256
+# Whose states Eq (6) compares an anchor's with: those of two more sequences
+# each, drawn from all samples, or of other anchors of its batch.
+PARTNERS = ('drawn', 'in_batch')
 
 
 class BatchSpec(NamedTuple):
@@ -35,6 +40,7 @@ class BatchSpec(NamedTuple):
     seed: of everything drawn.
     unseen_count: videos that the user never watched, per prediction; 0 if no
       loss asks for them.
+    partners: one of PARTNERS, see `in_batch`.
   """
 
   batch_size: int
@@ -44,6 +50,7 @@ class BatchSpec(NamedTuple):
   negative: str
   seed: int
   unseen_count: int = 0
+  partners: str = 'drawn'
 
 
 class Epoch(NamedTuple):
@@ -96,17 +103,12 @@ def batches(
 
 
 def draw_epoch(data: TrainingSet, spec: BatchSpec, epoch: int) -> Epoch:
-  """Everything random of one epoch."""
-  order = _rng(spec, epoch, _SHUFFLE).permutation(len(data.samples.user))
-  nothing = np.zeros(len(order), np.int32)
-  triplets = Triplets(nothing, nothing, nothing.astype(bool))
-  if data.relevance is not None:
-    triplets = relevance.draw_triplets(
-      data.relevance,
-      data.samples,
-      _rng(spec, epoch, _TRIPLETS),
-      negative=spec.negative,
-    )
+  """Everything random of one epoch.
+
+  Raises:
+    ValueError: for an unknown rule.
+  """
+  order, triplets = _order(data, spec, epoch)
   semantic = draw_semantic(
     data.paired_videos,
     (steps_per_epoch(data, spec), spec.semantic_batch_size),
@@ -123,6 +125,37 @@ def draw_epoch(data: TrainingSet, spec: BatchSpec, epoch: int) -> Epoch:
       rng=_rng(spec, epoch, _NEGATIVES),
     )
   return Epoch(order, triplets, *semantic, unseen)
+
+
+def _order(
+  data: TrainingSet, spec: BatchSpec, epoch: int
+) -> tuple[np.ndarray, Triplets]:
+  """The samples in the order of the epoch, and their partners."""
+  if spec.partners not in PARTNERS:
+    raise ValueError(
+      f'partners is {spec.partners!r}; valid are {", ".join(PARTNERS)}'
+    )
+  rng = _rng(spec, epoch, _TRIPLETS)
+  if _among_anchors(data, spec):
+    return in_batch.compose(
+      data.relevance,
+      data.samples,
+      rng,
+      batch_size=spec.batch_size,
+      negative=spec.negative,
+    )
+  order = _rng(spec, epoch, _SHUFFLE).permutation(len(data.samples.user))
+  if data.relevance is None:
+    nothing = np.zeros(len(order), np.int32)
+    return order, Triplets(nothing, nothing, nothing.astype(bool))
+  return order, relevance.draw_triplets(
+    data.relevance, data.samples, rng, negative=spec.negative
+  )
+
+
+def _among_anchors(data: TrainingSet, spec: BatchSpec) -> bool:
+  """Whether partners are anchors of the same batch."""
+  return data.relevance is not None and spec.partners == 'in_batch'
 
 
 def draw_semantic(
@@ -173,29 +206,43 @@ def make_batch(
   rows = epoch.order[step * spec.batch_size : (step + 1) * spec.batch_size]
   where = np.arange(spec.batch_size) < len(rows)
   rows = np.concatenate([rows, np.zeros(spec.batch_size - len(rows), int)])
+  in_minibatch = None
+  if _among_anchors(data, spec):
+    in_minibatch = _rows_of(epoch.triplets, rows, where)
   shares = []
   for device in range(spec.device_count):
     own = _share(spec.batch_size, spec.device_count, device)
-    partners = epoch.triplets
-    chosen = [
-      rows[own],
-      partners.positive[rows[own]],
-      partners.negative[rows[own]],
-    ]
-    has_partners = where[own] & partners.where[rows[own]]
-    exists = [where[own], has_partners, has_partners]
+    chosen, exists = rows[None, own], where[None, own]
+    if data.relevance is not None and in_minibatch is None:
+      partners = epoch.triplets
+      has = exists & partners.where[chosen]
+      chosen = np.concatenate(
+        [chosen, partners.positive[chosen], partners.negative[chosen]]
+      )
+      exists = np.concatenate([exists, has, has])
     shares.append(
       assemble.make_share(
         data,
-        np.stack(chosen),
-        np.stack(exists),
+        chosen,
+        exists,
         _semantic(spec, epoch, step, device),
         epoch.unseen,
+        None if in_minibatch is None else in_minibatch[:, own],
       )
     )
   return assemble.stacked(
     shares, data.video_count, data.sequence_len, bucket_size
   )
+
+
+def _rows_of(
+  triplets: Triplets, rows: np.ndarray, where: np.ndarray
+) -> np.ndarray:
+  """[2, B] int32, where a batch's partners stand in it; -1 of none."""
+  place = np.full(len(triplets.where), -1, np.int32)
+  place[rows[where]] = np.flatnonzero(where)
+  found = place[np.stack([triplets.positive[rows], triplets.negative[rows]])]
+  return np.where(where & triplets.where[rows], found, -1)
 
 
 def bucket_size(count: int, limit: int) -> int:

@@ -58,11 +58,4 @@ def _share(
   data: TrainingSet, rows: np.ndarray, where: np.ndarray
 ) -> assemble.Share:
   """One device's share, its anchors without partners."""
-  nobody = np.zeros_like(where)
-  return assemble.make_share(
-    data,
-    np.stack([rows, rows, rows]),
-    np.stack([where, nobody, nobody]),
-    None,
-    None,
-  )
+  return assemble.make_share(data, rows[None], where[None], None, None)

@@ -133,10 +133,7 @@ def draw_triplets(
   Raises:
     ValueError: for an unknown rule.
   """
-  if negative not in NEGATIVES:
-    raise ValueError(
-      f'negative is {negative!r}; valid are {", ".join(NEGATIVES)}'
-    )
+  check_negative(negative)
   anchor = np.searchsorted(relevance.users, samples.user)
   pos, pos_rel = _draw_positives(relevance, anchor, rng)
   has_pos = pos >= 0
@@ -146,13 +143,90 @@ def draw_triplets(
     relevance, anchor[has_pos], bound[has_pos], rng
   )
   where = has_pos & (neg >= 0)
-  nearest = _nearest_samples(samples, relevance.users)
+  nearest = nearest_samples(samples, relevance.users)
   session = samples.session
   return Triplets(
     np.where(where, nearest[pos, session], 0).astype(np.int32),
     np.where(where, nearest[neg, session], 0).astype(np.int32),
     where,
   )
+
+
+def draw_positives(
+  relevance: Relevance,
+  samples: Samples,
+  rows: np.ndarray,
+  nearest: np.ndarray,
+  rng: np.random.Generator,
+) -> np.ndarray:
+  """[n] the positive samples of some samples, as `draw_triplets` draws them.
+
+  Args:
+    relevance: the candidates.
+    samples: all of them.
+    rows: [n] those whose positives are wanted.
+    nearest: `nearest_samples` of all.
+    rng: of this (seed, epoch).
+
+  Returns:
+    Samples; -1 where a user has no candidate.
+  """
+  anchor = np.searchsorted(relevance.users, samples.user[rows])
+  user, _ = _draw_positives(relevance, anchor, rng)
+  return np.where(user >= 0, nearest[user, samples.session[rows]], -1)
+
+
+def candidate_rel(relevance: Relevance, users: np.ndarray) -> np.ndarray:
+  """[n, n] float64, Rel of each user's candidates among some users, else 0.
+
+  Args:
+    relevance: the candidates.
+    users: [n] positions in `relevance.users`, some perhaps twice.
+  """
+  count = len(relevance.users)
+  table = scipy.sparse.csr_matrix(
+    (relevance.rel, relevance.partner, relevance.offsets), shape=(count, count)
+  )
+  return table[users][:, users].toarray()
+
+
+def may_be_negative(
+  relevance: Relevance, users: np.ndarray, bound: np.ndarray
+) -> np.ndarray:
+  """[n, n] bool, whether a column's user may be the negative of a row's.
+
+  Args:
+    relevance: watch lists and who overlaps.
+    users: [n] positions in `relevance.users`.
+    bound: [n] 0 wants Rel = 0, another number a lower Rel than that.
+  """
+  bits = relevance.overlap[users][:, users // 8] >> (7 - users % 8)
+  fits = bits & 1 == 0
+  if bound.any():
+    rel = _jaccard(relevance.lists[users], np.arange(len(users)))
+    fits |= rel < bound[:, None]
+  return fits
+
+
+def nearest_samples(samples: Samples, users: np.ndarray) -> np.ndarray:
+  """[U', L + 1] int32: each user's sample nearest to each session (A13)."""
+  sessions = np.arange(int(samples.session.max(initial=0)) + 1)
+  first = np.searchsorted(samples.user, users)
+  last = np.searchsorted(samples.user, users, side='right')
+  out = np.zeros((len(users), len(sessions)), np.int32)
+  for row, (start, end) in enumerate(zip(first, last, strict=True)):
+    own = samples.session[start:end]
+    gap = np.abs(own[None, :] - sessions[:, None])
+    out[row] = start + np.argmin(gap, axis=1)
+  return out
+
+
+def check_negative(negative: str) -> None:
+  """Raises ValueError for an unknown rule."""
+  if negative not in NEGATIVES:
+    raise ValueError(
+      f'negative is {negative!r}; valid are {", ".join(NEGATIVES)}'
+    )
 
 
 def _watch_matrix(watches, users, video_count) -> scipy.sparse.csr_matrix:
@@ -250,16 +324,3 @@ def _negatives_of(relevance, anchor: int, bound: float) -> np.ndarray:
   return np.flatnonzero(
     np.unpackbits(relevance.overlap[anchor], count=count) == 0
   )
-
-
-def _nearest_samples(samples: Samples, users: np.ndarray) -> np.ndarray:
-  """[U', L + 1] int32: each user's sample nearest to each session."""
-  sessions = np.arange(int(samples.session.max(initial=0)) + 1)
-  first = np.searchsorted(samples.user, users)
-  last = np.searchsorted(samples.user, users, side='right')
-  out = np.zeros((len(users), len(sessions)), np.int32)
-  for row, (start, end) in enumerate(zip(first, last, strict=True)):
-    own = samples.session[start:end]
-    gap = np.abs(own[None, :] - sessions[:, None])
-    out[row] = start + np.argmin(gap, axis=1)
-  return out

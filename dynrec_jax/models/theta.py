@@ -5,9 +5,11 @@ them and maps arrays with them; the equations are in level 0. Other networks'
 shells stand with them and share what they share with theta.
 """
 
+from typing import Any
+
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Num
+from jaxtyping import Array, ArrayLike, Bool, Float, Num
 
 from dynrec_jax import gru, interest
 from dynrec_jax.data.batch import History
@@ -28,6 +30,38 @@ def semantic_kernels(
     shell.param('visual_kernel', glorot, (visual_size, embed_size)),
     shell.param('text_kernel', glorot, (text_size, embed_size)),
   )
+
+
+def in_basis(params: Any, vectors: Float[ArrayLike, 'Dv r']) -> Any:
+  """Parameters with T_v B in the place of T_v, see `basis.Basis`.
+
+  A step of gradient descent on Eq (9) and its decay is the same in either: T_v
+  is the sum of a part in the span, T_v B B', and one at right angles, whose
+  gradient is 0 and which decays on its own and changes no score. It is dropped.
+  Differs: Adam scales each number by its own gradients, so by it the steps
+  depend on the basis; losses and gradients at the same T_v do not.
+
+  Args:
+    params: of a network with T_v.
+    vectors: B, orthonormal columns.
+  """
+  kernel = jnp.asarray(vectors).T @ params['visual_kernel']
+  return {**params, 'visual_kernel': kernel}
+
+
+def over_given(params: Any, vectors: Float[ArrayLike, 'Dv r']) -> Any:
+  """`in_basis` undone: T_v of the features as they are.
+
+  It maps what a video has at right angles to the basis to 0. Before training
+  the full T_v mapped that at random and no step could improve it, so a video
+  that came later loses nothing that was learned.
+
+  Args:
+    params: of a network with T_v B.
+    vectors: B.
+  """
+  kernel = jnp.asarray(vectors) @ params['visual_kernel']
+  return {**params, 'visual_kernel': kernel}
 
 
 def output_layer(

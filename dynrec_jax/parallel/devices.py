@@ -49,6 +49,19 @@ def sum_over_devices(tree: Any) -> Any:
   return jax.lax.psum(tree, _AXIS)
 
 
+def all_rows(rows: jax.Array) -> jax.Array:
+  """All devices' rows of axis 0, in the order of the devices.
+
+  Only inside of `data_parallel`. May be differentiated through: a row's
+  gradient is the sum over the local losses of all devices, so that gradients
+  of these, summed over devices, are those of the sum.
+
+  Args:
+    rows: a device's own.
+  """
+  return jax.lax.all_gather(rows, _AXIS, tiled=True)
+
+
 def row_numbers(count: int) -> jax.Array:
   """[count] int32, a device's rows of axis 0 as numbered over all devices.
 

@@ -64,7 +64,7 @@ def make_contender(
   if not methods.is_network(name):
     return Contender(name, own, shared)
   try:
-    parts = make_parts(own, shared.prepared, shared.features)
+    parts = make_parts(own, shared.prepared, shared)
   except CannotFit as error:
     return Contender(name, own, shared, str(error))
   return Contender(name, own, parts)

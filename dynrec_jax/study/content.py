@@ -11,11 +11,10 @@ from absl import logging
 from scipy.sparse import csr_matrix
 
 from dynrec_jax.data.records import Records
-from dynrec_jax.features import (
-  catalogue,
-  visual_encoder,
-)
+from dynrec_jax.features import basis, catalogue, visual_encoder
+from dynrec_jax.features.basis import Basis
 from dynrec_jax.features.catalogue import Features
+from dynrec_jax.parallel import hosts
 from dynrec_jax.storage import cache
 from dynrec_jax.study import places, text_content
 from dynrec_jax.study.naming import naming
@@ -72,6 +71,48 @@ def video_features(
     ),
   )
   return features
+
+
+def visual_basis(
+  visual: np.ndarray, config: ml_collections.ConfigDict
+) -> Basis | None:
+  """The basis that networks learn T_v in; None is that of the features.
+
+  It lies in the run's folder, beside the checkpoints that mean nothing without
+  it: another machine would find one that is turned a little.
+
+  Args:
+    visual: [V, D] features as networks would read them.
+    config: of the run.
+  """
+  if config.features.basis == 'given':
+    return None
+
+  def compute():
+    found = basis.find_basis(visual, config.features.kept)
+    if found is None:
+      return {'vectors': np.zeros((0, 0), np.float32), 'kept': 1.0}
+    return found._asdict()
+
+  def stored():
+    settings = {'kept': config.features.kept}
+    return cache.cached(config.workdir, 'basis', [visual], settings, compute)
+
+  if hosts.is_writer():
+    stored()
+  hosts.wait_for_all('basis')
+  arrays = stored()
+  dimensions, rank = visual.shape[1], arrays['vectors'].shape[1]
+  if not rank:
+    logging.info('features: %s numbers are of full rank', f'{dimensions:,}')
+    return None
+  logging.info(
+    'features: rank %s of %s numbers, %.7f of their energy',
+    f'{rank:,}',
+    f'{dimensions:,}',
+    arrays['kept'],
+  )
+  return Basis(arrays['vectors'], float(arrays['kept']))
 
 
 def video_topics(

@@ -10,6 +10,8 @@ from typing import Any
 
 import ml_collections
 
+from dynrec_jax.features.basis import Basis
+from dynrec_jax.storage import digests
 from dynrec_jax.study import keys
 from dynrec_jax.study.keys import Of
 from dynrec_jax.study.prepare import Prepared
@@ -73,12 +75,22 @@ def lists_of(section: str) -> tuple[str, ...]:
 
 
 def saved_config(
-  config: ml_collections.ConfigDict, prepared: Prepared
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  basis: Basis | None = None,
 ) -> Mapping[str, Any]:
-  """The config as checkpoints keep it, with the catalogue it is for."""
+  """The config as checkpoints keep it, with the catalogue it is for.
+
+  Args:
+    config: of the run.
+    prepared: the study.
+    basis: in which the network has learned T_v, of a checkpoint.
+  """
   catalogue = {
     'videos': len(prepared.records.videos.id),
     'users': len(prepared.records.user_ids),
     'fingerprint': prepared.fingerprint,
   }
+  if basis is not None:
+    catalogue['basis'] = digests.fingerprint(basis.vectors)
   return config.to_dict() | {'catalogue': catalogue}

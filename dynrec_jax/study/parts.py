@@ -1,11 +1,15 @@
 """What every door of a study is made of, made once and in one place."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import ml_collections
 
+from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features import catalogue
+from dynrec_jax.features.basis import Basis
 from dynrec_jax.features.catalogue import Features
+from dynrec_jax.models import theta
 from dynrec_jax.models.dynamic import Dynamic
 from dynrec_jax.models.history_rnn import HistoryRnn, SemanticTheta, TextTheta
 from dynrec_jax.models.network import Network
@@ -14,7 +18,8 @@ from dynrec_jax.models.static_dnn import StaticDnn, StaticTheta
 from dynrec_jax.models.theta import Theta
 from dynrec_jax.parallel import devices
 from dynrec_jax.predict import Predictor
-from dynrec_jax.study import first_inputs, settings, video_facts
+from dynrec_jax.recommender import Recommender
+from dynrec_jax.study import content, first_inputs, settings, video_facts
 from dynrec_jax.study.prepare import Prepared
 
 
@@ -24,47 +29,123 @@ class Parts(NamedTuple):
   Attributes:
     prepared: what all splits share.
     network: at the sizes of the data.
-    features: of the catalogue, on every device.
+    features: of the catalogue, on every device, as the network reads them.
     predictor: makes lists with any parameters of the network.
+    basis: in which `features` and the network's T_v are; None is that of the
+      prepared features.
   """
 
   prepared: Prepared
   network: Network
   features: Features
   predictor: Predictor
+  basis: Basis | None = None
+
+  def first_params(
+    self, config: ml_collections.ConfigDict, seed: int, facts: VideoFacts | None
+  ) -> Any:
+    """Parameters before the first step, the same in every basis.
+
+    Args:
+      config: of the network.
+      seed: of what is random.
+      facts: see `network.Network`.
+    """
+    given = make_network(config, self.prepared)
+    params = given.init(jax.random.key(seed), facts)
+    if not self._turned(params):
+      return params
+    return theta.in_basis(params, self.basis.vectors)
+
+  def serving(
+    self, config: ml_collections.ConfigDict, params: Any
+  ) -> Recommender:
+    """The network as a service has it: T_v of the features as they are.
+
+    So a video that came after the basis is embedded as any other.
+
+    Args:
+      config: of the network.
+      params: parameters of `network`.
+    """
+    if not self._turned(params):
+      return self.predictor.recommender(params)
+    params = theta.over_given(params, self.basis.vectors)
+    return _predictor(
+      config,
+      self.prepared,
+      make_network(config, self.prepared),
+      devices.replicate(catalogue.padded(self.prepared.features)),
+    ).recommender(params)
+
+  def _turned(self, params: Any) -> bool:
+    """Whether the parameters have a T_v that is not of the given features."""
+    return self.basis is not None and 'visual_kernel' in params
 
 
 def make_parts(
   config: ml_collections.ConfigDict,
   prepared: Prepared,
-  features: Features | None = None,
+  shared: Parts | None = None,
 ) -> Parts:
   """The parts of the config's study.
 
   Args:
     config: of the network.
     prepared: what all splits and networks share.
-    features: as other parts of the same study have them; they are large.
+    shared: other parts of the same study, whose features, which are large,
+      these parts have too.
 
   Raises:
     CannotFit: the config's network cannot read what there is.
   """
-  network = make_network(config, prepared)
-  if features is None:
-    features = devices.replicate(catalogue.padded(prepared.features))
-  predictor = Predictor(
+  if shared is None:
+    basis = content.visual_basis(prepared.features.visual, config)
+    features = devices.replicate(_as_read(prepared.features, basis))
+  else:
+    basis, features = shared.basis, shared.features
+  size = None if basis is None else basis.vectors.shape[1]
+  network = make_network(config, prepared, visual_size=size)
+  predictor = _predictor(config, prepared, network, features)
+  return Parts(prepared, network, features, predictor, basis)
+
+
+def _as_read(features: Features, basis: Basis | None) -> Features:
+  """The features in a basis, padded."""
+  if basis is not None:
+    visual = basis.coordinates(features.visual)
+    features = features._replace(visual=visual)
+  return catalogue.padded(features)
+
+
+def _predictor(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  network: Network,
+  features: Features,
+) -> Predictor:
+  """What makes lists by the config."""
+  return Predictor(
     network,
     features,
     settings.predict_settings(config, prepared),
     first_inputs.description(config, prepared),
   )
-  return Parts(prepared, network, features, predictor)
 
 
 def make_network(
-  config: ml_collections.ConfigDict, prepared: Prepared
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  *,
+  visual_size: int | None = None,
 ) -> Network:
-  """The config's network at the sizes of the data."""
+  """The config's network at the sizes of the data.
+
+  Args:
+    config: of the network.
+    prepared: what all splits and networks share.
+    visual_size: of v as the network reads it; None is its given size.
+  """
   text = {
     'video_count': len(prepared.records.videos.id),
     'text_size': prepared.features.text.shape[1],
@@ -72,7 +153,7 @@ def make_network(
     'softmax_bias': config.model.softmax_bias,
   }
   content = text | {
-    'visual_size': prepared.features.visual.shape[1],
+    'visual_size': visual_size or prepared.features.visual.shape[1],
     'embed_size': config.model.embed_size,
     'embed_norm': config.model.embed_norm,
   }

@@ -65,7 +65,7 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
     everyone.known.clock.count,
     mask_known=config.eval.mask_history,
   )
-  lists = parts.predictor.recommender(params)(queries, config.decode.k)
+  lists = parts.serving(config, params)(queries, config.decode.k)
   path = config.recommend.output or os.path.join(
     config.workdir, 'recommendations.jsonl'
   )

@@ -79,6 +79,7 @@ def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
     negative=config.rel.negative,
     seed=seed,
     unseen_count=config.static.n_neg if sampled else 0,
+    partners=config.rel.partners,
   )
 
 

@@ -135,7 +135,7 @@ def _fit(
   )
   with checkpoint.Checkpointer(
     this.checkpoints,
-    config=identity.saved_config(config, parts.prepared),
+    config=identity.saved_config(config, parts.prepared, parts.basis),
     must_match=identity.CHECKPOINT,
     absent=identity.ABSENT,
   ) as saver:
@@ -157,8 +157,8 @@ def _fit(
         parts.network,
         settings.make_optimizer(config),
         this.seed,
-        facts,
         averaged=config.opt.average > 0,
+        params=parts.first_params(config, this.seed, facts),
       ),
       data,
       settings.batch_spec(config, this.seed),
@@ -182,7 +182,7 @@ def load_params(
   def check(found: checkpoint.Checkpoint):
     checkpoint.refuse_other_config(
       found.config,
-      identity.saved_config(config, parts.prepared),
+      identity.saved_config(config, parts.prepared, parts.basis),
       identity.CHECKPOINT,
       this.checkpoints,
       identity.ABSENT,

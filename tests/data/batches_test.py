@@ -404,6 +404,54 @@ class TestMakeBatch:
     assert batch.sample_where.all()
     assert len(Share(batch, 0).sequences) == 8
 
+  def test_without_partners_no_room_is_kept_for_them(self):
+    data = data_of(with_relevance=False)
+    epoch = batches.draw_epoch(data, SPEC, 0)
+    batch = batches.make_batch(data, SPEC, epoch, 0)
+    assert batch.partners is None
+    assert batch.sequences.last.shape == (1, 1, 8)
+    assert batch.sequences.interests.shape == (1, 8, 6)
+
+  @pytest.mark.parametrize('device_count', [1, 4])
+  def test_partners_among_the_anchors(self, device_count):
+    """Rows of the whole minibatch; nobody has a sequence of its own."""
+    data = data_of()
+    spec = SPEC._replace(device_count=device_count, partners='in_batch')
+    samples, count = expected_of(), 0
+    epoch = batches.draw_epoch(data, spec, 2)
+    per_device = spec.batch_size // device_count
+    for step in range(batches.steps_per_epoch(data, spec)):
+      batch = batches.make_batch(data, spec, epoch, step)
+      rows = epoch.order[step * 8 : step * 8 + 8]
+      assert batch.sequences.last.shape == (device_count, 1, per_device)
+      assert batch.partners.dtype == np.int32
+      assert batch.partners.min() >= 0
+      assert batch.partners.max() < len(rows)
+      where = batch.relevance_where.ravel()
+      assert_array_equal(where[: len(rows)], epoch.triplets.where[rows])
+      assert not where[len(rows) :].any()
+      partners = np.concatenate(list(batch.partners), axis=1)  # [2, 8]
+      for b in np.flatnonzero(where):
+        near, far = rows[partners[:, b]]
+        assert near == epoch.triplets.positive[rows[b]]
+        assert far == epoch.triplets.negative[rows[b]]
+        count += 1
+      for device in range(device_count):
+        share = Share(batch, device)
+        own = rows[device * per_device : (device + 1) * per_device]
+        assert len(share.sequences) == len(own)
+        for b, row in enumerate(own):
+          expected, _ = expected_sequence(samples[row], 'topic_only')
+          got = share.sequences[share.rank(0, b)]
+          assert_same_sequence(got, expected)
+    # In groups of 2, of users few of whom overlap with nobody.
+    assert count > len(samples) / 4
+
+  def test_partners_by_an_unknown_rule(self):
+    spec = SPEC._replace(partners='all')
+    with pytest.raises(ValueError, match=r"'all'; valid are drawn, in_batch$"):
+      batches.draw_epoch(data_of(), spec, 0)
+
   def test_longest_sequence_and_most_interests(self):
     for mode in inputs.HISTORY_MODES:
       data = data_of(mode)
@@ -413,6 +461,21 @@ class TestMakeBatch:
 
 
 class TestEpochs:
+  def test_partners_in_the_batch_change_nothing_else_that_is_drawn(self):
+    data = data_of()
+    spec = SPEC._replace(unseen_count=2)
+    one = batches.draw_epoch(data, spec, 3)
+    two = batches.draw_epoch(data, spec._replace(partners='in_batch'), 3)
+    assert sorted(two.order) == sorted(one.order)
+    assert (two.order != one.order).any()
+    for name in ('anchors', 'negative_visual', 'negative_text', 'unseen'):
+      jax.tree.map(assert_array_equal, getattr(one, name), getattr(two, name))
+    # Without the loss there is nothing to put together.
+    alone = data_of(with_relevance=False)
+    for s in (spec, spec._replace(partners='in_batch')):
+      found = batches.draw_epoch(alone, s, 3)
+      assert_array_equal(found.order, one.order)
+
   def test_every_sample_once_per_epoch(self):
     data = data_of()
     per_epoch = batches.steps_per_epoch(data, SPEC)

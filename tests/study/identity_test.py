@@ -1,9 +1,11 @@
 """Which keys two runs must share, against the lists written out."""
 
+import numpy as np
 import pytest
 
 from configs import default
 from dynrec_jax.checkpoint import same_config
+from dynrec_jax.features.basis import Basis
 from dynrec_jax.study import identity, keys
 
 # Sections stand for all of their keys.
@@ -124,6 +126,19 @@ def test_a_key_without_a_result_is_nobody_s():
     assert shared != free, name
 
 
+def test_a_checkpoint_tells_the_basis_it_is_in(study):
+  """Coordinates mean nothing in another one; without any nothing is told."""
+  plain = identity.saved_config(study.config, study.prepared)
+  assert 'basis' not in plain['catalogue']
+  vectors = np.eye(12, 3, dtype=np.float32)
+  one, other = (
+    identity.saved_config(study.config, study.prepared, Basis(turned, 1.0))
+    for turned in (vectors, -vectors)
+  )
+  assert one['catalogue']['basis'] != other['catalogue']['basis']
+  assert {**one['catalogue'], 'basis': 0} == {**plain['catalogue'], 'basis': 0}
+
+
 def test_lists_follow_from_the_method_s_own_keys_alone():
   """Another method's settings make no list again."""
   found = identity.lists_of('ridge')
@@ -137,6 +152,9 @@ def test_lists_follow_from_the_method_s_own_keys_alone():
 def test_young_keys_say_their_defaults_where_they_are_absent():
   assert identity.ABSENT == {
     'static.keep_aux': True,
+    'features.basis': 'given',
+    'features.kept': 1.0,
+    'rel.partners': 'drawn',
     'seq.weight': 'watch',
     'loss.mask_known': False,
     'opt.average': 0.0,

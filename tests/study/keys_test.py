@@ -35,6 +35,7 @@ DECISIONS = {
   12: {
     'rel.positive': ('topk10', 'threshold', 'all_pairs'),
     'rel.negative': ('zero_overlap', 'less_than_pos'),
+    'rel.partners': ('drawn', 'in_batch'),
   },
   17: {
     'opt.preset': ('paper', 'practical'),

@@ -2,7 +2,7 @@
 
 from dynrec_jax import interest
 from dynrec_jax.data import sessions
-from dynrec_jax.features import documents, visual_encoder
+from dynrec_jax.features import basis, documents, visual_encoder
 from dynrec_jax.study.keys.declared import (
   Key,
   Of,
@@ -110,6 +110,24 @@ KEYS = {
     Of.CONTENT,
     'widths of the blocks of v, such as `(4096, 4096)` for VGG19 and C3D; `()` '
     'is one block',
+  ),
+  'features.basis': Key(
+    'given',
+    OneOf(basis.BASES),
+    Of.TRAINING,
+    'that networks learn T_v in: of the features as they are, or of their '
+    'span, in which they are fewer numbers. The same by `opt.name=sgd`; Adam '
+    'takes other steps in it',
+    young=True,
+  ),
+  'features.kept': Key(
+    1.0,
+    Real(0.01, 1),
+    Of.TRAINING,
+    "of `span`: kept of the features' sum of squares, in the directions that "
+    'have most of it; 1 leaves out no more than rounding',
+    unit='a share',
+    young=True,
   ),
   'topics.yt': Key(
     'mm_lda',

@@ -1,7 +1,7 @@
 """Keys of theta, the objective of Eq (5) to (9), and how it is learned."""
 
 from dynrec_jax import objective, train
-from dynrec_jax.data import inputs, relevance
+from dynrec_jax.data import batches, inputs, relevance
 from dynrec_jax.models import history_rnn, plus, theta
 from dynrec_jax.study.keys.declared import (
   Key,
@@ -140,6 +140,16 @@ KEYS = {
     Of.TRAINING,
     'who is not: users without overlap, or with less than the relevant one',
     decision=12,
+  ),
+  'rel.partners': Key(
+    'drawn',
+    OneOf(batches.PARTNERS),
+    Of.TRAINING,
+    'whose last states stand beside an anchor: of two more sequences each, or '
+    'of other anchors of its batch, which is then put together so that it '
+    'holds them; a third of the sequences',
+    decision=12,
+    young=True,
   ),
   'opt.preset': Key(
     'paper',
