@@ -26,6 +26,18 @@ class Share(NamedTuple):
   bags: WatchBags
 
 
+class Sizes(NamedTuple):
+  """What differs between batches.
+
+  Attributes:
+    videos: M, rows of the table of videos.
+    inputs: P, places for inputs.
+  """
+
+  videos: int
+  inputs: int
+
+
 def make_share(
   data: TrainingSet,
   chosen: np.ndarray,
@@ -128,22 +140,41 @@ def _targets(
   )
 
 
-def stacked(
+def sizes(
   shares: Sequence[Share],
   video_count: int,
   sequence_len: int,
   bucket_size: Callable[[int, int], int],
-) -> Batch:
-  """Every share's videos as rows of its own table, stacked over devices."""
-  tables = [_videos_of(share, video_count) for share in shares]
-  size = bucket_size(max(map(len, tables)), video_count)
+) -> Sizes:
+  """What the shares of a step need, all the same.
+
+  Args:
+    shares: those of a step.
+    video_count: V.
+    sequence_len: longest sequence.
+    bucket_size: (least size, largest size) -> size, so that few sizes occur.
+  """
+  videos = max(len(_videos_of(share, video_count)) for share in shares)
   # The scan reads whole steps: behind the last input there is room for one.
   row_count = shares[0].batch.sequences.last.size
-  room = [len(share.batch.sequences.inputs) + row_count for share in shares]
-  length = bucket_size(max(room), row_count * (sequence_len + 1))
+  room = max(len(share.batch.sequences.inputs) + row_count for share in shares)
+  return Sizes(
+    bucket_size(videos, video_count),
+    bucket_size(room, row_count * (sequence_len + 1)),
+  )
+
+
+def stacked(shares: Sequence[Share], video_count: int, room: Sizes) -> Batch:
+  """Every share's videos as rows of its own table, stacked over devices.
+
+  Args:
+    shares: those of a step.
+    video_count: V.
+    room: what they fit in, see `sizes`.
+  """
   local = [
-    _localise(share, table, size, length, video_count)
-    for share, table in zip(shares, tables, strict=True)
+    _localise(share, _videos_of(share, video_count), *room, video_count)
+    for share in shares
   ]
   return _stack(local)
 

@@ -4,6 +4,7 @@ A batch holds B anchors with their positive and negative partners (3B
 sequences), the videos that occur in it once each, and the semantic loss's own
 rows. Samples are drawn at random, whatever their lengths, and only two sizes
 differ between batches, each one of a few: M, the videos, and P, the inputs.
+Nearly all batches of a training have the same two.
 Where partners are anchors of the same batch, or nobody has any, it holds B
 sequences.
 """
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dynrec_jax.data import assemble, in_batch, negatives, relevance
+from dynrec_jax.data.assemble import Share, Sizes
 from dynrec_jax.data.batch import Batch, Semantic
 from dynrec_jax.data.negatives import Negatives
 from dynrec_jax.data.relevance import Triplets
@@ -22,6 +24,8 @@ from dynrec_jax.data.training_set import TrainingSet
 # Purposes of an epoch's randomness.
 _SHUFFLE, _TRIPLETS, _SEMANTIC, _NEGATIVES = range(4)
 _SMALLEST = 256
+_LOOKED_AT = 64  # steps that tell the usual sizes
+_NO_SIZES = Sizes(0, 0)
 # Whose states Eq (6) compares an anchor's with: those of two more sequences
 # each, drawn from all samples, or of other anchors of its batch.
 PARTNERS = ('drawn', 'in_batch')
@@ -94,12 +98,25 @@ def batches(
 ) -> Iterator[Batch]:
   """Batches from a step on, without end; step s is the same however reached."""
   per_epoch = steps_per_epoch(data, spec)
+  usual = usual_sizes(data, spec)
   epoch_count, start = divmod(first_step, per_epoch)
   while True:
     epoch = draw_epoch(data, spec, epoch_count)
     for step in range(start, per_epoch):
-      yield make_batch(data, spec, epoch, step)
+      yield make_batch(data, spec, epoch, step, usual)
     epoch_count, start = epoch_count + 1, 0
+
+
+def usual_sizes(data: TrainingSet, spec: BatchSpec) -> Sizes:
+  """Sizes that nearly all batches fit in, so that one program serves them.
+
+  Those of the first epoch's first steps, wherever training goes on from. Each
+  other size is another program, seconds to compile; more padding costs less.
+  """
+  epoch = draw_epoch(data, spec, 0)
+  steps = min(_LOOKED_AT, steps_per_epoch(data, spec))
+  each = [_sizes(data, _shares(data, spec, epoch, s)) for s in range(steps)]
+  return Sizes(*map(max, zip(*each, strict=True)))
 
 
 def draw_epoch(data: TrainingSet, spec: BatchSpec, epoch: int) -> Epoch:
@@ -200,9 +217,40 @@ def draw_semantic(
 
 
 def make_batch(
-  data: TrainingSet, spec: BatchSpec, epoch: Epoch, step: int
+  data: TrainingSet,
+  spec: BatchSpec,
+  epoch: Epoch,
+  step: int,
+  usual: Sizes = _NO_SIZES,
 ) -> Batch:
-  """Step `step` of an epoch, stacked over devices: axis 0 is the device."""
+  """Step `step` of an epoch, stacked over devices: axis 0 is the device.
+
+  Args:
+    data: what the samples refer to.
+    spec: sizes and rules.
+    epoch: what it draws.
+    step: of the epoch.
+    usual: sizes that it is given at least.
+
+  Returns:
+    The batch.
+  """
+  shares = _shares(data, spec, epoch, step)
+  room = Sizes(*map(max, zip(_sizes(data, shares), usual, strict=True)))
+  return assemble.stacked(shares, data.video_count, room)
+
+
+def _sizes(data: TrainingSet, shares: list[Share]) -> Sizes:
+  """What a step's shares need, as a size that others have too."""
+  return assemble.sizes(
+    shares, data.video_count, data.sequence_len, bucket_size
+  )
+
+
+def _shares(
+  data: TrainingSet, spec: BatchSpec, epoch: Epoch, step: int
+) -> list[Share]:
+  """Every device's share of a step."""
   rows = epoch.order[step * spec.batch_size : (step + 1) * spec.batch_size]
   where = np.arange(spec.batch_size) < len(rows)
   rows = np.concatenate([rows, np.zeros(spec.batch_size - len(rows), int)])
@@ -230,9 +278,7 @@ def make_batch(
         None if in_minibatch is None else in_minibatch[:, own],
       )
     )
-  return assemble.stacked(
-    shares, data.video_count, data.sequence_len, bucket_size
-  )
+  return shares
 
 
 def _rows_of(

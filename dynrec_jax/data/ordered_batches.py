@@ -43,9 +43,10 @@ def ordered_batches(
     for own in np.split(np.arange(count), count * device_count // batch_size):
       shares.append(_share(data, rows[own], where[own]))
     ends.append(len(shares) // device_count)
-  whole = assemble.stacked(
+  room = assemble.sizes(
     shares, data.video_count, data.sequence_len, bucket_size
   )
+  whole = assemble.stacked(shares, data.video_count, room)
   batches = [
     jax.tree.map(lambda x, at=at: x[at : at + device_count], whole)
     for at in range(0, len(shares), device_count)

@@ -640,3 +640,26 @@ class TestBucketSize:
     assert batches.bucket_size(6000, 6144) == 6144
     assert batches.bucket_size(6700, 6814) == 6814
     assert batches.bucket_size(0, 0) == 1
+
+
+def test_nearly_all_batches_have_one_shape(monkeypatch):
+  """Also where training goes on from the middle; what needs more has more."""
+  data = data_of('session_chain')
+  usual = batches.usual_sizes(data, SPEC)
+  per_epoch = batches.steps_per_epoch(data, SPEC)
+  epoch = batches.draw_epoch(data, SPEC, 0)
+  alone = [batches.make_batch(data, SPEC, epoch, s) for s in range(per_epoch)]
+
+  def sizes_of(batch):
+    return len(batch.sequences.video_ids[0]), len(batch.sequences.inputs[0])
+
+  assert usual == tuple(map(max, zip(*map(sizes_of, alone), strict=True)))
+  for first in (0, per_epoch + 3):
+    stream = batches.batches(data, SPEC, first)
+    assert {sizes_of(next(stream)) for _ in range(per_epoch)} == {usual}
+  monkeypatch.setattr(batches, '_LOOKED_AT', 1)
+  assert batches.usual_sizes(data, SPEC) == sizes_of(alone[0])
+  stream = batches.batches(data, SPEC)
+  for batch in alone:
+    wanted = map(max, zip(sizes_of(alone[0]), sizes_of(batch), strict=True))
+    assert sizes_of(next(stream)) == tuple(wanted)
