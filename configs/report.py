@@ -43,6 +43,7 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
   c, other = single.get_config(source), cross.get_config(source)
   for of in (c, other):  # not those that their own configs show first
     of.eval.methods = studies.claimed(of.scenario) if _DOSES in names else ()
+    of.split.seeds = max(of.split.seeds, 2)  # one alone tells no spread
   c.report.cross = tuple(
     f'{name}={keys.value(other, name)}'
     for name in keys.KEYS
