@@ -23,8 +23,8 @@ class Watches(NamedTuple):
   Attributes:
     user: [n] int32, position in `Records.user_ids`.
     video: [n] int32, row of `Records.videos`.
-    time: [n] int64, seconds since the epoch. Equal times of one user keep the
-      order of the source.
+    time: [n] int64, seconds since the epoch. For equal times of one user see
+      `canonical.watches_in_order`.
   """
 
   user: np.ndarray

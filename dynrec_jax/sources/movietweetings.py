@@ -11,8 +11,10 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
+import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
+from dynrec_jax.data import canonical
 from dynrec_jax.data import records as records_lib
 from dynrec_jax.sources import checked_tables, feature_files, record_files
 
@@ -39,6 +41,8 @@ class MovieTweetings(record_files.PartBuilder):
   """The snapshot as two record sets, `users` and `videos`."""
 
   name = 'movietweetings'
+  # Since 1.2.0 lines in another order give the same copy.
+  VERSION = tfds.core.Version('1.2.0')
 
   def _split_generators(self, dl_manager):
     paths = self.paths or _downloaded(dl_manager)
@@ -81,7 +85,7 @@ def snapshot_sha256() -> dict[str, str]:
 def videos_from_folder(
   paths: Mapping[str, pathlib.Path],
 ) -> records_lib.Videos:
-  """The films in the order of movies.dat.
+  """The films in the order of their ids.
 
   Args:
     paths: by name; content.jsonl and visual.npz may be absent.
@@ -100,7 +104,7 @@ def videos_from_folder(
   if 'visual.npz' in paths:
     rows = {str(film): row for film, row in row_of.items()}
     visual = feature_files.features_from_npz(paths['visual.npz'], 'imdb', rows)
-  return records_lib.Videos(
+  videos = records_lib.Videos(
     id=records_lib.object_array(ids),
     title=records_lib.object_array(titles),
     description=records_lib.object_array(description),
@@ -111,6 +115,7 @@ def videos_from_folder(
     visual=visual.rows,
     has_visual=visual.present,
   )
+  return records_lib.select_videos(videos, canonical.id_order(videos.id))
 
 
 def users_from_folder(paths: Mapping[str, pathlib.Path]) -> record_files.Users:
@@ -126,15 +131,18 @@ def users_from_folder(paths: Mapping[str, pathlib.Path]) -> record_files.Users:
     ValueError: a malformed line; names file, line, found, right.
   """
   path = paths['movies.dat']
-  row_of = _film_rows(path, [film for film, _, _ in _movies(path)])
+  films = records_lib.object_array(film for film, _, _ in _movies(path))
+  row_of = _film_rows(path, films)
   ratings = np.array(_ratings(paths['ratings.dat'], row_of), np.int64)
   numbers, user = np.unique(ratings[:, 0], return_inverse=True)
+  order = canonical.id_order(films)
+  video = np.argsort(order)[ratings[:, 1]]
   watches = records_lib.Watches(
-    user.astype(np.int32), ratings[:, 1].astype(np.int32), ratings[:, 2]
+    user.astype(np.int32), video.astype(np.int32), ratings[:, 2]
   )
   return record_files.Users(
     user_ids=records_lib.object_array(map(str, numbers.tolist())),
-    watches=records_lib.in_order(watches),
+    watches=canonical.watches_in_order(watches, films[order]),
     tweets=records_lib.no_tweets(),
     profiles=records_lib.object_array([''] * len(numbers)),
   )

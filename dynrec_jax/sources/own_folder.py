@@ -15,7 +15,9 @@ import pathlib
 from collections.abc import Mapping
 
 import numpy as np
+import tensorflow_datasets as tfds
 
+from dynrec_jax.data import canonical
 from dynrec_jax.data import records as records_lib
 from dynrec_jax.sources import checked_tables, feature_files, record_files
 
@@ -52,6 +54,8 @@ class Files(record_files.PartBuilder):
   """A user's own folder as two record sets, `users` and `videos`."""
 
   name = 'files'
+  # Since 1.2.0 rows in another order give the same copy.
+  VERSION = tfds.core.Version('1.2.0')
 
   def _split_generators(self, dl_manager):
     return {record_files.SPLIT: self._generate_examples(self.paths)}
@@ -120,18 +124,21 @@ def folder_paths(
 
 
 def video_rows(paths: Mapping[str, pathlib.Path]) -> dict[str, int]:
-  """The row of each video by its id, in the order of the file.
+  """The row of each video by its id, in the order of the ids.
 
   Raises:
     ValueError: an id twice, or none at all.
   """
-  return _unique_rows(_table(paths['videos'], 'videos'), 'videos', 'id')
+  found = _unique_rows(_table(paths['videos'], 'videos'), 'videos', 'id')
+  ids = records_lib.object_array(found)
+  ordered = ids[canonical.id_order(ids)]
+  return {video: row for row, video in enumerate(ordered)}
 
 
 def videos_from_folder(
   paths: Mapping[str, pathlib.Path],
 ) -> records_lib.Videos:
-  """The catalogue, in the order of the file.
+  """The catalogue, in the order of the ids.
 
   Args:
     paths: what `folder_paths` gave.
@@ -151,7 +158,7 @@ def videos_from_folder(
   }
   visual = _visual(paths.get('visual'), row_of)
   as_objects = records_lib.object_array
-  return records_lib.Videos(
+  videos = records_lib.Videos(
     id=as_objects(row_of),
     title=as_objects(column['title']),
     description=as_objects(column['description']),
@@ -162,12 +169,13 @@ def videos_from_folder(
     visual=visual.rows,
     has_visual=visual.present,
   )
+  return records_lib.select_videos(videos, canonical.id_order(videos.id))
 
 
 def users_from_folder(
   paths: Mapping[str, pathlib.Path], row_of: Mapping[str, int]
 ) -> tuple[record_files.Users, dict[str, object]]:
-  """Users in the order in which watches, tweets, profiles first name them.
+  """The users whom watches, tweets and profiles name, in order of their ids.
 
   Args:
     paths: what `folder_paths` gave.
@@ -186,12 +194,17 @@ def users_from_folder(
     paths.get('tweets'), paths.get('tweet_topics'), user_of
   )
   profile_of = _profiles(paths.get('profiles'), user_of)
+  user_ids, watches, tweets = canonical.by_user(
+    records_lib.object_array(user_of), watches, tweets
+  )
   users = record_files.Users(
-    user_ids=records_lib.object_array(user_of),
-    watches=records_lib.in_order(watches),
-    tweets=records_lib.in_order(tweets),
+    user_ids=user_ids,
+    watches=canonical.watches_in_order(
+      watches, records_lib.object_array(row_of)
+    ),
+    tweets=canonical.tweets_in_order(tweets),
     profiles=records_lib.object_array(
-      [profile_of.get(user, '') for user in user_of]
+      [profile_of.get(user, '') for user in user_ids]
     ),
   )
   return users, unlisted
@@ -199,16 +212,16 @@ def users_from_folder(
 
 def watches_from_file(
   path: pathlib.Path, row_of: Mapping[str, int]
-) -> tuple[list[str], records_lib.Watches, int]:
+) -> tuple[np.ndarray, records_lib.Watches, int]:
   """One table of watches on its own, such as the histories of new users.
 
   Args:
     path: a .parquet, .csv or .jsonl file with user, video and time.
-    row_of: row of each known video by its id.
+    row_of: row of each known video by its id, all rows in order.
 
   Returns:
-    The users in order of appearance, the watches of known videos as in the
-    file, and how many watches were of other videos.
+    The users in order of their ids, the watches of known videos in order of
+    (user, time), and how many watches were of other videos.
 
   Raises:
     ValueError: no such file or a wrong value; names file, row and column.
@@ -220,7 +233,11 @@ def watches_from_file(
     )
   user_of: dict[str, int] = {}
   watches, unlisted = _watches(path, user_of, row_of)
-  return list(user_of), watches, unlisted['unlisted_count']
+  users, watches = canonical.by_user(records_lib.object_array(user_of), watches)
+  watches = canonical.watches_in_order(
+    watches, records_lib.object_array(row_of)
+  )
+  return users, watches, unlisted['unlisted_count']
 
 
 def _watches(path, user_of, row_of):

@@ -3,8 +3,6 @@
 import json
 import os
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,19 +13,6 @@ from dynrec_jax.storage import digests, whole_files
 
 # The stored file's own entry beside the arrays.
 _DIGEST = 'sha256'
-
-# What a damaged .npz raises, depending on where it is damaged.
-_DAMAGE = (
-  OSError,
-  EOFError,
-  ValueError,
-  KeyError,
-  NotImplementedError,
-  RuntimeError,
-  SyntaxError,
-  zipfile.BadZipFile,
-  zlib.error,
-)
 
 
 def cached(
@@ -103,16 +88,15 @@ def _checked(name, arrays):
 def _read(path):
   """The stored arrays, or None if there are none or they are damaged."""
   try:
-    with np.load(path, allow_pickle=False) as stored:
-      arrays = {key: stored[key] for key in stored.files}
+    arrays = whole_files.read_arrays(path)
     # Zip's own checksums miss a lost array, and one whose end is lost.
     if _digest(arrays) != str(arrays.pop(_DIGEST, '')):
-      raise zipfile.BadZipFile('its content is not what was stored')
+      raise ValueError(f'{path} cannot be read (it lacks what was stored)')
     return arrays
   except FileNotFoundError:
     return None
-  except _DAMAGE as error:
-    logging.warning('%s cannot be read (%s): computing it again', path, error)
+  except ValueError as error:
+    logging.warning('%s; computing it again', error)
     return None
 
 

@@ -73,14 +73,42 @@ def drawn_numbers(names: Iterable[str], *purpose: str | int) -> np.ndarray:
   Returns:
     [n] float64, multiples of 2^-53.
   """
-  start = hashlib.blake2b(repr(purpose).encode(), digest_size=8)
+  drawn = _numbers(names, repr(purpose))
+  return (drawn >> np.uint64(11)) / 2.0**53
+
+
+def numbers(names: Iterable[str | bytes]) -> np.ndarray:
+  """[n] uint64, a number for each name, which tells it from all others."""
+  return _numbers(names, '')
+
+
+def mixed(*columns: np.ndarray) -> np.ndarray:
+  """[n] uint64, one number for the numbers of each row.
+
+  Args:
+    columns: [n] integers of 64 bits; their order counts.
+  """
+  found = np.zeros(len(columns[0]), np.uint64)
+  for column in columns:
+    # The finisher of SplitMix64: every bit moves every other.
+    found = found + np.uint64(0x9E3779B97F4A7C15) + column.view(np.uint64)
+    found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    found ^= found >> np.uint64(31)
+  return found
+
+
+def _numbers(names: Iterable[str | bytes], start: str) -> np.ndarray:
+  """The digests of names after some text, as numbers."""
+  empty = hashlib.blake2b(start.encode(), digest_size=8)
   found = []
   for name in names:
-    digest = start.copy()
-    digest.update(name.encode('utf-8', 'surrogatepass'))
+    digest = empty.copy()
+    if isinstance(name, str):
+      name = name.encode('utf-8', 'surrogatepass')
+    digest.update(name)
     found.append(digest.digest())
-  drawn = np.frombuffer(b''.join(found), '<u8')
-  return (drawn >> np.uint64(11)) / 2.0**53
+  return np.frombuffer(b''.join(found), '<u8').astype(np.uint64)
 
 
 def _joined(digest, parts):

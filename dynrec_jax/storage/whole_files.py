@@ -9,10 +9,26 @@ import contextlib
 import os
 import pathlib
 import uuid
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO
 
 import numpy as np
+
+# What a damaged .npz raises, depending on where it is damaged.
+_DAMAGE = (
+  OSError,
+  EOFError,
+  ValueError,
+  KeyError,
+  AttributeError,
+  NotImplementedError,
+  RuntimeError,
+  SyntaxError,
+  zipfile.BadZipFile,
+  zlib.error,
+)
 
 
 @contextlib.contextmanager
@@ -72,6 +88,22 @@ def write_arrays(
   """An .npz file, see `whole_file`."""
   with whole_file(path, binary=True) as file:
     np.savez(file, **arrays)
+
+
+def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+  """What `write_arrays` wrote.
+
+  Raises:
+    FileNotFoundError: no such file.
+    ValueError: the file is damaged, or no file; names it.
+  """
+  try:
+    with np.load(path, allow_pickle=False) as stored:
+      return {key: stored[key] for key in stored.files}
+  except FileNotFoundError:
+    raise
+  except _DAMAGE as error:
+    raise ValueError(f'{path} cannot be read ({error})') from error
 
 
 def _created(part: pathlib.Path, binary: bool) -> IO:

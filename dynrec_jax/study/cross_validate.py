@@ -10,7 +10,7 @@ import copy
 import functools
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import ml_collections
 import numpy as np
@@ -27,6 +27,7 @@ from dynrec_jax.report import search_table
 from dynrec_jax.study import (
   behaviours,
   identity,
+  same_data,
   settings,
   split_run,
   splits,
@@ -69,7 +70,8 @@ def cross_validate(
     for fold in users
   ]
   path = os.path.join(config.workdir, 'cross_validation.jsonl')
-  results = FoldResults(path, _settings(config, prepared))
+  same_data.hold(config, prepared)
+  results = FoldResults(path, _settings(config, prepared, users))
   parts = make_parts(config, prepared)
   # One compiled step for all weights: but for those of 0, whose term is left
   # out, they are its arguments.
@@ -181,9 +183,13 @@ def _at_point(
   return config
 
 
-def _settings(config: ml_collections.ConfigDict, prepared: Prepared) -> dict:
+def _settings(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  folds: Sequence[UserSplit],
+) -> dict:
   """All that a result depends on, but for the point, by dotted key."""
-  saved = identity.saved_config(config, prepared)
+  saved = identity.saved_config(config, prepared, splits=folds)
   return same_config.select(saved, identity.CROSS_VALIDATION)
 
 

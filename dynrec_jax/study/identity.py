@@ -5,11 +5,14 @@ a cross-validation's file goes on where its results would be the same, and runs
 are compared that tested the same users on the same truth.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import ml_collections
+import numpy as np
 
+from dynrec_jax.data import summary
+from dynrec_jax.data.split import UserSplit
 from dynrec_jax.features.basis import Basis
 from dynrec_jax.storage import digests
 from dynrec_jax.study import keys
@@ -24,11 +27,24 @@ def _names(of: Collection[Of]) -> tuple[str, ...]:
   return tuple(name for name, key in keys.KEYS.items() if key.of in of)
 
 
+# What chooses users, videos and events from a source.
+STUDY = _names((Of.STUDY,))
 # What cross-validation chooses, so that its results are of many values.
 _SEARCHED = frozenset(key.tries for key in keys.KEYS.values() if key.tries)
-# 'catalogue' is what `saved_config` adds: videos, users, and a digest of all
-# features and topics, which stands for the keys that are `Of.DIGESTED`.
+# 'catalogue' is what `saved_config` adds: the data, the split, and a digest of
+# all features and topics, which stands for the keys that are `Of.DIGESTED`.
 CHECKPOINT = ('catalogue', *_names(_LEARNED))
+# What parameters mean something for: the same videos, content and users. What
+# these have watched since is read as what is known of them by now.
+SERVING = (
+  'catalogue.videos',
+  'catalogue.users',
+  'catalogue.fingerprint',
+  'catalogue.basis',
+  'catalogue.split',
+  'catalogue.data.users',
+  *_names(_LEARNED),
+)
 # What results say that were left before there were these keys.
 ABSENT = {name: key.default for name, key in keys.KEYS.items() if key.young}
 CROSS_VALIDATION = (
@@ -44,6 +60,8 @@ _LISTS = _names((Of.STUDY, Of.CONTENT, Of.MODEL, Of.STOPPING, Of.SCORES))
 COMPARISON = (
   'catalogue.users',
   'catalogue.videos',
+  'catalogue.data.users',
+  'catalogue.data.watches',
   *_names((Of.STUDY, Of.SPLITS, Of.SCORES)),
 )
 
@@ -78,6 +96,7 @@ def saved_config(
   config: ml_collections.ConfigDict,
   prepared: Prepared,
   basis: Basis | None = None,
+  splits: Sequence[UserSplit] = (),
 ) -> Mapping[str, Any]:
   """The config as checkpoints keep it, with the catalogue it is for.
 
@@ -85,12 +104,18 @@ def saved_config(
     config: of the run.
     prepared: the study.
     basis: in which the network has learned T_v, of a checkpoint.
+    splits: who is tested and who is not, of a checkpoint or of folds.
   """
   catalogue = {
     'videos': len(prepared.records.videos.id),
     'users': len(prepared.records.user_ids),
     'fingerprint': prepared.fingerprint,
+    'data': summary.table_digests(prepared.summary),
   }
+  if splits:
+    # A second fit trains on validation users too, and is of the same split.
+    sides = [[np.union1d(of.train, of.valid), of.test] for of in splits]
+    catalogue['split'] = digests.content_hash(sides)[:16]
   if basis is not None:
     catalogue['basis'] = digests.fingerprint(basis.vectors)
   return config.to_dict() | {'catalogue': catalogue}

@@ -14,12 +14,13 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax.data import filters, histories, sessions, time_cut
+from dynrec_jax.data import filters, histories, sessions, summary, time_cut
 from dynrec_jax.data import span as span_lib
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import LacksDataError, Records, Watches
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.span import Outside
+from dynrec_jax.data.summary import Summary
 from dynrec_jax.data.time_cut import CutRecords
 from dynrec_jax.features import documents
 from dynrec_jax.features.catalogue import Features
@@ -80,6 +81,7 @@ class Prepared(NamedTuple):
       where one date cuts the log those watched before it.
     fingerprint: of the catalogue and all content vectors; a checkpoint fits
       no other.
+    summary: of everything that was read, see `same_data`.
   """
 
   records: Records
@@ -95,6 +97,7 @@ class Prepared(NamedTuple):
   sessions: Sessions
   known_videos: np.ndarray
   fingerprint: str
+  summary: Summary
 
 
 def prepare(config: ml_collections.ConfigDict) -> Prepared:
@@ -141,6 +144,7 @@ def prepare(config: ml_collections.ConfigDict) -> Prepared:
     clock,
     known,
     _fingerprint(records, features, told),
+    _summary(records, features, config),
   )
 
 
@@ -353,6 +357,16 @@ def _tell(steps: list[filters.FilterStep], source: str) -> None:
     f'{before.videos - left.videos:,} videos',
     f'{before.watches - left.watches:,} watches',
   )
+
+
+def _summary(
+  records: Records, features: Features, config: ml_collections.ConfigDict
+) -> Summary:
+  """Of the study's tables, and of the vectors that lie beside them."""
+  given = [records.videos.visual, records.videos.has_visual[:, None]]
+  if config.text.encoder == 'given':
+    given += [features.text, features.has_text[:, None]]
+  return summary.summarise(records, *given)
 
 
 def _fingerprint(

@@ -8,12 +8,18 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax.data import filters, histories, records, span
+from dynrec_jax.data import canonical, filters, histories, records, span
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.parallel import hosts
 from dynrec_jax.report import user_lists
 from dynrec_jax.sources import own_folder
-from dynrec_jax.study import behaviours, split_run, splits
+from dynrec_jax.study import (
+  behaviours,
+  identity,
+  same_data,
+  split_run,
+  splits,
+)
 from dynrec_jax.study.parts import Parts, make_parts
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
@@ -22,6 +28,10 @@ from dynrec_jax.study.training_data import Known, make_queries
 _LATER_USERS = (
   'for somebody who came after it give what they watched (in the cross '
   'network, wrote) in a file, recommend.history'
+)
+_SAME_USERS = (
+  'Right: the users as they were for the training, with all that they watched '
+  f'since; {_LATER_USERS}'
 )
 
 
@@ -54,6 +64,7 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
     ValueError: an unknown user, a malformed history, or no fitting checkpoint.
   """
   this = splits.make_split(config, prepared, config.recommend.split)
+  same_data.refuse_other(config, prepared, ('users',), _SAME_USERS)
   everyone = _users(config, prepared, this)
   users = _chosen(config.recommend.users, everyone.ids)
   parts = make_parts(config, prepared)
@@ -79,16 +90,17 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
 
 
 def _load_params(config, parts: Parts, this: Split) -> Any:
-  """Those of the checkpoint, which knows the users of its training alone."""
+  """Those of the checkpoint, of the same users, videos and content."""
+  since = same_data.since(config, parts.prepared)
   try:
-    return split_run.load_params(config, parts, this).state
+    found = split_run.load_params(config, parts, this, identity.SERVING)
   except ValueError as error:
-    if 'catalogue.users: ' not in str(error):
+    if not since:
       raise
-    raise ValueError(
-      f'{error}; or leave the data as they were for the training: '
-      f'{_LATER_USERS}'
-    ) from None
+    raise ValueError(f'{error}. Since that run: {since}') from None
+  if since:
+    logging.info('since the training: %s; what is new is only read', since)
+  return found.state
 
 
 def _users(config, prepared: Prepared, this: Split) -> Users:
@@ -123,15 +135,14 @@ def _everyone(config, prepared: Prepared, this: Split) -> Users:
 def _new_authors(path: str, prepared: Prepared, this: Split) -> Users:
   """The users of a file of tweets, who have watched nothing."""
   user_of: dict[str, int] = {}
-  tweets = records.in_order(
-    own_folder.tweets_from_file(pathlib.Path(path), None, user_of)
-  )
+  tweets = own_folder.tweets_from_file(pathlib.Path(path), None, user_of)
+  ids, tweets = canonical.by_user(records.object_array(user_of), tweets)
+  tweets = canonical.tweets_in_order(tweets)
   made_of = behaviours.of_new_users(
-    prepared.behaviours, tweets, this.users.train, len(user_of)
+    prepared.behaviours, tweets, this.users.train, len(ids)
   )
   clock = _extended(prepared.sessions, tweets.time)
-  watches = histories.no_events(len(user_of))
-  ids = records.object_array(user_of)
+  watches = histories.no_events(len(ids))
   known = Known(watches, made_of, tweets.text, _no_profiles(ids), clock)
   return Users(ids, known, prepared.behaviours.topics)
 
@@ -146,7 +157,7 @@ def _extended(clock: Sessions, times: np.ndarray) -> Sessions:
 def _new_watchers(path: str, prepared: Prepared) -> Users:
   """The users of a file of watches."""
   row_of = {video: row for row, video in enumerate(prepared.records.videos.id)}
-  users, table, unlisted = own_folder.watches_from_file(
+  ids, table, unlisted = own_folder.watches_from_file(
     pathlib.Path(path), row_of
   )
   if unlisted:
@@ -155,10 +166,9 @@ def _new_watchers(path: str, prepared: Prepared) -> Users:
       path,
       unlisted,
     )
-  table = filters.first_watches(records.in_order(table))
-  watches = histories.watch_histories(table, len(users))
+  table = filters.first_watches(table)
+  watches = histories.watch_histories(table, len(ids))
   clock = _extended(prepared.sessions, table.time)
-  ids = records.object_array(users)
   known = Known(watches, watches, None, _no_profiles(ids), clock)
   return Users(ids, known, prepared.behaviours.topics)
 

@@ -1,6 +1,6 @@
 """One split of a study: a network trained and stopped early, and its scores."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -135,7 +135,7 @@ def _fit(
   )
   with checkpoint.Checkpointer(
     this.checkpoints,
-    config=identity.saved_config(config, parts.prepared, parts.basis),
+    config=saved_config(config, parts, this),
     must_match=identity.CHECKPOINT,
     absent=identity.ABSENT,
   ) as saver:
@@ -171,19 +171,37 @@ def _fit(
     )
 
 
-def load_params(
+def saved_config(
   config: ml_collections.ConfigDict, parts: Parts, this: Split
+) -> Mapping[str, Any]:
+  """What a split's checkpoints are of, see `identity.saved_config`."""
+  return identity.saved_config(
+    config, parts.prepared, parts.basis, [this.users]
+  )
+
+
+def load_params(
+  config: ml_collections.ConfigDict,
+  parts: Parts,
+  this: Split,
+  must_match: Sequence[str] = identity.CHECKPOINT,
 ) -> checkpoint.Checkpoint:
-  """The best parameters of a split, of this config and this catalogue.
+  """The best parameters of a split, of this config and these data.
 
   Their average, where one is kept.
+
+  Args:
+    config: of the run.
+    parts: with the network.
+    this: the split.
+    must_match: what must be the same, see `refuse_other_config`.
   """
 
   def check(found: checkpoint.Checkpoint):
     checkpoint.refuse_other_config(
       found.config,
-      identity.saved_config(config, parts.prepared, parts.basis),
-      identity.CHECKPOINT,
+      saved_config(config, parts, this),
+      must_match,
       this.checkpoints,
       identity.ABSENT,
     )

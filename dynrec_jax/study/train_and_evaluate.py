@@ -14,6 +14,7 @@ from dynrec_jax.study import (
   method_config,
   methods,
   next_steps,
+  same_data,
   settings,
   split_lists,
   split_run,
@@ -46,12 +47,14 @@ def train_and_evaluate(
     The table, also saved in the workdir; None if asked to stop.
 
   Raises:
-    ValueError: for a checkpoint of another config, or none where it is needed.
+    ValueError: for a checkpoint of another config, or none where it is needed;
+      for a workdir of other data, see `same_data`.
   """
   count = config.split.seeds
   # All of them first: one that leaves nobody to test is told at once.
   every = [splits.make_split(config, prepared, i) for i in range(count)]
   tuned = tune.read_chosen(config)
+  same_data.hold(config, prepared)
   contenders = make_contenders(config, prepared, tuned)
   skipped: list[Skipped] = []
   for this in every:

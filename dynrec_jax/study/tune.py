@@ -31,6 +31,7 @@ from dynrec_jax.study import (
   keys,
   method_config,
   methods,
+  same_data,
   settings,
   split_run,
   splits,
@@ -84,6 +85,7 @@ def tune(
     mode: ask(config, prepared, this, this.users.valid, mode, session)
     for mode, session in splits.borders(config, this).items()
   }
+  same_data.hold(config, prepared)
   data = {mode: digest(prepared, of) for mode, of in every.items()}
   shared = make_parts(config, prepared)
   found = {}

@@ -110,12 +110,13 @@ def test_records_survive_the_round_trip(
   assert len(blocks['users']) == -(-user_count // record_files.USERS_PER_BLOCK)
 
 
-def test_equal_times_keep_the_order_of_the_file(tmp_path):
+def test_users_come_by_id_and_their_watches_by_time(tmp_path):
   found = loaded(write_folder(tmp_path / 'in'), tmp_path)
-  assert found.user_ids.tolist() == ['bea', 'ann']
-  assert found.watches.user.tolist() == [0, 0, 0, 1]
-  assert found.watches.time.tolist() == [10, 30, 30, 20]
-  assert found.watches.video.tolist() == [1, 1, 0, 0]
+  assert found.user_ids.tolist() == ['ann', 'bea']
+  assert found.watches.user.tolist() == [0, 1, 1, 1]
+  assert found.watches.time.tolist() == [20, 10, 30, 30]
+  assert found.watches.video[:2].tolist() == [0, 1]
+  assert sorted(found.watches.video[2:]) == [0, 1]
 
 
 def test_topic_vectors_of_tweets_survive_the_round_trip(tmp_path):
@@ -184,3 +185,70 @@ assert 'tensorflow' not in sys.modules
 assert 'torch' not in sys.modules
 """
   subprocess.run([sys.executable, '-c', script], check=True)
+
+
+def rewritten(folder, to, rng):
+  """A folder of the same rows in another order; arrays by row go along."""
+  to.mkdir()
+  for path in folder.glob('*.csv'):
+    head, *rows = path.read_text().splitlines()
+    order = rng.permutation(len(rows))
+    lines = [head, *(rows[i] for i in order)]
+    (to / path.name).write_text('\n'.join(lines) + '\n')
+    for name, table in (('visual', 'videos'), ('tweet_topics', 'tweets')):
+      array = folder / f'{name}.npy'
+      if path.stem == table and array.exists():
+        np.save(to / array.name, np.load(array)[order])
+  return to
+
+
+def test_rows_in_another_order_are_the_same_source(tmp_path):
+  """Of every table; many watches and tweets have one time."""
+  rng = np.random.default_rng(5)
+  folder = tmp_path / 'in'
+  folder.mkdir()
+  tables = {
+    'watches': [
+      'user,video,time',
+      *(f'u{u},v{v},{t}' for u, v, t in rng.integers(0, (20, 30, 4), (300, 3))),
+    ],
+    'videos': ['id,title,view_count', *(f'v{v},t{v},{v}' for v in range(30))],
+    'tweets': [
+      'user,time,text',
+      *(f'u{u},{t},w{w}' for u, t, w in rng.integers(0, (25, 3, 2), (200, 3))),
+    ],
+    'profiles': ['user,text', *(f'u{u},of {u}' for u in range(5, 30))],
+  }
+  for name, lines in tables.items():
+    (folder / f'{name}.csv').write_text('\n'.join(lines) + '\n')
+  np.save(folder / 'visual.npy', rng.random((30, 3), np.float32))
+  topics = rng.integers(0, 2, (200, 2)).astype(np.float32)
+  np.save(folder / 'tweet_topics.npy', topics)
+  found = loaded(folder, tmp_path)
+  assert len(found.watches.user) == 300
+  for number in range(2):
+    other = rewritten(folder, tmp_path / f'other {number}', rng)
+    assert_same(loaded(other, tmp_path), found)
+
+
+def test_films_and_ratings_in_another_order_are_the_same_source(tmp_path):
+  rng = np.random.default_rng(6)
+  films = [f'{n:07d}::Film {n} (2000)::Drama' for n in range(1, 21)]
+  ratings = [
+    f'{u}::{f + 1}::5::{t}' for u, f, t in rng.integers(0, (9, 20, 3), (99, 3))
+  ]
+  found = []
+  for number in range(3):
+    folder = tmp_path / str(number)
+    folder.mkdir()
+    for name, lines in (('movies.dat', films), ('ratings.dat', ratings)):
+      order = rng.permutation(len(lines)) if number else range(len(lines))
+      text = ''.join(f'{lines[i]}\n' for i in order)
+      (folder / name).write_text(text)
+    found.append(
+      load.load_source(
+        'movietweetings', data_dir=tmp_path / 'data', manual_dir=folder
+      )
+    )
+  assert_same(found[1], found[0])
+  assert_same(found[2], found[0])

@@ -54,13 +54,13 @@ def test_two_files_alone_give_records(tmp_path):
   found = loaded(write_folder(tmp_path / 'in'), tmp_path)
   assert found.user_ids.tolist() == ['2', '10']  # by number, not by letter
   assert found.watches.user.tolist() == [0, 1]
-  assert found.watches.video.tolist() == [0, 2]
+  assert found.watches.video.tolist() == [1, 2]
   assert found.watches.time.tolist() == [1366000000, 1365000000]
-  assert found.videos.id.tolist() == ['0000012', '0000007', '0000345']
-  assert found.videos.title[0] == 'À l’été (1913)'
+  assert found.videos.id.tolist() == ['0000007', '0000012', '0000345']
+  assert found.videos.title[1] == 'À l’été (1913)'
   assert found.videos.categories.tolist() == [
-    ('Drama', 'Short'),
     (),
+    ('Drama', 'Short'),
     ('Comedy',),
   ]
   assert set(found.videos.upload_time.tolist()) == {records.MISSING_TIME}
@@ -79,20 +79,20 @@ def test_texts_and_features_join_where_the_folder_has_them(tmp_path):
   np.savez(folder / 'visual.npz', imdb=np.array([345, 12]), feature=feature)
   videos = loaded(folder, tmp_path).videos
   assert videos.description.tolist() == [
-    '',
     'An overview.',
+    '',
     'An overview. Tag.',
   ]
-  assert videos.tags.tolist() == [(), ('sea', 'ship'), ()]
+  assert videos.tags.tolist() == [('sea', 'ship'), (), ()]
   # The last day before 1970 is not mistaken for an unknown date.
   assert videos.upload_time.tolist() == [
-    records.MISSING_TIME,
     -86400,
+    records.MISSING_TIME,
     records.MISSING_TIME,
   ]
   assert videos.visual.dtype == np.float16
-  assert videos.visual.tolist() == [[3, 4], [0, 0], [1, 2]]
-  assert videos.has_visual.tolist() == [True, False, True]
+  assert videos.visual.tolist() == [[0, 0], [3, 4], [1, 2]]
+  assert videos.has_visual.tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize(

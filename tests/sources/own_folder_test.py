@@ -95,23 +95,25 @@ def test_every_format_gives_the_same_records(tmp_path, suffix):
     paths, own_folder.video_rows(paths)
   )
   assert unlisted['unlisted_count'] == 0
-  # First named in watches, then in tweets, then in profiles.
-  assert users.user_ids.tolist() == ['bea', 'ann', 'cem', 'dan', 'eve']
-  assert users.watches.user.tolist() == [0, 0, 1, 2]
-  assert users.watches.video.tolist() == [0, 0, 1, 0]
-  assert users.watches.time.tolist() == [10, 30, 20, 0]
-  assert users.tweets.user.tolist() == [1, 3, 3]
+  # Whoever is named in watches, tweets or profiles.
+  assert users.user_ids.tolist() == ['ann', 'bea', 'cem', 'dan', 'eve']
+  assert users.watches.user.tolist() == [0, 1, 1, 2]
+  assert users.watches.video.tolist() == [2, 0, 0, 0]
+  assert users.watches.time.tolist() == [20, 10, 30, 0]
+  assert users.tweets.user.tolist() == [0, 3, 3]
   assert users.tweets.text.tolist() == ['', 'first', 'second, "quoted"']
   assert users.profiles.tolist() == ['', '', '', '', 'only a profile']
   videos = own_folder.videos_from_folder(paths)
+  place = [0, 2, 1]  # 'z' is shorter than 'b,"c'
   for name in ('id', 'title', 'description'):
-    assert getattr(videos, name).tolist() == VIDEOS[name]
-  assert videos.tags.tolist() == [('x', 'y z'), (), ('東京',)]
-  assert videos.categories.tolist() == [(), ('c',), ()]
+    wanted = [VIDEOS[name][row] for row in place]
+    assert getattr(videos, name).tolist() == wanted
+  assert videos.tags.tolist() == [('x', 'y z'), ('東京',), ()]
+  assert videos.categories.tolist() == [(), (), ('c',)]
   missing = records.MISSING_TIME
-  assert videos.upload_time.tolist() == [-86400, missing, 1370000000]
-  assert videos.view_count.tolist() == [records.MISSING_COUNT, 0, 2**40]
-  np.testing.assert_array_equal(videos.visual, visual)
+  assert videos.upload_time.tolist() == [-86400, 1370000000, missing]
+  assert videos.view_count.tolist() == [records.MISSING_COUNT, 2**40, 0]
+  np.testing.assert_array_equal(videos.visual, visual[place])
   assert videos.has_visual.all()
 
 
@@ -135,15 +137,15 @@ def test_integer_ids_are_kept_as_text(folder, suffix):
   feature = np.ones((1, 2), np.float16)
   np.savez(folder / 'visual.npz', id=np.array([2**40]), feature=feature)
   found = loaded(folder)
-  assert found.user_ids.tolist() == ['10', '9']
-  assert found.watches.video.tolist() == [1, 0]
+  assert found.user_ids.tolist() == ['9', '10']
+  assert found.watches.video.tolist() == [0, 1]
   assert found.videos.has_visual.tolist() == [False, True]
 
 
 def test_leading_zeros_of_csv_ids_count(folder):
   (folder / 'videos.csv').write_text('id\n07\n7\n')
   (folder / 'watches.csv').write_text('user,video,time\na,7,1\na,07,2\n')
-  assert loaded(folder).watches.video.tolist() == [1, 0]
+  assert loaded(folder).watches.video.tolist() == [0, 1]
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(folder):
@@ -166,7 +168,8 @@ def test_an_empty_line_is_a_row_without_an_id(folder):
 def test_lines_within_values_may_lie_anywhere_in_a_large_file(folder):
   # Longer than the blocks in which Arrow reads.
   text = [f'{row}\n"{row}",\n' * 9 for row in range(40_000)]
-  tweets = {'user': ['a'] * len(text), 'time': [1] * len(text), 'text': text}
+  time = range(len(text))
+  tweets = {'user': ['a'] * len(text), 'time': time, 'text': text}
   path = write_table(folder, 'tweets', tweets, 'csv')
   assert path.stat().st_size > 4e6
   assert loaded(folder).tweets.text.tolist() == text
@@ -423,7 +426,8 @@ def test_features_lie_in_the_order_of_the_videos(folder):
   feature = np.arange(6, dtype=np.float16).reshape(3, 2)
   np.save(folder / 'visual.npy', feature)
   videos = loaded(folder).videos
-  np.testing.assert_array_equal(videos.visual, feature)
+  assert videos.id.tolist() == ['7', 'z', 'b,"c']  # by length, then letters
+  np.testing.assert_array_equal(videos.visual, feature[[0, 2, 1]])
   assert videos.visual.dtype == np.float16
   np.save(folder / 'visual.npy', feature[:2])
   assert refusal(folder) == 'visual.npy: found 2 rows; right: 3, one per video'

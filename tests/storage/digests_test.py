@@ -1,5 +1,6 @@
 """Digests keep the values that files and checkpoints on disk go by."""
 
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -194,3 +195,45 @@ def test_drawn_numbers_are_uniform():
     0.5920352030617112,
     0.8331858197803467,
   ]
+
+
+def test_numbers_tell_names_apart():
+  names = [f'u{i}' for i in range(5000)]
+  found = digests.numbers(names)
+  assert found.dtype == np.uint64
+  assert len(set(found.tolist())) == 5000
+  np.testing.assert_array_equal(digests.numbers(names[::-3]), found[::-3])
+  assert digests.numbers(['é']) == digests.numbers(['é'.encode()])
+  # blake2b of 8 bytes, of nothing and of "a", as other programs give it.
+  wanted = [
+    int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), 'little')
+    for text in (b'', b'a')
+  ]
+  assert digests.numbers(['', 'a']).tolist() == wanted
+  assert len(digests.numbers([])) == 0
+
+
+def mixed_by_hand(*row):
+  """SplitMix64 with a word taken in at each step, in whole numbers."""
+  state, mask = 0, 2**64 - 1
+  for word in row:
+    state = (state + 0x9E3779B97F4A7C15 + word) & mask
+    state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & mask
+    state = (state ^ state >> 27) * 0x94D049BB133111EB & mask
+    state ^= state >> 31
+  return state
+
+
+def test_mixed_numbers_are_those_of_their_rows():
+  rng = np.random.default_rng(0)
+  one = rng.integers(0, 2**64, 50, dtype=np.uint64)
+  two = rng.integers(-(2**62), 2**62, 50)
+  assert digests.mixed(one, two).tolist() == [
+    mixed_by_hand(a, b % 2**64)
+    for a, b in zip(one.tolist(), two.tolist(), strict=True)
+  ]
+  assert mixed_by_hand(0) == 0xE220A8397B1DCDAF  # SplitMix64's first of seed 0
+  small = np.arange(3000)
+  pairs = digests.mixed(*(x.ravel() for x in np.meshgrid(small[:50], small)))
+  assert len(set(pairs.tolist())) == 150_000
+  assert len(digests.mixed(small[:0])) == 0

@@ -14,6 +14,7 @@ from dynrec_jax.study import (
   identity,
   prepare,
   recommend,
+  same_data,
   split_run,
   splits,
   training_data,
@@ -269,9 +270,10 @@ def test_new_authors_get_what_known_ones_with_the_same_past_get(
   config.workdir = str(tmp_path)
   split = splits.make_split(config, cross.prepared, 0)
   params = worlds.random_params(cross.network)
+  same_data.hold(config, cross.prepared)
   with checkpoint.Checkpointer(
     split.checkpoints,
-    config=identity.saved_config(config, cross.prepared),
+    config=split_run.saved_config(config, cross.parts, split),
     must_match=identity.CHECKPOINT,
   ) as saver:
     state = train.TrainState(np.int32(7), params, ())

@@ -118,8 +118,11 @@ def test_a_run_that_did_not_end_is_named(tiny_settings, tmp_path):
 def test_what_runs_save_is_compared(name, facts, tiny_settings, tmp_path):
   """Every key is there, and one that is missing is refused."""
   base = write_run(tmp_path / 'base', facts, HITS)
-  section, _, last = name.rpartition('.')
-  del (facts[section] if section else facts)[last]
+  *sections, last = name.split('.')
+  inner = facts
+  for section in sections:
+    inner = inner[section]
+  del inner[last]
   other = write_run(tmp_path / 'other', facts, HITS)
   config = config_of(tiny_settings, compare__runs=(base, other))
   message = rf'^other has {name} = None'

@@ -5,6 +5,8 @@ import pytest
 
 from configs import default
 from dynrec_jax.checkpoint import same_config
+from dynrec_jax.data import summary
+from dynrec_jax.data.split import UserSplit
 from dynrec_jax.features.basis import Basis
 from dynrec_jax.study import identity, keys
 
@@ -67,6 +69,8 @@ SEARCHED = {f'loss.{x}_weight' for x in ('semantic', 'interest', 'relevance')}
 COMPARISON = (
   'catalogue.users',
   'catalogue.videos',
+  'catalogue.data.users',
+  'catalogue.data.watches',
   'scenario',
   'seed',
   'data.name',
@@ -83,7 +87,12 @@ COMPARISON = (
   'decode.k',
   'eval.mask_history',
 )
-CATALOGUE = {'videos': 5, 'users': 3, 'fingerprint': 'f'}
+CATALOGUE = {
+  'videos': 5,
+  'users': 3,
+  'fingerprint': 'f',
+  'data': dict.fromkeys(summary.TABLES, 'd'),
+}
 
 
 @pytest.mark.parametrize(
@@ -109,8 +118,37 @@ def test_a_saved_config_tells_its_catalogue(study):
     'videos': len(study.prepared.records.videos.id),
     'users': len(study.prepared.records.user_ids),
     'fingerprint': study.prepared.fingerprint,
+    'data': summary.table_digests(study.prepared.summary),
   }
   assert saved == study.config.to_dict()
+
+
+def test_a_split_is_another_where_others_are_tested(study):
+  """Validation users may train: a second fit is of the same split."""
+
+  def told(train, valid, test):
+    users = UserSplit(*(np.array(of, np.int32) for of in (train, valid, test)))
+    saved = identity.saved_config(study.config, study.prepared, splits=[users])
+    return saved['catalogue']['split']
+
+  assert told([0, 3], [1], [2]) == told([0, 1, 3], [], [2])
+  found = {
+    told([0, 3], [1], [2]),
+    told([0, 3], [2], [1]),
+    told([0, 3], [1], []),
+  }
+  assert len(found) == 3
+
+
+def test_serving_is_of_the_same_users_videos_and_content():
+  """And not of the watches, which go on."""
+  facts = default.get_config().to_dict() | {'catalogue': CATALOGUE}
+  trained = same_config.select(facts, identity.CHECKPOINT)
+  serves = same_config.select(facts, identity.SERVING)
+  assert trained.keys() - serves.keys() == {
+    f'catalogue.data.{of}' for of in summary.TABLES if of != 'users'
+  }
+  assert serves.keys() <= trained.keys()
 
 
 def test_a_key_without_a_result_is_nobody_s():

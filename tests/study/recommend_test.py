@@ -9,7 +9,13 @@ import pytest
 import worlds
 
 from dynrec_jax import checkpoint, train
-from dynrec_jax.study import identity, prepare, recommend
+from dynrec_jax.study import (
+  identity,
+  prepare,
+  recommend,
+  same_data,
+  split_run,
+)
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
@@ -23,10 +29,13 @@ class Saved:
     self.study = worlds.Study(self.config())
     self.params = worlds.random_params(self.study.network)
     self.plain = plain_model.PlainModel(self.study, self.params)
+    same_data.hold(self.config(), self.study.prepared)
     state = train.TrainState(np.int32(7), self.params, ())
     with checkpoint.Checkpointer(
       self.study.split.checkpoints,
-      config=identity.saved_config(self.config(), self.study.prepared),
+      config=split_run.saved_config(
+        self.config(), self.study.parts, self.study.split
+      ),
       must_match=identity.CHECKPOINT,
     ) as saver:
       saver.save(7, state, {}, score=0.5)
@@ -185,7 +194,7 @@ def test_new_users_may_come_after_the_data_s_end(saved):
     ),
     ({'recommend__history': '/no/file.csv'}, r'/no/file.csv: found no such fi'),
     ({'recommend__split': 4}, r'split_4.*no checkpoint to load'),
-    ({'seed': 5}, r'another config: seed: saved 0, now 5'),
+    ({'seed': 5}, r'another config: .*; seed: saved 0, now 5'),
   ],
 )
 def test_what_cannot_be_done_is_an_error(changes, message, saved):
@@ -194,17 +203,101 @@ def test_what_cannot_be_done_is_an_error(changes, message, saved):
   assert not (saved.folder / 'new' / 'folders' / 'bad.jsonl').exists()
 
 
+def grown(saved, folder, rows, **changes):
+  """The config and the study of the data with other watches."""
+  worlds.write_folder(folder, rows)
+  config = saved.config(
+    data__manual_dir=str(folder),
+    recommend__output=str(folder / 'lists.jsonl'),
+    **changes,
+  )
+  return config, prepare.prepare(config)
+
+
 def test_users_who_came_after_the_training_come_in_a_file(saved, tmp_path):
   """A checkpoint is of the users that it was trained with."""
   rows = [*worlds.watches(), *((60, v, t) for _, v, t in worlds.watches()[:9])]
-  folder = worlds.write_folder(tmp_path / 'grown', rows)
-  config = saved.config(data__manual_dir=str(folder), recommend__users=('u60',))
+  at = grown(saved, tmp_path / 'grown', rows, recommend__users=('u60',))
   with pytest.raises(
     ValueError,
-    match=r'catalogue\.users: saved 60, now 61\. .* leave the data as they '
-    r'were.*recommend\.history$',
+    match=r'other data; since then: users: 1 user new\. Right: the users as '
+    r'they were for the training.*recommend\.history$',
+  ):
+    recommend.recommend(*at)
+
+
+def test_known_users_go_on_watching(saved, tmp_path, caplog):
+  """What they did in the span since is read, and told; others' lists stay."""
+  late = worlds.START + 364 * worlds.DAY
+  seen = {video for user, video, _ in worlds.watches() if user == 6}
+  more = [(6, video, late) for video in range(20, 30) if video not in seen]
+  at = grown(saved, tmp_path / 'grown', [*worlds.watches(), *more])
+  with caplog.at_level('INFO', 'absl'):
+    recommend.recommend(*at)
+  count = len(more)
+  assert (
+    f'since the training: watches: {count} new of 1 known user; what is new is '
+    'only read'
+  ) in caplog.text
+  path = tmp_path / 'grown' / 'lists.jsonl'
+  found = [json.loads(line) for line in path.read_text().splitlines()]
+  before = saved.lists('before')
+  assert [row['user'] for row in found] == [row['user'] for row in before]
+  for old, new in zip(before, found, strict=True):
+    if old['user'] != 'u6':
+      assert new == old
+  assert not {f'v{video}' for _, video, _ in more} & set(found[6]['videos'])
+
+
+def test_a_checkpoint_alone_knows_what_it_is_of(saved, tmp_path):
+  """Its own config refuses, where no file of the folder could."""
+  late = worlds.START + 364 * worlds.DAY
+  rows = worlds.watches()
+  seen = {video for user, video, _ in rows if user == 6}
+  new = next(video for video in range(worlds.VIDEOS) if video not in seen)
+  at = grown(saved, tmp_path / 'grown', [*rows, (6, new, late)])
+  parts = saved.study.parts._replace(prepared=at[1])
+  of = at[0], parts, saved.study.split
+  with pytest.raises(ValueError, match=r'catalogue\.data\.watches: saved "'):
+    split_run.load_params(*of)
+  assert split_run.load_params(*of, identity.SERVING)
+  users = saved.study.split.users
+  swapped = users._replace(train=users.test, test=users.train)
+  other = saved.study.split._replace(users=swapped)
+  with pytest.raises(ValueError, match=r'catalogue\.split: saved "'):
+    split_run.load_params(at[0], parts, other, identity.SERVING)
+
+
+def test_a_video_that_means_another_is_refused_in_words(saved, tmp_path):
+  """As many videos, one of them renamed: positions are not what they were."""
+  folder = worlds.write_folder(tmp_path / 'renamed')
+  for path in folder.glob('*.csv'):
+    text = path.read_text().replace('v39', 'v100')
+    path.write_text(text)
+  with np.load(folder / 'visual.npz') as stored:
+    arrays = dict(stored)
+  arrays['id'] = np.where(arrays['id'] == 'v39', 'v100', arrays['id'])
+  np.savez(folder / 'visual.npz', **arrays)
+  config = saved.config(data__manual_dir=str(folder))
+  with pytest.raises(
+    ValueError,
+    match=r'catalogue\.fingerprint: saved.*Since that run: .*videos: 1 new, 1 ',
   ):
     recommend.recommend(config, prepare.prepare(config))
+
+
+def test_lists_do_not_depend_on_the_order_of_a_history(saved):
+  """Nor on how a user is called; two watches are of one moment."""
+  rows = [('x', 'v1', 500), ('x', 'v3', 500), ('x', 'v25', 500)]
+  rows += [('y', *row[1:]) for row in rows] + [('w', 'v7', 3)]
+  found = []
+  for number, mixed in enumerate((rows, rows[::-1])):
+    path = saved.history(f'mixed{number}', mixed)
+    found.append(saved.lists(f'mixed{number}', recommend__history=path))
+  assert found[0] == found[1]
+  w, x, y = found[0]
+  assert (w['user'], x['user'], y['user']) == ('w', 'x', 'y')
+  assert (x['videos'], x['scores']) == (y['videos'], y['scores'])
 
 
 def test_a_bad_history_names_its_row(saved):

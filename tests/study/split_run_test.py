@@ -188,7 +188,7 @@ def latest(at, first=False):
   state = train.init_state(parts.network, settings.make_optimizer(config), 0)
   with checkpoint.Checkpointer(
     this.checkpoints,
-    config=identity.saved_config(config, parts.prepared),
+    config=split_run.saved_config(config, parts, this),
     must_match=identity.CHECKPOINT,
   ) as saver:
     return saver.restore_latest(state)
@@ -376,7 +376,7 @@ def latest_of(at, first):
   )
   with checkpoint.Checkpointer(
     this.checkpoints,
-    config=identity.saved_config(config, parts.prepared),
+    config=split_run.saved_config(config, parts, this),
     must_match=identity.CHECKPOINT,
   ) as saver:
     return saver.restore_latest(template)
@@ -405,7 +405,7 @@ def test_networks_that_keep_no_facts_ask_for_none(study, tmp_path, facts_made):
 def save_as_of_old(at, state):
   """A checkpoint of a version without the youngest keys."""
   config, parts, this = at
-  saved = dict(identity.saved_config(config, parts.prepared))
+  saved = dict(split_run.saved_config(config, parts, this))
   for name in identity.ABSENT:
     section, _, key = name.partition('.')
     saved[section] = {k: v for k, v in saved[section].items() if k != key}
