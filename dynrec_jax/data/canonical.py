@@ -43,35 +43,52 @@ def by_user(user_ids: np.ndarray, *tables: Watches | Tweets) -> tuple:
 def watches_in_order(watches: Watches, video_ids: np.ndarray) -> Watches:
   """The watches in order of (user, time).
 
-  Equal times have no order of their own. One is drawn for each moment, the same
-  for all users: were it that of the ids, what follows would be learned from
-  the ids wherever a clock ticks in days.
+  Equal times have no order of their own (A2). One is drawn for each moment,
+  the same for all users: were it that of the ids, what follows would be learned
+  from the ids wherever a clock ticks in days.
 
   Args:
     watches: in any order.
     video_ids: [V] object (str), of the rows that `video` names.
   """
-  drawn = digests.mixed(digests.numbers(video_ids)[watches.video], watches.time)
-  return _taken(watches, np.lexsort((drawn, watches.time, watches.user)))
+  order, tied, moment = _by_time(watches)
+  rows = order[tied]
+  ids = digests.numbers(video_ids)
+  drawn = digests.mixed(ids[watches.video[rows]], watches.time[rows])
+  order[tied] = rows[np.lexsort((drawn, moment))]
+  return _taken(watches, order)
 
 
 def tweets_in_order(tweets: Tweets) -> Tweets:
   """The tweets in order of (user, time), of equal times by what they say."""
-  order = np.lexsort((tweets.time, tweets.user))
-  user, time = tweets.user[order], tweets.time[order]
-  same = (user[1:] == user[:-1]) & (time[1:] == time[:-1])
-  tied = np.append(same, False) | np.append(False, same)
-  if tied.any():
-    moment = np.append(0, np.cumsum(~same))[tied]
-    rows = order[tied]
-    text, topics = tweets.text[rows], tweets.topics[rows]
-    order[tied] = rows[
-      sorted(
-        range(len(rows)),
-        key=lambda i: (moment[i], text[i], topics[i].tobytes()),
-      )
-    ]
+  order, tied, moment = _by_time(tweets)
+  rows = order[tied]
+  text, topics = tweets.text[rows], tweets.topics[rows]
+  said = sorted(
+    range(len(rows)), key=lambda i: (moment[i], text[i], topics[i].tobytes())
+  )
+  order[tied] = rows[np.array(said, np.int64)]
   return _taken(tweets, order)
+
+
+def _by_time(
+  table: Watches | Tweets,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Rows by (user, time), which of them are tied, and the tied ones' moments.
+
+  Returns:
+    order: [n] rows.
+    tied: [n] bool, at a place of the order: another row has its moment.
+    moment: [tied], ascending, a number for each (user, time).
+  """
+  order = np.lexsort((table.time, table.user))
+  user, time = table.user[order], table.time[order]
+  same = (user[1:] == user[:-1]) & (time[1:] == time[:-1])
+  tied = np.zeros(len(order), bool)
+  tied[1:] |= same
+  tied[:-1] |= same
+  moment = np.cumsum(np.append(True, ~same))[: len(order)]
+  return order, tied, moment[tied]
 
 
 def _taken(table, rows: np.ndarray):

@@ -23,6 +23,7 @@ _DAMAGE = (
   ValueError,
   KeyError,
   AttributeError,
+  TypeError,
   NotImplementedError,
   RuntimeError,
   SyntaxError,

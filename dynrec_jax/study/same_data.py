@@ -126,11 +126,12 @@ def _read(config: ml_collections.ConfigDict) -> _Saved | None:
     return _Saved(digests, dict(facts['keys']), _read_summary(folder, digests))
   except FileNotFoundError:
     found = [name for name in _STATE if any(folder.glob(name))]
-    if not found:
+    if not found or not hosts.is_writer():  # who is the one to tell
       return None
     raise ValueError(
       f'{folder} holds {found[0]} and no {_FACTS}, so that nothing tells what '
-      'data they are of: an earlier version made them. Right: another workdir'
+      'data that is of: an earlier version made it, or the file is lost. '
+      'Right: another workdir'
     ) from None
   except (ValueError, KeyError, TypeError, AttributeError):
     raise ValueError(

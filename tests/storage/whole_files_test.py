@@ -132,3 +132,37 @@ class TestFailing:
     with pytest.raises(FileNotFoundError, match='absent'):
       whole_files.write_lines(path, lines())
     assert self.still_old(path)
+
+
+def test_arrays_come_back_as_they_were_written(tmp_path):
+  path = tmp_path / 'some.npz'
+  arrays = {'one': np.arange(6.0).reshape(2, 3), 'two': np.array(['a', 'é'])}
+  whole_files.write_arrays(path, arrays)
+  found = whole_files.read_arrays(path)
+  assert found.keys() == arrays.keys()
+  for name, array in arrays.items():
+    np.testing.assert_array_equal(found[name], array)
+    assert found[name].dtype == array.dtype
+
+
+@pytest.mark.parametrize('kept', [0, 1, 30, 0.5, -1])
+def test_damaged_arrays_are_named(kept, tmp_path):
+  path = tmp_path / 'some.npz'
+  whole_files.write_arrays(path, {'one': np.arange(99)})
+  whole = path.read_bytes()
+  path.write_bytes(whole[: int(kept * len(whole)) if kept == 0.5 else kept])
+  with pytest.raises(ValueError, match=r'some\.npz cannot be read \('):
+    whole_files.read_arrays(path)
+
+
+def test_arrays_of_objects_and_single_arrays_are_no_such_file(tmp_path):
+  path = tmp_path / 'some.npz'
+  np.savez(path, one=np.array([{}], object))
+  with pytest.raises(ValueError, match='cannot be read'):
+    whole_files.read_arrays(path)
+  with open(path, 'wb') as file:
+    np.save(file, np.arange(3))
+  with pytest.raises(ValueError, match='cannot be read'):
+    whole_files.read_arrays(path)
+  with pytest.raises(FileNotFoundError):
+    whole_files.read_arrays(tmp_path / 'none.npz')

@@ -277,7 +277,6 @@ def test_points_that_are_there_are_not_fitted_again(
     ({'cv__split': 1}, r'cv\.split: saved 0, now 1'),
     ({'train__stop_by': 'likelihood'}, r'train\.stop_by: saved "f_score", now'),
     ({'loss__weight_decay': 0.5}, r'loss\.weight_decay: saved 0\.0001, now'),
-    ({'filter__min_videos_per_user': 7}, r'catalogue\.users: saved 60, now'),
   ],
 )
 def test_results_of_other_settings_are_refused(
@@ -286,6 +285,14 @@ def test_results_of_other_settings_are_refused(
   before = read(whole[0])
   with pytest.raises(ValueError, match=f'cross_validation.jsonl.*{message}'):
     run(config_of('whole', **changes))
+  assert read(whole[0]) == before
+
+
+def test_results_of_other_users_are_refused_in_words(whole, config_of):
+  before = read(whole[0])
+  message = r'gone; filter\.min_videos_per_user was 4, is 7\. Right: another'
+  with pytest.raises(ValueError, match=message):
+    run(config_of('whole', filter__min_videos_per_user=7))
   assert read(whole[0]) == before
 
 
