@@ -57,7 +57,7 @@ def outside(source: Records, studied: Records, start: int, end: int) -> Outside:
 
 def all_watches(inside: Watches, outside: Watches) -> Watches:
   """Both, each user's first of each video, in order of (user, time)."""
-  both = records.joined(inside, outside)
+  both = records.joined(inside, outside)  # which have no time in common
   return filters.first_watches(records.in_order(both))
 
 

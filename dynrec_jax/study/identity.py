@@ -27,8 +27,8 @@ def _names(of: Collection[Of]) -> tuple[str, ...]:
   return tuple(name for name, key in keys.KEYS.items() if key.of in of)
 
 
-# What chooses users, videos and events from a source.
-STUDY = _names((Of.STUDY,))
+# What chooses users, videos, events and their content from a source.
+DATA = _names((Of.STUDY, Of.CONTENT))
 # What cross-validation chooses, so that its results are of many values.
 _SEARCHED = frozenset(key.tries for key in keys.KEYS.values() if key.tries)
 # 'catalogue' is what `saved_config` adds: the data, the split, and a digest of

@@ -1,7 +1,7 @@
 """What data a run's folder is of: whoever goes on from it must bring the same.
 
 `data.json` holds a digest of every table that the run has read, and the keys
-that chose its users; `data.npz` a number per user and per video, so that a
+that chose them; `data.npz` a number per user and per video, so that a
 refusal says in words what has changed.
 """
 
@@ -32,7 +32,7 @@ class _Saved(NamedTuple):
 
   Attributes:
     digests: of each table.
-    keys: what chose the users, by dotted key.
+    keys: what chose them from the source, by dotted key.
     summary: None if it is damaged or lost.
   """
 
@@ -54,7 +54,7 @@ def hold(config: ml_collections.ConfigDict, prepared: Prepared) -> None:
     return
   path = workdir.path_of(config, _SUMMARY)
   whole_files.write_arrays(path, prepared.summary._asdict())
-  keys = same_config.select(config.to_dict(), identity.STUDY)
+  keys = same_config.select(config.to_dict(), identity.DATA)
   facts = {'digests': summary.table_digests(prepared.summary), 'keys': keys}
   # Last: where it is, the other is.
   workdir.write_text(config, _FACTS, json.dumps(facts, indent=2))
@@ -102,7 +102,7 @@ def since(
     told = [f'{", ".join(differ)} are others ({_SUMMARY}, which knew, is lost)']
   else:
     told = summary.changes(saved.summary, prepared.summary, differ)
-  keys = same_config.select(config.to_dict(), identity.STUDY)
+  keys = same_config.select(config.to_dict(), identity.DATA)
   keys = json.loads(json.dumps(keys))
   told += [
     f'{key} was {saved.keys.get(key)}, is {value}'

@@ -267,3 +267,13 @@ def test_rows_in_another_order_are_the_same_run(tmp_path):
     np.testing.assert_array_equal(a, b)
   assert len(lists) == 8
   assert lists == same_lists
+
+
+def test_features_that_another_key_chose_are_told_with_it(study, tmp_path):
+  config = at(study, tmp_path, text__encoder='given')
+  same_data.hold(config, study.prepared)
+  config.text.encoder = 'tfidf_svd'
+  told = same_data.since(config, changed(study.prepared, 'feature'))
+  assert told == (
+    'features: others of 1 known video; text.encoder was given, is tfidf_svd'
+  )
