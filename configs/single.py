@@ -2,7 +2,7 @@
 
   python -m dynrec_jax.main --config=configs/single.py
 
-trains on a simulated year (no download, minutes on two CPU cores). Real data:
+trains on a simulated year (no download, a minute on two CPU cores). Real data:
 
   python -m dynrec_jax.main --config=configs/single.py:movietweetings
   python -m dynrec_jax.main --config=configs/single.py:files \

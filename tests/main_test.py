@@ -198,7 +198,8 @@ def test_a_run_leaves_its_results(place, whole):
   lines = whole.splitlines()
   assert lines[0] == ('| mode | method | P@5 | R@5 | F@5 | users | splits |')
   names = ['Random', 'Popularity', 'dynrec (practical)']
-  heads = [tuple(line.split(' | ')[:2]) for line in lines[2:]]
+  rows = lines[2 : lines.index('')]
+  heads = [tuple(line.split(' | ')[:2]) for line in rows]
   assert heads == [
     (f'| {mode}', name) for mode in ('long', 'short') for name in names
   ]

@@ -37,6 +37,8 @@ CHECKPOINT = (
   'topics.tweet_count',
   # The catalogue's digest knows topics up to n_f; these decide later ones too.
   'topics.least_tweets',
+  'topics.starts',
+  'topics.start_rounds',
   'topics.first_days',
   'topics.first_sweeps',
   'topics.day_sweeps',

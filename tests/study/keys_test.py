@@ -86,6 +86,7 @@ DECISIONS = {
     'plus.row_dropout': (0.5, 0.0),
     'plus.ahead': (2, 1),
   },
+  43: {'topics.starts': (1, 0), 'topics.start_rounds': (3, 0)},
 }
 DECIDED = [
   (decision, name, values)

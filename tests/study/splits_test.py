@@ -19,8 +19,9 @@ def test_everybody_has_one_part(every):
   for this in every:
     parts = np.concatenate(this.users)
     assert sorted(parts.tolist()) == list(range(worlds.USERS))
-    assert len(this.users.test) == 12  # 20 %
-    assert len(this.users.valid) == 5  # 10 % of the others
+    # 12 and 5 are expected, sd 3 and 2.
+    assert 4 <= len(this.users.test) <= 24
+    assert 1 <= len(this.users.valid) <= 12
     for part in this.users:
       assert np.all(np.diff(part) > 0)
 

@@ -146,7 +146,7 @@ KEYS = {
     'of the videos, by groups; of several the one of the lowest held-out '
     'perplexity goes on; 0 is one at random',
     unit='starts',
-    decision=35,
+    decision=43,
   ),
   'topics.visual_slices': Key(
     32,
@@ -187,7 +187,7 @@ KEYS = {
     'over the first days before their sweeps: topics are split and joined, and '
     'the held-out perplexity says which round goes on; 0 starts at random',
     unit='rounds of 20 sweeps',
-    decision=40,
+    decision=43,
   ),
   'topics.first_sweeps': Key(
     100, Whole(1, 100_000), Of.CONTENT, 'over the first days', unit='sweeps'

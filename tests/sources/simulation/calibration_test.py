@@ -190,7 +190,7 @@ def precision_ratios(name, session, cross=False):
   border = small_world.MONTHS.end(session)
   found = []
   for seed in range(1, 6):
-    users = split.split_users(data.users, seed=seed)
+    users = split.split_users([f'u{i}' for i in range(data.users)], seed=seed)
     end = 0 if cross else border
     until = np.full(data.users, end)
     until[users.train] = small_world.MONTHS.borders[-1]
