@@ -146,9 +146,9 @@ def expected_weights(sample):
 def catalogue_weights(share, anchor):
   """The anchor's weights by catalogue id; padding must weigh nothing."""
   out = np.zeros(V)
-  np.add.at(
-    out, share.batch.sequences.video_ids, share.batch.history.weights[anchor]
-  )
+  history = share.batch.history
+  weights = history.weights[anchor] * history.newest[anchor]
+  np.add.at(out, share.batch.sequences.video_ids, weights)
   return out
 
 
@@ -216,7 +216,8 @@ class TestMakeBatch:
     data = data_of()
     epoch = batches.draw_epoch(data, SPEC, 0)
     batch = batches.make_batch(data, SPEC, epoch, 1)
-    floats = {'sequences/interests', 'history/weights', 'history/counts'}
+    floats = {'sequences/interests', 'history/weights', 'history/newest'}
+    floats.add('history/counts')
     for path, column in jax.tree_util.tree_leaves_with_path(batch):
       name = jax.tree_util.keystr(path, simple=True, separator='/')
       kind = np.int32
