@@ -22,6 +22,7 @@ from dynrec_jax.study import (
   settings,
   split_run,
   splits,
+  studied_users,
   training_data,
 )
 
@@ -31,7 +32,7 @@ K = 5
 OF_THE_NEXT_PERIOD = ('next_popularity', 'co_occurrence', 'ridge')
 CASES = [
   (scenario, mode, name)
-  for scenario, modes in splits.MODES.items()
+  for scenario, modes in studied_users.MODES.items()
   for mode in modes
   for name, method in methods.METHODS.items()
   if scenario in method.scenarios
