@@ -197,8 +197,9 @@ def study_records(config: ml_collections.ConfigDict) -> Studied:
     config.split.by == 'time' and 'visual' in config.split.new_videos
   )
   if visual_decides:
-    # Of all users first: encoding takes long, and filters leave no more.
-    studied_users.check(records, clock, config)
+    if config.split.by == 'users':
+      # Of all of them first: encoding takes long, and filters leave no more.
+      studied_users.check(records, clock, config)
     records, blocks = content.encode_videos(records, config)
   steps = [filters.count_left('in the span', records.watches)]
   watches = filters.first_watches(records.watches)

@@ -76,6 +76,10 @@ def check(
   """
   if config.mode in _ASK_NOBODY:
     return
+  if config.mode == 'recommend':  # by what was trained, of whatever is known
+    if config.split.by == 'users':
+      parts_of(config, records.user_ids, config.recommend.split)
+    return
   first, last = _first_session(records, clock, config), _last(records, clock)
   if config.split.by == 'time':
     cut = config.split.cut
@@ -84,20 +88,13 @@ def check(
     who = f'split.cut is {cut}; none of the {len(known)} users known by then'
     _check_asked(last[known], who, cut, clock)
     return
-  for number in _numbers(config):
+  for number in range(config.split.seeds):
     users = parts_of(config, records.user_ids, number)
     _check_trains(first[users.train], last[users.train], config, clock)
     for what, part in (('stop training', users.valid), ('test', users.test)):
       who = f'split {number}: none of the {len(part)} users that {what} it'
       for border in modes(config).values():
         _check_asked(last[part], who, border, clock)
-
-
-def _numbers(config: ml_collections.ConfigDict) -> range:
-  """The splits that the run makes."""
-  if config.mode == 'recommend':
-    return range(config.recommend.split, config.recommend.split + 1)
-  return range(config.split.seeds)
 
 
 def _check_trains(
