@@ -16,6 +16,22 @@ _THIN = 0.01  # of a session's fair share of the events
 _FEW = 3  # strays of a log of less than 300 events
 
 
+class Event(NamedTuple):
+  """A watch or a tweet, told by what its row says.
+
+  Attributes:
+    table: 'watches' or 'tweets'.
+    user: its user's id.
+    video: the video's id; '' of a tweet.
+    time: seconds.
+  """
+
+  table: str
+  user: str
+  video: str
+  time: int
+
+
 class Gap(NamedTuple):
   """A stretch without an event.
 

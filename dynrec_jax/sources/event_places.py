@@ -2,27 +2,11 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from dynrec_jax.data.spread import Event
 from dynrec_jax.sources import checked_tables, own_folder
 
 _COLUMNS = {'watches': ('user', 'video', 'time'), 'tweets': ('user', 'time')}
-
-
-class Event(NamedTuple):
-  """A watch or a tweet, told by what its row says.
-
-  Attributes:
-    table: 'watches' or 'tweets'.
-    user: its user's id.
-    video: the video's id; '' of a tweet.
-    time: seconds.
-  """
-
-  table: str
-  user: str
-  video: str
-  time: int
 
 
 def of_files(manual_dir: str, events: Sequence[Event]) -> list[str]:

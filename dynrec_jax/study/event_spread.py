@@ -15,9 +15,7 @@ from dynrec_jax.data import sessions
 from dynrec_jax.data import spread as spread_lib
 from dynrec_jax.data.records import Records
 from dynrec_jax.data.sessions import Sessions
-from dynrec_jax.data.spread import Spread
-from dynrec_jax.sources import event_places
-from dynrec_jax.sources.event_places import Event
+from dynrec_jax.data.spread import Event, Spread
 
 _NAMED = 3  # rows
 _LISTED = 24  # sessions whose counts are told one by one
@@ -82,6 +80,9 @@ def stray_rows(
     named = sorted(far[:_NAMED], key=lambda event: event.time)
   places: Sequence[str] = [event.table for event in named]
   if config.data.name == 'files':
+    # Half a second of imports, which a config's check need not wait for.
+    from dynrec_jax.sources import event_places
+
     places = event_places.of_files(config.data.manual_dir, named)
   told = ', '.join(
     f'{place}: user {event.user!r}'

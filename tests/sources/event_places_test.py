@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from dynrec_jax.data.spread import Event
 from dynrec_jax.sources import event_places
-from dynrec_jax.sources.event_places import Event
 
 
 @pytest.fixture
