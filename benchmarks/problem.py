@@ -73,6 +73,7 @@ def training_set(*, ragged: bool) -> TrainingSet:
     paired_videos=np.arange(VIDEOS, dtype=np.int32),
     history_mode='topic_only',
     max_len=STEPS,
+    max_bag=2000,
     **decay,
   )
 

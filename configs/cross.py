@@ -3,8 +3,8 @@
   python -m dynrec_jax.main --config=configs/cross.py
 
 trains on a simulated year of two networks (no download, a minute and a half on
-two CPU cores). Test users' watches are hidden: nothing but their tweets of the first
-nine months is known. Real data:
+two CPU cores). Test users' watches are hidden: nothing but their tweets of the
+first nine months is known. Real data:
 
   python -m dynrec_jax.main --config=configs/cross.py:movietweetings \
     --config.data.manual_dir=FOLDER

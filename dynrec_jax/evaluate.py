@@ -10,10 +10,13 @@ import jax
 import numpy as np
 
 from dynrec_jax import metrics
-from dynrec_jax.data import sequences
+from dynrec_jax.data import batches, histories, sequences
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import LacksDataError
 from dynrec_jax.recommender import Lists, Queries, Recommender
+
+_ROWS = 128  # queries whose truth is held as a rectangle at a time
+_WIDEST = 1 << 40  # any number of watches
 
 
 class Scored(NamedTuple):
@@ -53,14 +56,36 @@ def evaluate(
   Raises:
     LacksDataError: if no user has a ground truth.
   """
-  row = np.repeat(np.arange(queries.count), np.diff(later.offsets))
-  relevant, where = sequences.padded(row, later.item, queries.count)
-  where &= ~_member(relevant, *queries.forbidden_videos())
-  if not where.any():
+  truths = [
+    _truth(queries, later, np.arange(start, min(start + _ROWS, queries.count)))
+    for start in range(0, queries.count, _ROWS)
+  ]
+  if not any(where.any() for _, where in truths):
     raise LacksDataError('no user to evaluate has watched anything after n_f')
   lists = recommend(queries, k)
-  hits, truth = _counts(lists.ids, relevant, where)
-  return Scored(queries.users, lists, np.asarray(hits), np.asarray(truth))
+  found = [
+    _counts(lists.ids[number * _ROWS :][: len(truth[0])], *truth)
+    for number, truth in enumerate(truths)
+  ]
+  hits, count = (np.concatenate(x) for x in zip(*found, strict=True))
+  return Scored(queries.users, lists, hits, count)
+
+
+def _truth(
+  queries: Queries, later: Histories, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """[B, M] what some queries' users watched later, and what of it counts.
+
+  As wide as the one who watched most of them, in one of a few shapes.
+  """
+  some, _ = histories.take_rows(later, rows)
+  counts = np.diff(some.offsets)
+  row = np.repeat(np.arange(len(rows)), counts)
+  most = int(counts.max(initial=0))
+  width = batches.bucket_size(most, _WIDEST)
+  relevant, where = sequences.padded(row, some.item, len(rows), width)
+  where &= ~_member(relevant, *queries.take(rows).forbidden_videos())
+  return relevant, where
 
 
 def summarise(hits: np.ndarray, truth: np.ndarray, k: int) -> dict[str, float]:

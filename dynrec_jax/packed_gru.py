@@ -37,6 +37,7 @@ def gru_scan_packed(
   *,
   row_count: int,
   product_dtype: DTypeLike | None = None,
+  whole_steps: bool = False,
 ) -> Float[Array, 'P H']:
   """The state after every input of packed sequences.
 
@@ -51,6 +52,8 @@ def gru_scan_packed(
     row_count: B, rows at the first step at most.
     product_dtype: dtype of the operands of every product, whose sums stay in
       the dtype of `xs`; None leaves the operands as they are.
+    whole_steps: every step's product has row_count rows, so that a row's states
+      are the same to the last bit however many rows are still running.
 
   Returns:
     The states in the places of their inputs; anything behind the last input.
@@ -63,7 +66,8 @@ def gru_scan_packed(
   real = jnp.arange(xs.shape[0]) < jnp.sum(step_counts)
   gates = input_gates(params, jnp.where(real[:, None], xs, 0), dtype)
   kernel = jnp.asarray(params.recurrent_kernel)
-  return _states((dtype, row_count), kernel, gates, step_counts)
+  tiers = _tiers(row_count, 1 if whole_steps else _TIERS)
+  return _states((dtype, tiers), kernel, gates, step_counts)
 
 
 @typed
@@ -75,6 +79,7 @@ def gru_scan_packed_table(
   *,
   row_count: int,
   product_dtype: DTypeLike | None = None,
+  whole_steps: bool = False,
 ) -> Float[Array, 'P H']:
   """`gru_scan_packed` of inputs that are rows of one table.
 
@@ -88,6 +93,7 @@ def gru_scan_packed_table(
     step_counts: as there.
     row_count: as there.
     product_dtype: as there.
+    whole_steps: as there.
 
   Returns:
     As `gru_scan_packed`.
@@ -103,21 +109,22 @@ def gru_scan_packed_table(
       step_counts,
       row_count=row_count,
       product_dtype=product_dtype,
+      whole_steps=whole_steps,
     )
   dtype = product_dtype and jnp.dtype(product_dtype)
   gates = tuple(gate[inputs] for gate in input_gates(params, table, dtype))
   kernel = jnp.asarray(params.recurrent_kernel)
-  return _states((dtype, row_count), kernel, gates, step_counts)
+  tiers = _tiers(row_count, 1 if whole_steps else _TIERS)
+  return _states((dtype, tiers), kernel, gates, step_counts)
 
 
-def _tiers(row_count: int) -> list[int]:
+def _tiers(row_count: int, count: int) -> tuple[int, ...]:
   """The static sizes, ascending, the first 0 and the last row_count."""
-  return sorted({-(-row_count * i // _TIERS) for i in range(_TIERS + 1)})
+  return tuple(sorted({-(-row_count * i // count) for i in range(count + 1)}))
 
 
-def _at_tier(row_count, count, branch, operand):
+def _at_tier(sizes, count, branch, operand):
   """`branch(size, operand)` at the smallest static size that holds `count`."""
-  sizes = _tiers(row_count)
   index = jnp.searchsorted(jnp.array(sizes), count)
   branches = [functools.partial(branch, size) for size in sizes]
   return lax.switch(index, branches, operand)
@@ -145,7 +152,8 @@ def _starts(step_counts):
 
 def _forward(static, kernel, gates, step_counts):
   """Packed states, states before, and opened gates z, r, c."""
-  dtype, row_count = static
+  dtype, sizes = static
+  row_count = sizes[-1]
   if len(gates[0]) < row_count:
     raise ValueError(
       f'{len(gates[0])} packed inputs leave no room for {row_count} rows'
@@ -166,7 +174,7 @@ def _forward(static, kernel, gates, step_counts):
     h, outputs = carry
     start, count = step
     here = tuple(_rows_at(gate, start, row_count) for gate in gates)
-    new, opened = _at_tier(row_count, count, branch, (h, here, count))
+    new, opened = _at_tier(sizes, count, branch, (h, here, count))
     # Rows that have ended write into the places of the next step, which
     # writes over them.
     outputs = tuple(
@@ -194,7 +202,8 @@ def _states_fwd(static, kernel, gates, step_counts):
 
 
 def _states_bwd(static, residuals, grads):
-  dtype, row_count = static
+  dtype, sizes = static
+  row_count = sizes[-1]
   kernel, step_counts, (before, *opened) = residuals
   kernels = recurrent_halves(kernel)
 
@@ -223,7 +232,7 @@ def _states_bwd(static, residuals, grads):
     here = tuple(
       _rows_at(x, start, row_count) for x in (grads, before, *opened)
     )
-    d, new = _at_tier(row_count, count, branch, (d, here, count))
+    d, new = _at_tier(sizes, count, branch, (d, here, count))
     running = (jnp.arange(row_count) < count)[:, None]
     d_gates = tuple(
       _put(

@@ -38,7 +38,8 @@ class BagNetwork(NamedTuple):
     }
 
   def states(self, params, sequences, history, key=None):
-    hidden = jnp.tanh(history.weights @ params['input'][sequences.video_ids])
+    bag = history.weights * history.newest[:, None]
+    hidden = jnp.tanh(bag @ params['input'][sequences.video_ids])
     hidden = dropout(key, hidden, rate=self.rate)
     border = jax.nn.one_hot(history.session - 1, self.session_count)
     return jnp.concatenate([hidden, border], axis=1)

@@ -149,3 +149,29 @@ class TestSummarise:
   def test_no_hit_at_all(self):
     got = evaluate.summarise(np.zeros(2, int), np.ones(2, int), 5)
     assert got['f_score'] == got['mean_f'] == 0
+
+
+def test_truths_are_held_a_few_at_a_time(monkeypatch):
+  """One user of very many watches widens the rows of a few, not of all."""
+  rng = np.random.default_rng(3)
+  events = [
+    [(1, int(rng.integers(9))), *((25, int(v)) for v in rng.permutation(9)[:n])]
+    for n in rng.integers(5, size=30)
+  ]
+  lists = [rng.permutation(9)[:3].tolist() for _ in events]
+  whole, _ = run(events, range(30), *lists, k=3)
+  widths = []
+  counts = evaluate._counts
+
+  def watch(ids, relevant, where):
+    widths.append(relevant.shape)
+    return counts(ids, relevant, where)
+
+  monkeypatch.setattr(evaluate, '_ROWS', 4)
+  monkeypatch.setattr(evaluate, '_counts', watch)
+  found, _ = run(events, range(30), *lists, k=3)
+  for one, other in zip(found, whole, strict=True):
+    if isinstance(one, np.ndarray):
+      np.testing.assert_array_equal(one, other)
+  assert [rows for rows, _ in widths] == [4] * 7 + [2]
+  assert whole.hits.any()

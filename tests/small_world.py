@@ -160,6 +160,7 @@ def make_training_set(
   behaviours: Histories | None = None,
   history_mode: str = 'topic_only',
   max_len: int = 6,
+  max_bag: int = 1000,
   horizon: str = 'all_after',
   with_relevance: bool = True,
   paired_videos=None,
@@ -201,6 +202,7 @@ def make_training_set(
     paired_videos=np.asarray(paired_videos, np.int32),
     history_mode=history_mode,
     max_len=max_len,
+    max_bag=max_bag,
     decay=DECAY,
     unit_secs=UNIT_SECS,
   )

@@ -232,10 +232,15 @@ def _history(
     history_count=np.where(exists, samples.history_count, 0)
   )
   bags = watch_bags.watch_bags(
-    samples, data.watches, decay=data.decay, unit_secs=data.unit_secs
+    samples,
+    data.watches,
+    decay=data.decay,
+    unit_secs=data.unit_secs,
+    max_count=data.max_bag,
   )
   return History(
     weights=np.zeros(0, np.float32),
+    newest=bags.newest.astype(np.float32),
     counts=watch_bags.counts(bags, len(chosen)),
     session=np.where(exists, samples.session, 0).astype(np.int32),
   ), bags

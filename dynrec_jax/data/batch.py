@@ -36,12 +36,15 @@ class History(NamedTuple):
   """What is known of each anchor or query: Eq (3) reads its watches.
 
   Attributes:
-    weights: [B, M] float32, decay weights, summed by video of the table.
+    weights: [B, M] float32, decay weights over that of the newest watch,
+      summed by video of the table; 0 of what is not among them alone.
+    newest: [B] float32, the newest watch's decay weight; 0 of no watch.
     counts: [B] float32, how many watches they are summed from.
     session: [B] int32, sessions that have ended; 0 in rows of padding.
   """
 
   weights: np.ndarray
+  newest: np.ndarray
   counts: np.ndarray
   session: np.ndarray
 

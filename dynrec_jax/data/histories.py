@@ -37,6 +37,13 @@ class Histories(NamedTuple):
     """The user's items in time order."""
     return self.item[self.offsets[user] : self.offsets[user + 1]]
 
+  def last_times(self, default: int) -> np.ndarray:
+    """[U] int64, when each user's last event was; `default` of none."""
+    out = np.full(self.user_count, default, np.int64)
+    has = self.offsets[1:] > self.offsets[:-1]
+    out[has] = self.time[self.offsets[1:][has] - 1]
+    return out
+
   def count_before(self, users: np.ndarray, times: np.ndarray) -> np.ndarray:
     """How many events each user has strictly before each time."""
     # One search for all: (user, time) pairs as single ascending numbers.

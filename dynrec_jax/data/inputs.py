@@ -76,12 +76,10 @@ def interest_rows(
   counts = samples.session if chain else np.ones_like(samples.session)
   offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
   row, session = ragged_indices(samples.session - counts + 1, counts)
+  times = sessions.borders[session]
+  times[offsets[1:] - 1] = samples.time  # of a query perhaps after a border
   values = user_interests(
-    behaviours,
-    topics,
-    samples.user[row],
-    sessions.borders[session],
-    **decay_settings,
+    behaviours, topics, samples.user[row], times, **decay_settings
   )
   return InterestRows(offsets, values)
 
@@ -129,6 +127,22 @@ def prefixes(
     row, token = row[order], token[order]
   counts = np.bincount(row, minlength=len(samples.user))
   return Prefixes(row, token, counts)
+
+
+def reads_history(history_mode: str) -> bool:
+  """Whether known videos are inputs."""
+  return history_mode in _READ_HISTORY
+
+
+def longest_prefix(
+  history_mode: str, *, max_history_len: int, session_count: int
+) -> int:
+  """How many inputs `prefixes` gives a sample at most."""
+  interests = {'session_chain': session_count, 'history_only': 0}
+  count = interests.get(history_mode, 1)
+  if history_mode in _READ_HISTORY:
+    count += max_history_len
+  return max(1, count)
 
 
 def prefix_counts(

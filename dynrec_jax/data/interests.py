@@ -26,6 +26,10 @@ def user_interests(
   Paper: Eq (2), u = (1/N_u) sum_i m_i exp(-decay * age_i), of ragged rows as
   one sparse product: padding them would cost more than the sum itself.
 
+  Where N_u cancels what all weights share, ages are told from the user's own
+  newest behaviour, whose weight is then 1: however long ago that was, no sum
+  of weights is 0.
+
   Args:
     behaviours: events whose items are rows of `topics`.
     topics: [R, K] topic vectors; an event about a row of zeros (a video
@@ -52,17 +56,31 @@ def user_interests(
     item = behaviours.item[index]
     # The product copies its right side: only what is read, of many tweets.
     used = np.bincount(item, minlength=len(topics)) > 0
-    ages = (times[rows][row] - behaviours.time[index]) / unit_secs
-    weights = interest.decay_weights(ages, decay=decay) * has_topics[item]
+    tells, when = has_topics[item], behaviours.time[index]
+    since = times[rows]
+    if norm != 'count':
+      since = _newest(row, when, tells, len(since))
+    # What is newer than the newest that counts weighs nothing.
+    ages = np.maximum(since[row] - when, 0) / unit_secs
+    weights = interest.decay_weights(ages, decay=decay) * tells
     ends = np.concatenate([[0], np.cumsum(counts[rows])])
     shape = (len(ends) - 1, np.count_nonzero(used))
-    told = np.bincount(row, has_topics[item], minlength=shape[0])
+    told = np.bincount(row, tells, minlength=shape[0])
     total = np.bincount(row, weights, minlength=shape[0])
     place = (np.cumsum(used) - 1)[item]
     by_item = scipy.sparse.csr_matrix((weights, place, ends), shape=shape)
     pooled = by_item @ topics[used]
     out[rows] = interest.normalised(pooled, total, told, norm=norm)
   return out
+
+
+def _newest(
+  row: np.ndarray, when: np.ndarray, where: np.ndarray, row_count: int
+) -> np.ndarray:
+  """[B] int64, the time of each row's last event that counts; 0 of none."""
+  newest = np.zeros(row_count, np.int64)
+  newest[row[where]] = when[where]  # the last of each row stays
+  return newest
 
 
 def _blocks(counts: np.ndarray) -> list[slice]:

@@ -4,7 +4,7 @@ The counterpart of `assemble`: the same interests, prefixes and packing as in
 training, without anything to predict.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ class InputSettings(NamedTuple):
   Attributes:
     history_mode: see `inputs`.
     max_len: longest history read as input.
+    max_bag: latest known watches that Eq (3) is made of.
     decay: lambda of Eq (2) and (3).
     unit_secs: seconds in a unit of age.
     norm: N_u of Eq (2).
@@ -32,6 +33,7 @@ class InputSettings(NamedTuple):
 
   history_mode: str
   max_len: int
+  max_bag: int
   decay: float
   unit_secs: float
   norm: str
@@ -76,21 +78,23 @@ def query_blocks(
   *,
   video_count: int,
   row_count: int,
-  bucket_size: Callable[[int, int], int],
   with_history: bool = False,
-) -> list[QueryBlock]:
+) -> Iterator[QueryBlock]:
   """What is read of the queries, `row_count` queries a block.
+
+  Every block has the shape of what could be read at most, whoever asks. In
+  arrays of another size a sum may run in another order, so a query's numbers
+  would depend on who else is asked about.
 
   Args:
     known: of B queries.
     settings: as in training.
     video_count: V.
     row_count: queries in a block; the last one is filled up with empty ones.
-    bucket_size: (least size, largest size) -> size, so that few shapes occur.
-    with_history: whether the network reads a history; its videos are then in
-      the block's table, too.
+    with_history: whether the network reads a history; a block's table then
+      holds all videos.
 
-  Returns:
+  Yields:
     Blocks of equal shapes in the queries' order.
   """
   samples = _as_samples(known)
@@ -104,34 +108,54 @@ def query_blocks(
     unit_secs=settings.unit_secs,
     norm=settings.norm,
   )
-  interest_count = int(np.diff(rows.offsets).max(initial=1))
-  everything = known, samples, rows, settings, video_count
-  blocks = [
-    _read(*everything, chosen, with_history=with_history)
-    for chosen in _chosen(len(samples.user), row_count)
-  ]
-  if not blocks:
-    return []
-  steps = max(int(block.prefix.counts.max()) for block in blocks)
-  packed = [_packed(block.prefix, steps, row_count) for block in blocks]
-  tables = [
-    _table(tokens, block.bags, video_count)
-    for (_, tokens), block in zip(packed, blocks, strict=True)
-  ]
-  size = max(map(len, tables))
-  size = bucket_size(size, video_count) if size else 0
-  length = max(len(tokens) for _, tokens in packed) + row_count
-  length = bucket_size(length, row_count * (steps + 1))
-  sizes = (row_count * interest_count, size, length)
-  return [
-    QueryBlock(
-      _sequences(block.interests, *both, table, sizes),
-      _history(block, table[1], (row_count, size)),
+  sizes = _sizes(settings, known.clock.count, video_count, row_count)
+  if with_history:
+    sizes = sizes._replace(videos=video_count)
+  for start in range(0, len(samples.user), row_count):
+    chosen = np.arange(start, min(start + row_count, len(samples.user)))
+    block = _read(
+      known,
+      samples,
+      rows,
+      settings,
+      video_count,
+      chosen,
+      with_history=with_history,
     )
-    for block, both, table in zip(
-      blocks, packed, _with_rows(tables, video_count), strict=True
+    packing, tokens = _packed(block.prefix, sizes.steps, row_count)
+    table, row_of = _table(tokens, video_count, whole=with_history)
+    yield QueryBlock(
+      _sequences(block.interests, packing, tokens, table, row_of, sizes),
+      _history(block, row_of, (row_count, sizes.videos)),
     )
-  ]
+
+
+class _Sizes(NamedTuple):
+  """What a block has room for."""
+
+  interests: int
+  videos: int
+  steps: int
+  inputs: int
+
+
+def _sizes(
+  settings: InputSettings, session_count: int, video_count: int, row_count: int
+) -> _Sizes:
+  """Room for the longest first inputs of `row_count` queries."""
+  mode = settings.history_mode
+  lengths = {'session_count': session_count, 'max_history_len': 0}
+  interests = inputs.longest_prefix(mode, **lengths)
+  lengths['max_history_len'] = settings.max_len
+  steps = inputs.longest_prefix(mode, **lengths)
+  read = settings.max_len if inputs.reads_history(mode) else 0
+  return _Sizes(
+    interests=row_count * interests,
+    videos=min(video_count, row_count * read),
+    steps=steps,
+    # The scan reads whole steps: behind the last input there is room for one.
+    inputs=row_count * (steps + 1),
+  )
 
 
 def _as_samples(known: QueryRows) -> Samples:
@@ -145,12 +169,6 @@ def _as_samples(known: QueryRows) -> Samples:
     history_count=np.diff(known.watches.offsets).astype(np.int32),
     target_count=np.zeros(count, np.int32),
   )
-
-
-def _chosen(count: int, row_count: int) -> list[np.ndarray]:
-  """The queries of each block."""
-  everyone = np.arange(count)
-  return [everyone[i : i + row_count] for i in range(0, count, row_count)]
 
 
 class _Read(NamedTuple):
@@ -190,18 +208,22 @@ def _read(
       known.watches,
       decay=settings.decay,
       unit_secs=settings.unit_secs,
+      max_count=settings.max_bag,
     )
   return _Read(samples.session, own, prefix, bags)
 
 
 def _table(
-  tokens: np.ndarray, bags: WatchBags | None, video_count: int
-) -> np.ndarray:
-  """The videos that occur in a block, ascending."""
-  videos = tokens[tokens < video_count]
-  if bags is not None:
-    videos = np.concatenate([videos, bags.video])
-  return np.unique(videos)
+  tokens: np.ndarray, video_count: int, *, whole: bool
+) -> tuple[np.ndarray, np.ndarray]:
+  """The videos that occur in a block, or all; and [V] the row of each."""
+  if whole:
+    table = np.arange(video_count)
+    return table, table
+  table = np.unique(tokens[tokens < video_count])
+  row_of = np.zeros(video_count, np.int32)
+  row_of[table] = np.arange(len(table), dtype=np.int32)
+  return table, row_of
 
 
 def _packed(prefix: inputs.Prefixes, steps: int, row_count: int):
@@ -211,14 +233,6 @@ def _packed(prefix: inputs.Prefixes, steps: int, row_count: int):
   return packing, packing.pack([(prefix.row, step, prefix.token)])
 
 
-def _with_rows(tables, video_count: int):
-  """Each table beside the row of every video that it holds."""
-  for table in tables:
-    row_of = np.zeros(video_count, np.int32)
-    row_of[table] = np.arange(len(table), dtype=np.int32)
-    yield table, row_of
-
-
 def _history(
   block: _Read, row_of: np.ndarray, shape: tuple[int, int]
 ) -> History | None:
@@ -226,20 +240,26 @@ def _history(
   if block.bags is None:
     return None
   return History(
+    newest=pad(block.bags.newest.astype(np.float32), shape[0]),
     weights=watch_bags.as_table(block.bags, row_of, shape),
     counts=watch_bags.counts(block.bags, shape[0]),
     session=pad(block.session.astype(np.int32), shape[0]),
   )
 
 
-def _sequences(own: InterestRows, packing, tokens, table, sizes) -> Sequences:
-  """A block's first inputs, in arrays of (interests, videos, inputs)."""
-  interest_size, video_size, input_size = sizes
-  videos, row_of = table
+def _sequences(
+  own: InterestRows,
+  packing: Packing,
+  tokens: np.ndarray,
+  table: np.ndarray,
+  row_of: np.ndarray,
+  sizes: _Sizes,
+) -> Sequences:
+  """A block's first inputs."""
   return Sequences(
-    video_ids=pad(videos.astype(np.int32), video_size),
-    interests=pad(own.values, interest_size),
-    inputs=pad(local_tokens(tokens, row_of, video_size), input_size),
+    video_ids=pad(table.astype(np.int32), sizes.videos),
+    interests=pad(own.values, sizes.interests),
+    inputs=pad(local_tokens(tokens, row_of, sizes.videos), sizes.inputs),
     step_counts=packing.step_counts.astype(np.int32),
     last=packing.last().astype(np.int32),
   )

@@ -25,6 +25,7 @@ class TrainingSet(NamedTuple):
     max_len: longest target, and longest history read as input.
     decay: lambda of Eq (3), per unit of age.
     unit_secs: seconds in a unit of age.
+    max_bag: latest known watches that Eq (3) is made of.
     target_weights: [S] float32, how much each target of a sample counts, see
       `sequences.target_weights`; None is 1 each.
   """
@@ -39,6 +40,7 @@ class TrainingSet(NamedTuple):
   max_len: int
   decay: float
   unit_secs: float
+  max_bag: int
   target_weights: np.ndarray | None = None
 
   @property

@@ -116,6 +116,7 @@ def mean_bag(
   *,
   decay: float,
   unit_secs: float,
+  max_count: int,
 ) -> np.ndarray:
   """[V] float32, the mean of samples' decayed bags over the root of their sums.
 
@@ -125,13 +126,19 @@ def mean_bag(
     video_count: V.
     decay: see `watch_bags`.
     unit_secs: see `watch_bags`.
+    max_count: see `watch_bags`.
   """
   bags = watch_bags.watch_bags(
-    samples, watches, decay=decay, unit_secs=unit_secs
+    samples,
+    watches,
+    decay=decay,
+    unit_secs=unit_secs,
+    max_count=max_count,
   )
   count = len(samples.user)
   sums = np.bincount(bags.row, bags.weight, minlength=count)
-  scaled = bags.weight / np.sqrt(np.maximum(sums, 1e-12))[bags.row]
+  scale = np.sqrt(bags.newest / np.maximum(sums, 1))  # a sum is 1 or more
+  scaled = bags.weight * scale[bags.row]
   total = np.bincount(bags.video, scaled, minlength=video_count)
   return (total / max(count, 1)).astype(np.float32)
 

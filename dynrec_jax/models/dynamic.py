@@ -105,7 +105,9 @@ class Dynamic(NamedTuple):
     """See `network.Network`."""
     del history
     videos = tables.recurrence.inputs[sequences.video_ids]
-    _, states = read_sequences(self._bound(params), videos, sequences)
+    _, states = read_sequences(
+      self._bound(params), videos, sequences, whole_steps=True
+    )
     return states[sequences.last]
 
   def _bound(self, params: Any) -> Theta:
@@ -127,6 +129,7 @@ def read_sequences(
   sequences: Sequences,
   *,
   product_dtype: Any = None,
+  whole_steps: bool = False,
 ) -> tuple[Array, Array]:
   """[R, E] T_u u of the interests; [P, H] the state after every input.
 
@@ -134,6 +137,11 @@ def read_sequences(
   """
   interests = theta.map_interests(sequences.interests)
   states = recurrence.scan_sequences(
-    theta.gru, videos, interests, sequences, product_dtype=product_dtype
+    theta.gru,
+    videos,
+    interests,
+    sequences,
+    product_dtype=product_dtype,
+    whole_steps=whole_steps,
   )
   return interests, states

@@ -236,6 +236,7 @@ class HistoryRnn(NamedTuple):
       tables.recurrence.inputs[sequences.video_ids],
       theta.read_firsts(sequences.interests),
       sequences,
+      whole_steps=True,
     )
     return states[sequences.last]
 

@@ -200,8 +200,8 @@ class Plus(NamedTuple):
   ) -> list[Array]:
     """[N] of [B, H], what the bag adds to each member's hidden units."""
     weights, ids = history.weights, sequences.video_ids
-    total = jnp.sum(weights, axis=1, keepdims=True)
-    bag = weights / jnp.sqrt(jnp.maximum(total, 1e-6))
+    total = jnp.maximum(jnp.sum(weights, axis=1), 1)  # of a watch or more
+    bag = weights * jnp.sqrt(history.newest / total)[:, None]
     mean, content = params['mean_bag'], params['content']
     about = bag @ content[ids] - mean @ content
     sums = []

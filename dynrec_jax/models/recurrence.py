@@ -35,6 +35,7 @@ def scan_sequences(
   sequences: Sequences,
   *,
   product_dtype: Any = None,
+  whole_steps: bool = False,
 ) -> Array:
   """The forward pass, of training and of serving.
 
@@ -44,6 +45,8 @@ def scan_sequences(
     firsts: [R, E] the sequences' interests as it reads them.
     sequences: what is read.
     product_dtype: of the operands of the GRU's products; None is float32.
+    whole_steps: whether a sequence's states must not depend on the others', as
+      in serving; see `packed_gru`.
 
   Returns:
     [P, H] the state after every input.
@@ -55,6 +58,7 @@ def scan_sequences(
     sequences.step_counts,
     row_count=sequences.last.size,
     product_dtype=product_dtype,
+    whole_steps=whole_steps,
   )
 
 

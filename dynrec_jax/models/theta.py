@@ -191,8 +191,11 @@ class InterestMaps(nn.Module):
     self, embedding: ContentEmbedding, history: History, *, norm: str
   ) -> Float[Array, 'B E']:
     """T_x u~ of Eq (3), where `norm` is N_e."""
+    weights = history.weights
+    if norm == 'count':  # the others cancel what all weights share
+      weights = weights * history.newest[:, None]
     content = interest.weighted_interest(
-      history.weights, embedding.content, norm=norm, count=history.counts
+      weights, embedding.content, norm=norm, count=history.counts
     )
     return self.map_videos(content)
 

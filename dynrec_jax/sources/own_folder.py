@@ -47,6 +47,8 @@ _SPECS = {
 _REQUIRED = ('watches', 'videos')
 # The same table where vectors say what the tweets are about.
 _TWEETS_WITH_TOPICS = _SPECS['tweets'] | {'text': _Column('text', False, '')}
+# What is an event, by its table.
+EVENTS = {'watches': _SPECS['watches'], 'tweets': _TWEETS_WITH_TOPICS}
 _FEATURE_SUFFIXES = {'visual': ('npy', 'npz'), 'tweet_topics': ('npy',)}
 
 

@@ -29,9 +29,11 @@ from dynrec_jax.storage import digests
 from dynrec_jax.study import (
   behaviours,
   content,
+  event_spread,
   method_config,
   methods,
   span,
+  studied_users,
   text_content,
 )
 from dynrec_jax.study.behaviours import Behaviours
@@ -174,6 +176,7 @@ def described(
 ) -> tuple[Studied, list[str], Features]:
   """The filtered source, its videos' texts and their features."""
   studied = study_records(config)
+  studied_users.check(studied.records, studied.sessions, config)
   if studied.blocks is None:
     records, blocks = content.encode_videos(studied.records, config)
     studied = studied._replace(records=records, blocks=blocks)
@@ -192,10 +195,15 @@ def study_records(config: ml_collections.ConfigDict) -> Studied:
   """
   source, blocks = _load(config), None
   records = span.inside(source, config)
+  clock = span.make_clock(config)
+  event_spread.tell(records, clock, config)
   visual_decides = config.data.require_visual or (
     config.split.by == 'time' and 'visual' in config.split.new_videos
   )
   if visual_decides:
+    if config.split.by == 'users':
+      # Of all of them first: encoding takes long, and filters leave no more.
+      studied_users.check(records, clock, config)
     records, blocks = content.encode_videos(records, config)
   steps = [filters.count_left('in the span', records.watches)]
   watches = filters.first_watches(records.watches)
@@ -205,7 +213,6 @@ def study_records(config: ml_collections.ConfigDict) -> Studied:
     len(watches.user),
     steps[0].watches,
   )
-  clock = span.make_clock(config)
   if config.split.by == 'time':
     studied, known = _cut(records, clock, config)
   else:

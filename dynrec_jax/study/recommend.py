@@ -9,7 +9,6 @@ import numpy as np
 from absl import logging
 
 from dynrec_jax.data import canonical, filters, histories, records, span
-from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.parallel import hosts
 from dynrec_jax.report import user_lists
 from dynrec_jax.sources import own_folder
@@ -40,7 +39,7 @@ class Users(NamedTuple):
 
   Attributes:
     ids: [U] object (str).
-    known: `clock` ends after the last behaviour.
+    known: events may lie after the end of `clock`.
     topics: [R, K] what their behaviours are about.
   """
 
@@ -75,6 +74,7 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
     users,
     everyone.known.clock.count,
     mask_known=config.eval.mask_history,
+    until=ends_of(everyone.known)[users],
   )
   lists = parts.serving(config, params)(queries, config.decode.k)
   path = config.recommend.output or os.path.join(
@@ -126,8 +126,7 @@ def _everyone(config, prepared: Prepared, this: Split) -> Users:
     topics, made_of, texts = behaviours.for_serving(
       prepared.behaviours, studied, outside.tweets, this.users.train
     )
-  times = np.concatenate([watches.time, made_of.time])
-  clock = _extended(prepared.sessions, times)
+  clock = prepared.sessions
   known = Known(watches, made_of, texts, studied.profiles, clock)
   return Users(studied.user_ids, known, topics)
 
@@ -141,17 +140,22 @@ def _new_authors(path: str, prepared: Prepared, this: Split) -> Users:
   made_of = behaviours.of_new_users(
     prepared.behaviours, tweets, this.users.train, len(ids)
   )
-  clock = _extended(prepared.sessions, tweets.time)
   watches = histories.no_events(len(ids))
-  known = Known(watches, made_of, tweets.text, _no_profiles(ids), clock)
+  known = Known(
+    watches, made_of, tweets.text, _no_profiles(ids), prepared.sessions
+  )
   return Users(ids, known, prepared.behaviours.topics)
 
 
-def _extended(clock: Sessions, times: np.ndarray) -> Sessions:
-  """The clock, ended after the last of the times."""
-  borders = clock.borders.copy()
-  borders[-1] = max(borders[-1], times.max(initial=0) + 1)
-  return Sessions(borders)
+def ends_of(known: Known) -> np.ndarray:
+  """[U] seconds, where what is known of each user ends.
+
+  That is the end of the clock, or after it a second behind the user's own last
+  event: nobody's list depends on when others were last seen.
+  """
+  end = known.clock.end(known.clock.count)
+  last = [of.last_times(end - 1) for of in (known.watches, known.behaviours)]
+  return np.maximum(end, 1 + np.maximum(*last))
 
 
 def _new_watchers(path: str, prepared: Prepared) -> Users:
@@ -168,8 +172,7 @@ def _new_watchers(path: str, prepared: Prepared) -> Users:
     )
   table = filters.first_watches(table)
   watches = histories.watch_histories(table, len(ids))
-  clock = _extended(prepared.sessions, table.time)
-  known = Known(watches, watches, None, _no_profiles(ids), clock)
+  known = Known(watches, watches, None, _no_profiles(ids), prepared.sessions)
   return Users(ids, known, prepared.behaviours.topics)
 
 

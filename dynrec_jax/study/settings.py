@@ -46,6 +46,7 @@ def predict_settings(
   inputs = InputSettings(
     history_mode=first_inputs.history_mode(config),
     max_len=config.seq.max_target_len,
+    max_bag=config.seq.max_bag,
     norm=config.interest.norm,
     **decay(config, prepared),
   )

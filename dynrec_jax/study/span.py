@@ -10,10 +10,11 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax.data import sessions
+from dynrec_jax.data import sessions, spread
 from dynrec_jax.data import span as span_lib
 from dynrec_jax.data.records import LacksDataError, Records
 from dynrec_jax.data.sessions import Sessions
+from dynrec_jax.study import event_spread
 from dynrec_jax.study.naming import naming
 
 _KEYS = ('start', 'end')
@@ -74,7 +75,7 @@ def inside(records: Records, config: ml_collections.ConfigDict) -> Records:
   if told:
     logging.info(
       'span: %s to %s; left out are %s',
-      *(_date(time) for time in (start, end)),
+      *(event_spread.date(time) for time in (start, end)),
       told,
     )
   within = span_lib.inside(records, start, end)
@@ -83,7 +84,7 @@ def inside(records: Records, config: ml_collections.ConfigDict) -> Records:
     raise LacksDataError(
       f'no watch lies from sessions.start={config.sessions.start} to '
       f'sessions.end={config.sessions.end}; those of the source are from '
-      f'{_date(first)} to {_date(last)}'
+      f'{event_spread.date(first)} to {event_spread.date(last)}'
     )
   return within
 
@@ -106,29 +107,33 @@ def date_secs(date: str, key: str) -> int:
 
 
 def _asked_for(records: Records, config: ml_collections.ConfigDict) -> str:
-  """What is missing, and the dates around all events that the study reads."""
-  times = records.watches.time
-  if config.scenario == 'cross':
-    times = np.concatenate([times, records.tweets.time])
-  first, last = int(times.min()), int(times.max())
+  """What is missing, and dates around the bulk of what the study reads."""
+  times = event_spread.event_times(records, config)
+  first, last = spread.bulk(times)
   around = sessions.enclosing_days(first, last, config.sessions.L)
   asked = ' '.join(
-    f'--config.sessions.{key}={config.sessions[key] or _date(time)}'
+    f'--config.sessions.{key}={config.sessions[key] or event_spread.date(time)}'
     for key, time in zip(_KEYS, around, strict=True)
   )
   return (
     f'sessions.start is {config.sessions.start!r} and sessions.end '
     f'{config.sessions.end!r}; two dates must fix the span of the study, so '
-    f'that no event moves its sessions. The events lie from {_date(first)} to '
-    f'{_date(last)}: add {asked}'
+    f'that no event moves its sessions. {_lie(records, config, first, last)}: '
+    f'add {asked}'
   )
+
+
+def _lie(
+  records: Records, config: ml_collections.ConfigDict, first: int, last: int
+) -> str:
+  """Where the events lie, and which of them far from all others."""
+  between = f'{event_spread.date(first)} to {event_spread.date(last)}'
+  strays = event_spread.stray_rows(records, config, first, last)
+  if not strays:
+    return f'The events lie from {between}'
+  return f'Nearly all events lie from {between}; {strays[0]}'
 
 
 def _sides(times: np.ndarray, start: int, end: int) -> tuple[int, int]:
   """How many times lie before the span, and how many after it."""
   return int((times < start).sum()), int((times >= end).sum())
-
-
-def _date(time: int) -> str:
-  """The day of a moment, UTC."""
-  return datetime.datetime.fromtimestamp(int(time), datetime.UTC).strftime('%F')

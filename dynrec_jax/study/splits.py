@@ -12,36 +12,13 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 
-from dynrec_jax.data import sessions, split
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import LacksDataError
 from dynrec_jax.data.split import UserSplit
 from dynrec_jax.report import runs
-from dynrec_jax.study import behaviours
+from dynrec_jax.study import behaviours, studied_users
 from dynrec_jax.study.prepare import Prepared
-
-# How much of the span is known of held-out users, by mode of a scenario, where
-# users are split.
-MODES = {
-  'single': {
-    'long': sessions.LONG_FRACTION,
-    'short': sessions.SHORT_FRACTION,
-  },
-  'cross': {'cross': sessions.LONG_FRACTION},
-}
-
-
-def modes(config: ml_collections.ConfigDict) -> Mapping[str, int]:
-  """How many sessions are known of those who are tested, by mode.
-
-  One model serves all of them: train users keep their whole span in each (A21).
-  """
-  if config.split.by == 'time':
-    return {'time': config.split.cut}
-  return {
-    mode: sessions.history_sessions(config.sessions.L, fraction)
-    for mode, fraction in MODES[config.scenario].items()
-  }
+from dynrec_jax.study.studied_users import modes
 
 
 class Split(NamedTuple):
@@ -97,19 +74,7 @@ def make_split(
   seed = config.seed + number
   if config.split.by == 'time':
     return _cut_split(config, prepared, number)
-  users = split.split_users(
-    prepared.records.user_ids,
-    seed=seed,
-    test_frac=config.split.test_frac,
-    valid_frac=config.train.val_frac,
-  )
-  for key, part in (
-    ('split.test_frac', users.test),
-    ('train.val_frac', users.valid),
-  ):
-    if not len(part):
-      count = len(prepared.records.user_ids)
-      raise ValueError(f'{key} of {count} users is nobody; raise it')
+  users = studied_users.parts_of(config, prepared.records.user_ids, number)
   readable = behaviours.of_split(
     prepared.behaviours, prepared.records, users.train
   )

@@ -155,6 +155,7 @@ def _sequences(
     paired_videos=np.zeros(0, np.int32),
     history_mode=history_mode,
     max_len=config.seq.max_target_len,
+    max_bag=config.seq.max_bag,
     target_weights=sequences.target_weights(
       samples, config.seq.weight, list_len=config.decode.k
     ),
@@ -257,6 +258,7 @@ def make_queries(
   session: np.ndarray | int,
   *,
   mask_known: bool,
+  until: np.ndarray | None = None,
 ) -> Queries:
   """The users at the end of a session, with what is known of them by then.
 
@@ -266,12 +268,14 @@ def make_queries(
     users: [B] positions in `known`.
     session: the last one whose end has come; one for all, or [B].
     mask_known: whether known videos may be in no list.
+    until: [B] seconds, where what is known of each ends instead; no earlier
+      than the session.
 
   Returns:
     The queries.
   """
   session = np.broadcast_to(np.asarray(session, np.int32), users.shape)
-  time = known.clock.borders[session]
+  time = known.clock.borders[session] if until is None else until
   made_of, index = histories.rows_before(known.behaviours, users, time)
   return Queries(
     users=users.astype(np.int32),

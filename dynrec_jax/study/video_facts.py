@@ -48,6 +48,7 @@ def make_facts(
       data.video_count,
       decay=data.decay,
       unit_secs=data.unit_secs,
+      max_count=data.max_bag,
     ),
     mean_interest=_mean_interest(data),
   )

@@ -146,9 +146,9 @@ def expected_weights(sample):
 def catalogue_weights(share, anchor):
   """The anchor's weights by catalogue id; padding must weigh nothing."""
   out = np.zeros(V)
-  np.add.at(
-    out, share.batch.sequences.video_ids, share.batch.history.weights[anchor]
-  )
+  history = share.batch.history
+  weights = history.weights[anchor] * history.newest[anchor]
+  np.add.at(out, share.batch.sequences.video_ids, weights)
   return out
 
 
@@ -216,7 +216,8 @@ class TestMakeBatch:
     data = data_of()
     epoch = batches.draw_epoch(data, SPEC, 0)
     batch = batches.make_batch(data, SPEC, epoch, 1)
-    floats = {'sequences/interests', 'history/weights', 'history/counts'}
+    floats = {'sequences/interests', 'history/weights', 'history/newest'}
+    floats.add('history/counts')
     for path, column in jax.tree_util.tree_leaves_with_path(batch):
       name = jax.tree_util.keystr(path, simple=True, separator='/')
       kind = np.int32
@@ -663,3 +664,64 @@ def test_nearly_all_batches_have_one_shape(monkeypatch):
   for batch in alone:
     wanted = map(max, zip(sizes_of(alone[0]), sizes_of(batch), strict=True))
     assert sizes_of(next(stream)) == tuple(wanted)
+
+
+class TestUsersOfVeryManyWatches:
+  """Three of them among 40 usual ones: a step costs what it reads."""
+
+  BAG = 60
+
+  def data_of(self, heavy, *, max_bag=BAG):
+    """Of users who watch `heavy` videos each, and of usual ones."""
+    first, *_, last = WORLD.sessions.borders
+    events, count = [], 5000
+    for user in range(43):
+      rng = np.random.default_rng(user)
+      size = heavy if user < 3 else 12
+      times = np.sort(rng.integers(first, last, size=size))
+      videos = rng.permutation(count)[:size]
+      events.append(list(zip(times.tolist(), videos.tolist(), strict=True)))
+    watches = small_world.table(events)
+    topics = np.ones((count, 2), np.float32) / 2
+    world = WORLD._replace(events=events, watches=watches, topics=topics)
+    return small_world.make_training_set(
+      world, range(43), max_len=MAX_LEN, max_bag=max_bag
+    )
+
+  def bytes_of(self, data):
+    """Of the largest of the first batches' arrays, all of one usual size."""
+    spec = SPEC._replace(device_count=1)
+    usual = batches.usual_sizes(data, spec)
+    epoch = batches.draw_epoch(data, spec, 0)
+    found = [
+      batches.make_batch(data, spec, epoch, step, usual)
+      for step in range(batches.steps_per_epoch(data, spec))
+    ]
+    assert len(found) > 5
+    return max(
+      max(leaf.nbytes for leaf in jax.tree.leaves(batch)) for batch in found
+    )
+
+  def test_memory_follows_what_is_used(self):
+    """Not how many watches there are: of four times as many a bucket more."""
+    few, many = (self.data_of(heavy) for heavy in (1200, 4800))
+    assert self.bytes_of(many) <= 1.25 * self.bytes_of(few)
+    spec = SPEC._replace(device_count=1)
+    used = spec.batch_size * (self.BAG + MAX_LEN) * 3
+    videos, _ = batches.usual_sizes(many, spec)
+    assert videos <= 1.25 * used
+    # Without an end they would.
+    few, many = (self.data_of(n, max_bag=9999) for n in (1200, 4800))
+    assert self.bytes_of(many) > 2 * self.bytes_of(few)
+
+  def test_usual_users_are_read_whole(self):
+    """An end that nobody reaches changes nothing."""
+    spec = SPEC._replace(device_count=1)
+    found = []
+    for max_bag in (12, 9999):
+      data = self.data_of(12, max_bag=max_bag)
+      epoch = batches.draw_epoch(data, spec, 0)
+      found.append(batches.make_batch(data, spec, epoch, 1))
+    one, two = map(jax.tree.leaves, found)
+    for a, b in zip(one, two, strict=True):
+      np.testing.assert_array_equal(a, b)

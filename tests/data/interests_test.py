@@ -48,6 +48,69 @@ def test_against_a_loop(norm, unit, behaviours):
   np.testing.assert_allclose(got, expected, rtol=2e-5, atol=1e-7)
 
 
+FAR = np.array([-(10**9), 0, 10**12])  # before 1970, then, and in 33,658
+
+
+@pytest.mark.parametrize('norm', ['sum_weights', 'l2'])
+def test_how_long_ago_it_was_cancels(norm):
+  """A weight of e^-5787 is 0 in float64; two days apart they are apart."""
+  day, topics = 86_400, np.eye(2, dtype=np.float32)
+  behaviours = small_world.table([[(0, 0), (2 * day, 1)]] * 4)
+  got = library(
+    behaviours,
+    topics,
+    np.arange(4),
+    np.array([2 * day + 1, 30 * day, 10**9, 10**12]),
+    decay=0.5,
+    unit_secs=day,
+    norm=norm,
+  )
+  want = np.exp([-1.0, 0.0])
+  want /= {'sum_weights': want.sum(), 'l2': np.linalg.norm(want)}[norm]
+  np.testing.assert_allclose(got, [want] * 4, rtol=1e-6)
+
+
+def test_counted_behaviours_fade_to_0():
+  behaviours = small_world.table([[(0, 0)]])
+  user, topics = np.array([0, 0]), np.eye(2, dtype=np.float32)
+  times = np.array([1, 10**12])
+  got = library(
+    behaviours, topics, user, times, decay=1, unit_secs=1e4, norm='count'
+  )
+  np.testing.assert_allclose(got, [[np.exp(-1e-4), 0], [0, 0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize('norm', interest.NORMS)
+def test_the_newest_is_the_newest_that_says_anything(norm):
+  """A far later event without a topic drowns nothing and overflows nothing."""
+  topics = np.array([[1, 0], [0, 1], [0, 0]], np.float32)
+  events = [(0, 0), (5, 1), (10**12, 2)]
+  both = small_world.table([events, events[:2]])
+  time = np.full(2, 10**12 + 1)
+  got = library(
+    both, topics, np.array([0, 1]), time, decay=1.0, unit_secs=5.0, norm=norm
+  )
+  np.testing.assert_array_equal(got[0], got[1])
+  assert np.isfinite(got).all()
+  assert got.any() == (norm != 'count')
+
+
+@pytest.mark.parametrize('norm', interest.NORMS)
+def test_alone_and_in_company(norm, monkeypatch):
+  """To the last bit: beside far-off times, and in other blocks."""
+  events = [*WORLD.tweets, *[[(int(t), 3)] for t in FAR]]
+  behaviours = small_world.table(events)
+  users = np.arange(len(events))
+  times = np.where(users < 25, BORDERS[9], FAR.max() + 1)
+  together = library(behaviours, WORLD.topics, users, times, norm=norm)
+  monkeypatch.setattr(interests, '_BLOCK_EVENTS', 7)
+  for user in users:
+    own = small_world.table([events[user]])
+    at = np.array([0]), times[[user]]
+    alone = library(own, WORLD.topics, *at, norm=norm)
+    np.testing.assert_array_equal(alone[0], together[user])
+
+
 def test_by_hand():
   behaviours = small_world.table([[(0, 0), (100, 1), (200, 2)], []])
   topics = np.array([[1, 0], [0, 1], [1, 1]], np.float32)

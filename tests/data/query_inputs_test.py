@@ -10,6 +10,7 @@ WORLD = small_world.make_world()
 BORDERS = WORLD.sessions.borders
 V = len(WORLD.topics)
 MAX_LEN = 3
+MAX_BAG = 9
 ROWS = 4  # a block's
 # Users with and without watches or tweets, twice, at various sessions.
 USERS = np.array([7, 3, 0, 11, 5, 7, 8, 20, 2, 14, 3], np.int32)
@@ -21,6 +22,7 @@ def settings(history_mode):
   return query_inputs.InputSettings(
     history_mode=history_mode,
     max_len=MAX_LEN,
+    max_bag=MAX_BAG,
     decay=small_world.DECAY,
     unit_secs=small_world.UNIT_SECS,
     norm='count',
@@ -44,20 +46,15 @@ def known_of(
   )
 
 
-def eights(count, limit):
-  """Sizes in steps of eight."""
-  assert 0 < count <= limit
-  return min(-(-count // 8) * 8, limit)
-
-
 def query_blocks(known, history_mode, row_count=ROWS, *, with_history=False):
-  return query_inputs.query_blocks(
-    known,
-    settings(history_mode),
-    video_count=V,
-    row_count=row_count,
-    bucket_size=eights,
-    with_history=with_history,
+  return list(
+    query_inputs.query_blocks(
+      known,
+      settings(history_mode),
+      video_count=V,
+      row_count=row_count,
+      with_history=with_history,
+    )
   )
 
 
@@ -181,7 +178,6 @@ def test_blocks_have_equal_shapes_and_what_a_scan_needs(history_mode):
 
 
 def test_a_table_holds_each_video_of_its_block_once():
-  size = 0
   blocks = blocks_of(known_of(), 'topic_then_history')
   for number, block in enumerate(blocks):
     rows = slice(number * ROWS, (number + 1) * ROWS)
@@ -193,8 +189,7 @@ def test_a_table_holds_each_video_of_its_block_once():
     table = block.video_ids.tolist()
     assert table[: len(videos)] == sorted(videos)
     assert not any(table[len(videos) :])
-    size = max(size, len(videos))
-  assert len(blocks[0].video_ids) == eights(size, V)
+    assert len(table) == ROWS * MAX_LEN
 
 
 @pytest.mark.parametrize('history_mode', ['topic_only', 'session_chain'])
@@ -251,6 +246,20 @@ def test_what_lies_after_a_query_s_time_is_not_in_it(history_mode):
     assert all(same) == later
 
 
+@pytest.mark.parametrize('with_history', [False, True])
+@pytest.mark.parametrize('history_mode', MODES)
+def test_shapes_do_not_tell_who_asks(history_mode, with_history):
+  """Else a sum over them would not be the same to the last bit."""
+  shapes = set()
+  for users in ([7], [3], [0, 7, 3], USERS):
+    users = np.array(users, np.int32)
+    known = known_of(users, np.full(len(users), 9, np.int32))
+    for block in query_blocks(known, history_mode, with_history=with_history):
+      leaves = [*block.sequences, *(block.history or ())]
+      shapes.add(tuple(x.shape for x in leaves))
+  assert len(shapes) == 1
+
+
 @pytest.mark.parametrize('history_mode', MODES)
 def test_alone_or_in_company(history_mode):
   lengths = [
@@ -270,11 +279,10 @@ def test_alone_or_in_company(history_mode):
 def test_without_any_watch_at_all():
   """The cross network's held-out users: an interest, and nothing else."""
   known = known_of()._replace(watches=histories.no_events(len(USERS)))
-  want = blocks_of(known_of(), 'topic_only')
-  found = blocks_of(known, 'topic_then_history')
-  for one, other in zip(want, found, strict=True):
-    for a, b in zip(one, other, strict=True):
-      np.testing.assert_array_equal(a, b)
+  lengths = [1] * len(USERS)
+  want = all_inputs(blocks_of(known_of(), 'topic_only'), lengths)
+  found = all_inputs(blocks_of(known, 'topic_then_history'), lengths)
+  np.testing.assert_array_equal(found, want)
 
 
 def test_unknown_mode():
@@ -284,7 +292,7 @@ def test_unknown_mode():
 
 @pytest.mark.parametrize('history_mode', MODES)
 def test_histories_leave_the_inputs_as_they_are(history_mode):
-  """Only the table grows by what is watched; `watch_bags_test` has the bags."""
+  """Only the table holds every video; `watch_bags_test` has the bags."""
   lengths = [
     len(expected_inputs(user, session, history_mode))
     for user, session in zip(USERS, SESSIONS, strict=True)
@@ -295,10 +303,10 @@ def test_histories_leave_the_inputs_as_they_are(history_mode):
   for got, own in zip(found, want, strict=True):
     for one, other in zip(got, own, strict=True):
       np.testing.assert_array_equal(one, other)
-  shapes = [[x.shape for x in block.history] for block in blocks]
-  assert (
-    shapes == [[(ROWS, len(blocks[0].sequences.video_ids)), (4,), (4,)]] * 3
-  )
+  for block in blocks:
+    assert block.history.weights.shape == (ROWS, V)
+    assert {x.shape for x in block.history[1:]} == {(ROWS,)}
+    np.testing.assert_array_equal(block.sequences.video_ids, np.arange(V))
   last = blocks[-1].history  # of 11 queries the twelfth is padding
   assert last.session.tolist() == [*SESSIONS[8:], 0]
   assert not last.weights[3].any()
@@ -308,5 +316,6 @@ def test_histories_leave_the_inputs_as_they_are(history_mode):
 def test_a_history_without_any_watch():
   known = known_of()._replace(watches=histories.no_events(len(USERS)))
   for block in query_blocks(known, 'topic_only', with_history=True):
-    assert block.history.weights.shape == (ROWS, 0)
+    assert not block.history.weights.any()
+    assert not block.history.newest.any()
     assert not block.history.counts.any()

@@ -165,7 +165,11 @@ def test_equal_videos_and_no_features_have_no_components():
     np.testing.assert_array_equal(found, np.zeros((5, 4)))
 
 
-DECAY = {'decay': small_world.DECAY, 'unit_secs': small_world.UNIT_SECS}
+BAGS = {
+  'decay': small_world.DECAY,
+  'unit_secs': small_world.UNIT_SECS,
+  'max_count': 1000,
+}
 
 
 def test_the_mean_bag_equals_a_loop():
@@ -173,7 +177,7 @@ def test_the_mean_bag_equals_a_loop():
   samples = sequences.virtual_sequences(
     WORLD.watches, WORLD.watches, WORLD.sessions, users
   )
-  found = video_facts.mean_bag(samples, WORLD.watches, V, **DECAY)
+  found = video_facts.mean_bag(samples, WORLD.watches, V, **BAGS)
   assert found.dtype == np.float32
   total = np.zeros(V)
   for user, session in zip(samples.user, samples.session, strict=True):
@@ -193,11 +197,11 @@ def test_bags_without_a_watch_count_as_samples():
   samples = sequences.samples_at(WORLD.watches, users, session, WORLD.sessions)
   assert samples.history_count.tolist()[1] == 0 < samples.history_count[0]
   both, one = (
-    video_facts.mean_bag(x, WORLD.watches, V, **DECAY)
+    video_facts.mean_bag(x, WORLD.watches, V, **BAGS)
     for x in (samples, samples.take(slice(1)))
   )
   assert_allclose(both, one / 2, rtol=1e-6)
-  none = video_facts.mean_bag(samples.take(slice(0)), WORLD.watches, V, **DECAY)
+  none = video_facts.mean_bag(samples.take(slice(0)), WORLD.watches, V, **BAGS)
   assert_array_equal(none, np.zeros(V))
 
 

@@ -15,6 +15,7 @@ BORDERS = WORLD.sessions.borders
 V = 65
 USERS = np.setdiff1d(np.arange(25), [2, 12, 13, 24])
 DECAY = {'decay': small_world.DECAY, 'unit_secs': small_world.UNIT_SECS}
+MANY = 1000  # more than anybody watched
 
 
 def expected(user, session):
@@ -31,8 +32,9 @@ def expected(user, session):
 def test_bags_and_counts_against_a_loop():
   users, session = np.array([3, 0, 11, 3, 7]), np.array([2, 12, 1, 9, 5])
   samples = sequences.samples_at(WORLD.watches, users, session, WORLD.sessions)
-  bags = bags_.watch_bags(samples, WORLD.watches, **DECAY)
+  bags = bags_.watch_bags(samples, WORLD.watches, max_count=MANY, **DECAY)
   found = bags_.as_table(bags, np.arange(V)[::-1], (5, V + 2))
+  found *= bags.newest[:, None]
   counts = bags_.counts(bags, 5)
   assert (found.dtype, counts.dtype) == (np.float32, np.float32)
   want = [expected(*at) for at in zip(users, session, strict=True)]
@@ -56,7 +58,7 @@ def training_rows(data, spec):
       history = batch.history
       by_video = np.zeros(V, np.float32)
       table = batch.sequences.video_ids[at[0]]
-      np.add.at(by_video, table, history.weights[at])
+      np.add.at(by_video, table, history.weights[at] * history.newest[at])
       key = int(data.samples.user[sample]), int(history.session[at])
       assert key[1] == data.samples.session[sample]
       out[key] = by_video, float(history.counts[at])
@@ -79,10 +81,9 @@ def serving_rows(users, session):
   )
   blocks = query_inputs.query_blocks(
     known,
-    query_inputs.InputSettings('topic_only', 3, norm='count', **DECAY),
+    query_inputs.InputSettings('topic_only', 3, MANY, norm='count', **DECAY),
     video_count=V,
     row_count=4,
-    bucket_size=batches.bucket_size,
     with_history=True,
   )
   out = {}
@@ -91,7 +92,8 @@ def serving_rows(users, session):
     rows = range(4 * number, min(4 * number + 4, len(users)))
     for row, query in enumerate(rows):
       by_video = np.zeros(V, np.float32)
-      np.add.at(by_video, inputs.video_ids, history.weights[row])
+      weights = history.weights[row] * history.newest[row]
+      np.add.at(by_video, inputs.video_ids, weights)
       key = int(users[query]), int(history.session[row])
       out[key] = by_video, float(history.counts[row])
   return out
@@ -112,3 +114,51 @@ def test_a_sample_and_a_query_have_the_same_bag():
     want, known = expected(*key)
     assert_allclose(weights, want, rtol=1e-6)
     assert count == known
+
+
+def bags_at(events, time, *, decay=0.5, max_count=MANY):
+  """The bag of one user at a moment, ages in days."""
+  known, _ = histories.rows_before(
+    small_world.table([events]), np.array([0]), np.array([time])
+  )
+  samples = sequences.Samples(
+    user=np.array([0]),
+    session=np.array([1]),
+    time=np.array([time]),
+    watch_start=np.array([0]),
+    history_count=np.diff(known.offsets),
+    target_count=np.array([0]),
+  )
+  return bags_.watch_bags(
+    samples, known, decay=decay, unit_secs=86_400, max_count=max_count
+  )
+
+
+def test_ages_are_told_from_the_newest_watch():
+  day = 86_400
+  bags = bags_at([(0, 3), (2 * day, 1), (5 * day, 8)], 9 * day)
+  assert bags.video.tolist() == [3, 1, 8]
+  assert_allclose(bags.weight, np.exp([-2.5, -1.5, 0]), rtol=1e-12)
+  assert_allclose(bags.newest, np.exp([-2.0]), rtol=1e-12)
+
+
+def test_nothing_that_was_watched_weighs_nothing():
+  """However long ago: 0 is what was not watched."""
+  day, far = 86_400, 4_000_000_000
+  bags = bags_at([(0, 3), (5 * day, 8)], far)
+  assert bags.newest == [0]
+  assert_allclose(bags.weight, np.exp([-2.5, 0]), rtol=1e-12)
+  stretched = bags_at([(0, 3), (far, 8)], far + 1)
+  table = bags_.as_table(stretched, np.arange(9), (1, 9))
+  assert table[0, 8] == 1
+  assert 0 < table[0, 3] < 1e-37
+
+
+def test_a_bag_holds_the_latest_alone():
+  events = [(second, second) for second in range(20)]
+  bags = bags_at(events, 100, max_count=7)
+  assert bags.video.tolist() == list(range(13, 20))
+  assert bags_.counts(bags, 1) == [7]
+  whole = bags_at(events, 100)
+  assert_array_equal(bags.weight, whole.weight[13:])
+  assert_array_equal(bags.newest, whole.newest)

@@ -25,6 +25,7 @@ DECISIONS = {
   5: {
     'seq.horizon': ('all_after', 'next_session', 'next_k'),
     'seq.max_target_len': (50,),
+    'seq.max_bag': (2000,),
   },
   7: {'sem.negative': ('uniform', 'in_batch'), 'sem.n_neg': (1, 5)},
   8: {'interest.norm': ('sum_weights', 'count', 'l2')},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import worlds
 
-from dynrec_jax.study import splits
+from dynrec_jax.study import splits, studied_users
 
 
 @pytest.fixture(scope='module')
@@ -78,7 +78,7 @@ def test_sessions_known_in_each_mode(changes, expected, tiny_settings):
 
 
 def test_how_much_is_known_in_each_mode():
-  assert splits.MODES == {
+  assert studied_users.MODES == {
     'single': {'long': 3 / 4, 'short': 1 / 4},
     'cross': {'cross': 3 / 4},
   }

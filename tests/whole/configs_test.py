@@ -78,6 +78,7 @@ PAPER = {
   'split.seeds': 5,
   'seq.horizon': 'all_after',
   'seq.max_target_len': 50,
+  'seq.max_bag': 2000,
   'seq.weight': 'watch',
   'seq.next_count': 5,
   'text.fields': ('title', 'description', 'tags'),

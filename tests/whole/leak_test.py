@@ -90,16 +90,16 @@ def query_content(world, behaviours, history_mode, session):
     query_inputs.InputSettings(
       history_mode=history_mode,
       max_len=6,
+      max_bag=100,
       decay=small_world.DECAY,
       unit_secs=small_world.UNIT_SECS,
       norm='sum_weights',
     ),
     video_count=V,
     row_count=4,
-    bucket_size=batches.bucket_size,
     with_history=True,
   )
-  return [*jax.tree.leaves(blocks), *queries.forbidden_videos()]
+  return [*jax.tree.leaves(list(blocks)), *queries.forbidden_videos()]
 
 
 def assert_all_equal(one, two):
@@ -216,7 +216,9 @@ def test_content_interest_reads_nothing_after_its_time():
       batch = batches.make_batch(data, spec, epoch, 0)
       by_video = np.zeros(V)
       ids = batch.sequences.video_ids[0]
-      np.add.at(by_video, ids, batch.history.weights[0, 0])
+      history = batch.history
+      weight = history.weights[0, 0] * history.newest[0, 0]
+      np.add.at(by_video, ids, weight)
       by_user[int(data.samples.user[row])] = by_video
     weights.append(by_user)
   one, two = weights

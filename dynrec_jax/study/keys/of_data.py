@@ -214,6 +214,16 @@ KEYS = {
     unit='videos',
     decision=5,
   ),
+  'seq.max_bag': Key(
+    2_000,
+    Whole(1, 1_000_000),
+    Of.TRAINING,
+    'latest known watches that the content interest of Eq (3), and `plus`, '
+    'read of a user: what a step costs at most for a user of very many',
+    unit='watches',
+    young=True,
+    decision=5,
+  ),
   'seq.weight': Key(
     'watch',
     OneOf(sequences.TARGET_WEIGHTS),

@@ -1,0 +1,48 @@
+"""Where an event stands in the files that a source was read from."""
+
+import pathlib
+from collections.abc import Sequence
+
+from dynrec_jax.data.spread import Event
+from dynrec_jax.sources import checked_tables, own_folder
+
+_COLUMNS = {'watches': ('user', 'video', 'time'), 'tweets': ('user', 'time')}
+
+
+def of_files(manual_dir: str, events: Sequence[Event]) -> list[str]:
+  """The file and row of each event in a folder that the source `files` reads.
+
+  Args:
+    manual_dir: the folder.
+    events: some of its events.
+
+  Returns:
+    'watches.csv, row 7' of each; rows count from 1, below a heading. Of rows
+    that say the same it is the first.
+  """
+  paths = own_folder.folder_paths(manual_dir)
+  first = {
+    name: _first_rows(paths[name], name)
+    for name in sorted({event.table for event in events})
+  }
+  found = []
+  for event in events:
+    told = {'user': event.user, 'video': event.video, 'time': event.time}
+    key = tuple(told[name] for name in _COLUMNS[event.table])
+    row = first[event.table][key]
+    found.append(f'{paths[event.table].name}, row {row}')
+  return found
+
+
+def _first_rows(path: pathlib.Path, name: str) -> dict[tuple, int]:
+  """The first row of every event of a table."""
+  spec = own_folder.EVENTS[name]
+  table = checked_tables.read_table(path, spec)
+  columns = [
+    checked_tables.checked(table, column, spec[column])
+    for column in _COLUMNS[name]
+  ]
+  rows: dict[tuple, int] = {}
+  for row, key in enumerate(zip(*columns, strict=True), 1):
+    rows.setdefault(key, row)
+  return rows
