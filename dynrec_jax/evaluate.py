@@ -57,7 +57,10 @@ def evaluate(
   relevant, where = sequences.padded(row, later.item, queries.count)
   where &= ~_member(relevant, *queries.forbidden_videos())
   if not where.any():
-    raise LacksDataError('no user to evaluate has watched anything after n_f')
+    raise LacksDataError(
+      'no user to evaluate has watched anything after n_f; right: more '
+      'watches, or another span'
+    )
   lists = recommend(queries, k)
   hits, truth = _counts(lists.ids, relevant, where)
   return Scored(queries.users, lists, np.asarray(hits), np.asarray(truth))

@@ -28,6 +28,7 @@ from dynrec_jax.study import (
   behaviours,
   identity,
   settings,
+  span,
   split_run,
   splits,
   weight_search,
@@ -42,6 +43,7 @@ from dynrec_jax.study.splits import Split
 FOLD_COUNT = 3
 
 
+@naming(span=span.KEYS_IN_WORDS)
 def cross_validate(
   config: ml_collections.ConfigDict,
   prepared: Prepared,

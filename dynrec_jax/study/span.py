@@ -17,6 +17,7 @@ from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.study.naming import naming
 
 _KEYS = ('start', 'end')
+KEYS_IN_WORDS = 'span (sessions.start, sessions.end)'  # see `naming`
 
 
 def make_clock(config: ml_collections.ConfigDict) -> Sessions:

@@ -15,6 +15,7 @@ from dynrec_jax.study import (
   methods,
   next_steps,
   settings,
+  span,
   split_lists,
   split_run,
   splits,
@@ -22,11 +23,13 @@ from dynrec_jax.study import (
   workdir,
 )
 from dynrec_jax.study.contenders import Contender, make_contenders
+from dynrec_jax.study.naming import naming
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
 from dynrec_jax.train import NonFiniteLossError
 
 
+@naming(span=span.KEYS_IN_WORDS)
 def train_and_evaluate(
   config: ml_collections.ConfigDict,
   prepared: Prepared,

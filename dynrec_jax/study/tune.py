@@ -32,6 +32,7 @@ from dynrec_jax.study import (
   method_config,
   methods,
   settings,
+  span,
   split_run,
   splits,
   workdir,
@@ -39,6 +40,7 @@ from dynrec_jax.study import (
 from dynrec_jax.study.asked import Asked, ask, digest
 from dynrec_jax.study.contenders import make_contender
 from dynrec_jax.study.method_config import Tuned
+from dynrec_jax.study.naming import naming
 from dynrec_jax.study.parts import Parts, make_parts
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
@@ -52,6 +54,7 @@ _POLL_SECS = 2.0
 Trial = Callable[[Point], dict[str, Any] | None]
 
 
+@naming(span=span.KEYS_IN_WORDS)
 def tune(
   config: ml_collections.ConfigDict,
   prepared: Prepared,
