@@ -167,14 +167,13 @@ def _fitted_topics(
     'seed': seed,
   }
   slices = {'visual_slices': config.topics.visual_slices}
-  if form == 'text_lda' and not features.has_text.any():
-    if features.has_visual.any():
-      logging.warning(
-        'topics: of visual words, as no video has a text that topics.yt=%s '
-        'could read',
-        form,
-      )
-      form = 'mm_lda'
+  has_text, has_visual = features.has_text.any(), features.has_visual.any()
+  if form == 'text_lda' and has_visual and not has_text:
+    logging.warning(
+      'topics: of visual words, as no video has a text that topics.yt=%s reads',
+      form,
+    )
+    form = 'mm_lda'
   if form == 'text_lda':
     inputs, slices = [texts], {}
 

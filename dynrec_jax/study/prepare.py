@@ -231,7 +231,11 @@ def _load(config) -> Records:
   # TFDS prints what it does.
   with (
     contextlib.redirect_stdout(io.StringIO()),
-    naming(manual_dir='data.manual_dir', strict='data.strict'),
+    naming(
+      manual_dir='data.manual_dir',
+      data_dir='data.data_dir',
+      strict='data.strict',
+    ),
   ):
     records = load.load_source(
       config.data.name,

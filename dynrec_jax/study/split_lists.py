@@ -112,8 +112,9 @@ def _lists_of(
   if known.get('of') == made_of:
     if known['cannot']:
       raise CannotFit(known['cannot'])
-    if pathlib.Path(path).is_file():
-      return user_lists.read_lists(path)
+    found = _whole_lists(path)
+    if found is not None:
+      return found
   label = methods.METHODS[name].label
   logging.debug('%s, %s: fitted and asked', label, asked.mode)
   cannot = None
@@ -131,6 +132,17 @@ def _lists_of(
     raise cannot
   hosts.wait_for_all(f'{asked.mode} {name} of split {this.number}')
   return user_lists.read_lists(path)
+
+
+def _whole_lists(path: str) -> UserLists | None:
+  """A file's lists; None if it is gone or damaged, to be made again."""
+  if not pathlib.Path(path).is_file():
+    return None
+  try:
+    return user_lists.read_lists(path)
+  except ValueError as error:
+    logging.warning('%s: making the lists again', error)
+    return None
 
 
 def _write(
