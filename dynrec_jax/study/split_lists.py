@@ -157,7 +157,9 @@ def _write(
     raise CannotFit(contender.cannot)
   video_count = asked.seen.video_count
   if video_count < config.decode.k:
-    raise CannotFit(f'{video_count} videos, fewer than k = {config.decode.k}')
+    raise CannotFit(
+      f'{video_count} videos, fewer than decode.k={config.decode.k}'
+    )
   network = None
   if trained is not None:
     network = parts.predictor.recommender(trained.state)

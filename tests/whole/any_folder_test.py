@@ -86,6 +86,8 @@ def folders(draw):
     if not whole:
       data = draw(damaged(data))
     files[f'{name}.{suffix}'] = data
+    if suffix == 'csv':
+      columns = {key: _said(key, column) for key, column in columns.items()}
     sound[name] = columns if whole else None
   return files, sound
 
@@ -100,6 +102,18 @@ def damaged(draw, data: bytes) -> bytes:
   return data[:at] + draw(
     st.sampled_from([b'', extra + data[at:], extra + data[at + 1 :]])
   )
+
+
+def _said(key: str, column: list) -> list:
+  """What a CSV file says of a column: texts, and times where it has digits."""
+  texts = ['' if value is None else str(value) for value in column]
+  if key != 'time':
+    return texts
+  digits = (text.removeprefix('-').removeprefix('+') for text in texts)
+  return [
+    int(text) if of.isdecimal() and of.isascii() else text
+    for text, of in zip(texts, digits, strict=True)
+  ]
 
 
 def _as_csv(columns) -> bytes:
