@@ -191,7 +191,7 @@ def _chosen(wanted, ids: np.ndarray) -> np.ndarray:
   if missing:
     raise ValueError(
       f'recommend.users names {missing[0]!r}, who is not among the '
-      f'{len(ids)} users that the filters left for the training; '
-      f'{_LATER_USERS}'
+      f'{len(ids)} users that the filters left for the training, such as '
+      f'{", ".join(map(repr, ids[:2].tolist()))}; {_LATER_USERS}'
     )
   return np.array([position[str(user)] for user in wanted], np.int32)
