@@ -162,11 +162,11 @@ def _downloaded(dl_manager) -> dict[str, pathlib.Path]:
         paths[name].unlink(missing_ok=True)
       paths = {n: pathlib.Path(p) for n, p in dl_manager.download(URLS).items()}
   except Exception as error:
-    urls = '\n'.join(f'  {url}' for url in URLS.values())
     raise ValueError(
-      f'MovieTweetings could not be downloaded ({error}). Get these two files '
-      f'by hand, put them into one folder and set config.data.manual_dir to '
-      f'that folder:\n{urls}'
+      'MovieTweetings could not be downloaded '
+      f'({table_files.in_a_line(error)}). Get these two files by hand, put '
+      'them into one folder and set config.data.manual_dir to that folder: '
+      f'{" and ".join(URLS.values())}'
     ) from error
   return paths
 

@@ -248,7 +248,7 @@ def shown(value: object) -> str:
 def in_a_line(error: object) -> str:
   """What a library says, which may be of several lines, in one."""
   text = ' '.join(str(error).split())
-  return text if len(text) <= 240 else f'{text[:237]}...'
+  return text if len(text) <= 500 else f'{text[:497]}...'
 
 
 def decoded_text(path: pathlib.Path) -> str:
