@@ -61,7 +61,10 @@ def evaluate(
     for start in range(0, queries.count, _ROWS)
   ]
   if not any(where.any() for _, where in truths):
-    raise LacksDataError('no user to evaluate has watched anything after n_f')
+    raise LacksDataError(
+      'no user to evaluate has watched anything after n_f; right: more '
+      'watches, or another span'
+    )
   lists = recommend(queries, k)
   found = [
     _counts(lists.ids[number * _ROWS :][: len(truth[0])], *truth)

@@ -24,13 +24,22 @@ if __name__ == '__main__':
   signal.signal(signal.SIGTERM, _leave_at_once)
 
 import functools
+import importlib.util
+import io
 import logging as logging_lib
+import pathlib
+import threading
+import types
 from collections.abc import Callable
 from typing import NoReturn
 
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+_PATIENCE_SECS = 20.0  # with a stop that was asked for
+_CONFIG_FLAGS = ('--config', '-config')
 # Config -> what to print; None if it was stopped.
 Door = Callable[..., str | None]
 _CONFIG = config_flags.DEFINE_config_file(
@@ -41,6 +50,7 @@ flags.mark_flag_as_required('config')
 
 def main(argv: list[str]) -> None:
   """Runs the mode that the config names."""
+  _write_anywhere()
   if len(argv) > 1:
     raise app.UsageError(f'unknown argument {argv[1]!r}')
   config = _CONFIG.value
@@ -50,8 +60,8 @@ def main(argv: list[str]) -> None:
     door = door_of(config.mode)
     # Until training takes the signals, a stop only ends what is being
     # prepared: all that was finished of it is stored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-      signal.signal(number, signal.default_int_handler)
+    for number in _STOPS:
+      signal.signal(number, _interrupt)
     run(config, door)
   except KeyboardInterrupt:
     _exit_to_requeue()
@@ -59,6 +69,32 @@ def main(argv: list[str]) -> None:
     logging.debug('where it happened', exc_info=True)
     logging.error('%s', error)
     sys.exit(1)
+  finally:
+    for number in _STOPS:  # nothing is left to lose, and no trace to show
+      signal.signal(number, _leave_at_once)
+
+
+def _interrupt(number: int, frame: types.FrameType | None) -> NoReturn:
+  """Ends what is being prepared, so that it leaves nothing half done.
+
+  Exceptions get lost in imports, which come up to the end, and in callbacks of
+  libraries: then the process is left as it is, as a kill leaves it.
+  """
+  while frame is not None:
+    if frame.f_code.co_filename.startswith('<frozen importlib'):
+      _leave_at_once(number, frame)
+    frame = frame.f_back
+  timer = threading.Timer(_PATIENCE_SECS, _leave_at_once, (number, None))
+  timer.daemon = True
+  timer.start()
+  raise KeyboardInterrupt
+
+
+def _write_anywhere() -> None:
+  """What a stream cannot spell (ASCII has no ±) is escaped, not an error."""
+  for stream in (sys.stdout, sys.stderr):
+    if isinstance(stream, io.TextIOWrapper):
+      stream.reconfigure(errors='backslashreplace')
 
 
 def _tell_plainly() -> None:
@@ -89,19 +125,21 @@ def _for_user(record: logging_lib.LogRecord) -> bool:
 
 def check_config(config) -> None:
   """Raises one error for the first value that cannot be used."""
-  from dynrec_jax.study import check
+  from dynrec_jax.study import check, places
 
+  places.expand_user(config)
   check.check_config(config)
 
 
 def run(config, door: Door) -> None:
   """The whole job, for a checked config and the door of its mode."""
-  from dynrec_jax.study import process, text_content
+  from dynrec_jax.study import process, text_content, workdir
 
   process.set_up(config)
-  if config.text.encoder == 'kim_cnn':  # results keep what was found
-    config.text.word_vectors = text_content.word_vectors_file(config)
-  print(door(config) or _exit_to_requeue())
+  with workdir.alone(config):
+    if config.text.encoder == 'kim_cnn':  # results keep what was found
+      config.text.word_vectors = text_content.word_vectors_file(config)
+    print(door(config) or _exit_to_requeue())
 
 
 def door_of(mode: str) -> Door:
@@ -167,10 +205,45 @@ def _exit_to_requeue() -> NoReturn:
   sys.exit(_REQUEUE_EXIT_CODE)
 
 
+def _bring_configs() -> None:
+  """Makes `configs` the package that lies beside this one.
+
+  A folder, package or module of that name in the working directory would stand
+  before it; what is in such a folder alone is found there.
+  """
+  own = _ROOT / 'configs'
+  path = own / '__init__.py'
+  if 'configs' in sys.modules or not path.is_file():
+    return
+  spec = importlib.util.spec_from_file_location(
+    'configs', path, submodule_search_locations=[str(own), 'configs']
+  )
+  module = sys.modules['configs'] = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+
+
+def _find_configs(argv: list[str]) -> list[str]:
+  """The arguments; `--config=configs/...` is ours where the folder has none."""
+  found, before = [], ''
+  for argument in argv:
+    name, sign, value = argument.rpartition('=')
+    if (sign and name in _CONFIG_FLAGS) or before in _CONFIG_FLAGS:
+      path, *variant = value.split(':', 1)
+      path = os.path.expanduser(path)
+      if not os.path.exists(path) and (_ROOT / path).is_file():
+        path = str(_ROOT / path)
+      argument = f'{name}{sign}{":".join([path, *variant])}'
+    found.append(argument)
+    before = argument
+  return found
+
+
 def _parse(argv: list[str]) -> list[str]:
   """absl's parsing, with one line for a config that cannot be read."""
+  _write_anywhere()
+  _bring_configs()
   try:
-    rest = flags.FLAGS(argv)
+    rest = flags.FLAGS(_find_configs(argv))
     _ = _CONFIG.value.mode  # a missing file fails here
     return rest
   except (AttributeError, KeyError) as error:

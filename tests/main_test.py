@@ -19,6 +19,7 @@ import worlds
 from dynrec_jax import checkpoint, main
 from dynrec_jax.parallel import host_memory
 from dynrec_jax.study import check, keys
+from dynrec_jax.study import workdir as workdir_lib
 
 ROOT = pathlib.Path(__file__).parent.parent
 QUICK = {'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
@@ -176,6 +177,7 @@ def test_a_run_reads_as_a_story(place, told):
   stages = [line.split(':')[0] for line in lines if not bar_of(line)]
   split = ['epoch 1', 'epoch 2']
   assert stages == [
+    *['visual.npz and videos.csv', 'watches.csv and videos.csv'],
     *['data', 'features', 'topics'],
     *['split 1 of 2', *split, 'split 2 of 2', *split],
     'results',
@@ -300,6 +302,33 @@ def test_a_stop_while_preparing_is_one_line(place, send):
   assert 'stopped on request; the same command goes on' in line
 
 
+def test_a_stop_in_a_late_import_is_one_line(place):
+  """Which would take an exception for a library that is not there."""
+  (place / 'late').mkdir()
+  (place / 'late' / 'slow_library.py').write_text(
+    'import time\ntry:\n  print("importing", flush=True)\n  time.sleep(60)\n'
+    'except BaseException:\n  pass\n'
+  )
+  code = (
+    'import signal, sys\n'
+    'from dynrec_jax import main\n'
+    'def wait(config):\n'
+    '  import slow_library\n'
+    'from dynrec_jax.study import prepare\n'
+    'prepare.prepare = wait\n'
+    'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
+    'main.app.run(main.main, flags_parser=main._parse)\n'
+  )
+  paths = os.pathsep.join([str(place / 'late'), str(ROOT)])
+  arguments = ['-c', code, *flags_of(place, 'stopped', {})]
+  process = start(arguments, place, PYTHONPATH=paths)
+  assert process.stdout.readline() == 'importing\n'
+  process.send_signal(signal.SIGTERM)
+  _, errors = finish(process, checkpoint.REQUEUE_EXIT_CODE)
+  (line,) = lines_of_error(errors)
+  assert line == 'warning: stopped on request; the same command goes on'
+
+
 def test_another_model_is_refused_by_the_differing_keys(place, whole, run_here):
   message = (
     r'was made with another config: .*model\.D_h: saved 8, now 4; '
@@ -375,6 +404,40 @@ def test_a_bad_value_is_one_line(changes, message, place):
   (line,) = lines_of_error(errors)
   assert re.search(message, line), line
   assert not (place / 'bad').exists()
+
+
+def test_another_folder_with_configs_of_its_own(place):
+  """Ours are found, and `~` in a path; one line says what is wrong with it."""
+  folder = place / 'elsewhere'
+  (folder / 'configs').mkdir(parents=True)
+  (folder / 'configs' / '__init__.py').write_text('raise RuntimeError')
+  (folder / 'file').touch()
+  flags = flags_of(place, 'unused', {'workdir': '~/file'})
+  flags[0] = '--config=configs/single.py:files'
+  process = start(['-m', 'dynrec_jax.main', *flags], folder, HOME=str(folder))
+  _, errors = finish(process, 1)
+  assert errors == (
+    f"error: workdir is '{folder}/file'; it is a file; right: a folder, or "
+    'what does not exist yet\n'
+  )
+
+
+def test_a_stream_of_ascii_is_no_error(monkeypatch):
+  written = io.BytesIO()
+  stream = io.TextIOWrapper(written, encoding='ascii')
+  monkeypatch.setattr(sys, 'stdout', stream)
+  main._write_anywhere()
+  print('F 0.5 ± 0.1', flush=True)
+  assert written.getvalue() == b'F 0.5 \\xb1 0.1\n'
+
+
+def test_a_second_run_is_kept_out(place, whole, run_here):
+  config = worlds.tiny_config(settings_of(place, 'whole', {}))
+  with (
+    workdir_lib.alone(config),
+    pytest.raises(ValueError, match=r'^workdir is .* where process \d+ of '),
+  ):
+    run_here('whole')
 
 
 def test_a_missing_config_file_is_one_line(place):

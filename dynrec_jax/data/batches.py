@@ -88,7 +88,8 @@ def steps_per_epoch(data: TrainingSet, spec: BatchSpec) -> int:
   if not len(data.samples.user):
     raise ValueError(
       'no train user has a behaviour before and a watch after any session '
-      'border: there is nothing to train on'
+      'border: there is nothing to train on; right: more watches, or another '
+      'span'
     )
   return -(-len(data.samples.user) // spec.batch_size)
 

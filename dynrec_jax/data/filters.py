@@ -94,9 +94,19 @@ def filter_watches(
     raise LacksDataError(
       'the filters left no watch; what each rule left: '
       + '; '.join(describe(step) for step in steps)
-      + '. Lower min_videos_per_user or min_users_per_video'
+      + f'. {_advice(steps, min_watches_left)}'
     )
   return watches, steps
+
+
+def _advice(steps: Sequence[FilterStep], min_watches_left: int) -> str:
+  """What is right instead, where the last of the steps left nothing."""
+  if steps[-2].watches:
+    return (
+      f'Right: users with {min_watches_left} watches or more of different '
+      'videos that stay, as one makes a history and another a future'
+    )
+  return 'Lower min_videos_per_user or min_users_per_video'
 
 
 def filter_users_by_tweets(

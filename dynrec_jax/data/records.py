@@ -17,6 +17,10 @@ class LacksDataError(ValueError):
   """A source has not what a whole study needs; says what."""
 
 
+class NoWordsError(LacksDataError):
+  """No text, or image, has a word that counts: nothing to learn from."""
+
+
 class Watches(NamedTuple):
   """Who watched what when: one row per event, in order of (user, time).
 

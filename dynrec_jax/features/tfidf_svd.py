@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dynrec_jax.data.records import NoWordsError
+
 # Below this length a row is rounding noise, not text.
 _MIN_LENGTH = 1e-5
 
@@ -52,7 +54,7 @@ def tfidf_svd(
     The vectors, and what makes them of other texts.
 
   Raises:
-    ValueError: no document has a word that counts.
+    NoWordsError: no document has a word that counts.
   """
   from sklearn.decomposition import TruncatedSVD
   from sklearn.feature_extraction.text import TfidfVectorizer
@@ -67,9 +69,9 @@ def tfidf_svd(
   try:
     weights = vectorizer.fit_transform(documents)
   except ValueError as error:
-    raise ValueError(
-      f'none of the {len(documents)} documents has a word for text features:'
-      f' expected words that stand in at least {min_df} of them ({error})'
+    raise NoWordsError(
+      f'none of the {len(documents)} documents has a word for text features: '
+      f'right are words that stand in {min_df} or more of them'
     ) from error
   if min(weights.shape) <= size:
     reduced, directions = _rotate(weights)

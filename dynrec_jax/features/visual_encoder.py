@@ -19,6 +19,7 @@ import jax
 import numpy as np
 from absl import logging
 
+from dynrec_jax.data import joins
 from dynrec_jax.features import c3d, efficientnet_lite0, frames, vgg19, weights
 from dynrec_jax.storage import cache, digests
 
@@ -185,6 +186,10 @@ def find_videos(
     len(wanted),
     others,
   )
+  stems = [path.stem for path in sorted(pathlib.Path(folder).iterdir())]
+  met = joins.join('videos', str(folder), stems, 'the study', ids)
+  if met.hardly_any:
+    logging.warning('hardly any video has a file: %s', met.shown)
   return [files.get(video) for video in ids]
 
 

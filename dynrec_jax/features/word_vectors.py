@@ -24,6 +24,8 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
+from dynrec_jax.data.records import NoWordsError
+
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _POSSESSIVE = re.compile(r"(?<=\w)'s\b", re.IGNORECASE)
 _MOST_HEADER_BYTES = 80
@@ -98,7 +100,7 @@ def train_word_vectors(
   model.build_vocab(sentences)
   words = model.wv.index_to_key
   if not words:
-    raise ValueError(
+    raise NoWordsError(
       f'none of the {len(sentences)} documents has a word for word vectors:'
       f' expected words that occur at least {min_count} times'
     )

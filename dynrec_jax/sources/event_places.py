@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Sequence
 
 from dynrec_jax.data.spread import Event
-from dynrec_jax.sources import checked_tables, own_folder
+from dynrec_jax.sources import checked_tables, folder_files, own_folder
 
 _COLUMNS = {'watches': ('user', 'video', 'time'), 'tweets': ('user', 'time')}
 
@@ -20,7 +20,7 @@ def of_files(manual_dir: str, events: Sequence[Event]) -> list[str]:
     'watches.csv, row 7' of each; rows count from 1, below a heading. Of rows
     that say the same it is the first.
   """
-  paths = own_folder.folder_paths(manual_dir)
+  paths = folder_files.folder_paths(manual_dir)
   first = {
     name: _first_rows(paths[name], name)
     for name in sorted({event.table for event in events})

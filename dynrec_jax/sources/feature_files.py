@@ -103,6 +103,11 @@ def features_from_npz(
   return FeatureRows(rows, present)
 
 
+def ids_of(path: pathlib.Path, key: str) -> list[str]:
+  """The ids of a file that `features_from_npz` has read."""
+  return [str(name) for name in _loaded(path)[key].tolist()]
+
+
 def _targets(path, key, ids, row_of, all_listed) -> np.ndarray:
   """The catalogue's row of each id of the file, -1 of one that is left out."""
   first: dict[str, int] = {}
@@ -117,7 +122,7 @@ def _targets(path, key, ids, row_of, all_listed) -> np.ndarray:
     if name not in row_of and all_listed:
       raise ValueError(
         f'{path}, array {key!r}, row {row}: found {video!r}; right: the id of '
-        'a listed video'
+        f'a listed video, such as {next(iter(row_of), "")!r}'
       )
     first[name] = row
     targets[row - 1] = row_of.get(name, -1)

@@ -48,6 +48,8 @@ def load_source(
   from dynrec_jax.sources import prepared
 
   root = data_root(data_dir)
+  if root.exists() and not root.is_dir():
+    raise ValueError(f'data_dir: found a file, {root}; right: a folder')
   if name == 'simulated_year':
     builder_class, arguments = prepared.simulated(root, world, world_seed)
   else:

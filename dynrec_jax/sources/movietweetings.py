@@ -12,11 +12,18 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow_datasets as tfds
+from absl import logging
 from tensorflow_datasets.core.download import downloader
 
 from dynrec_jax.data import canonical
 from dynrec_jax.data import records as records_lib
-from dynrec_jax.sources import checked_tables, feature_files, record_files
+from dynrec_jax.sources import (
+  checked_tables,
+  feature_files,
+  record_files,
+  table_files,
+)
+from dynrec_jax.storage import digests
 
 _FOLDER = (
   'https://raw.githubusercontent.com/sidooms/MovieTweetings/'
@@ -29,11 +36,11 @@ _OPTIONAL = ('content.jsonl', 'visual.npz')
 _RATING = re.compile(r'(\d+)::(\d+)::(\d+)::(\d+)', re.ASCII)
 _MOVIE = re.compile(r'(\d+)::(.*\S.*)::(|[^:|]+(?:\|[^:|]+)*)', re.ASCII)
 _CONTENT = {
-  'imdb': checked_tables.Column('id'),
-  'overview': checked_tables.Column('text'),
-  'tagline': checked_tables.Column('text'),
-  'keywords': checked_tables.Column('texts'),
-  'release_date': checked_tables.Column('text', False),
+  'imdb': table_files.Column('id'),
+  'overview': table_files.Column('text'),
+  'tagline': table_files.Column('text'),
+  'keywords': table_files.Column('texts'),
+  'release_date': table_files.Column('text', False),
 }
 
 
@@ -153,21 +160,34 @@ def _downloaded(dl_manager) -> dict[str, pathlib.Path]:
   # Ten retries with growing pauses keep who has no net waiting for minutes.
   downloader.MAX_RETRIES = _RETRIES
   try:
-    paths = dl_manager.download(URLS)
+    paths = {n: pathlib.Path(p) for n, p in dl_manager.download(URLS).items()}
+    damaged = [
+      n for n, sha in snapshot_sha256().items() if not _is(paths[n], sha)
+    ]
+    if damaged:  # since they came
+      for name in damaged:
+        logging.warning('%s is not whole: fetching it again', paths[name])
+        paths[name].unlink(missing_ok=True)
+      paths = {n: pathlib.Path(p) for n, p in dl_manager.download(URLS).items()}
   except Exception as error:
-    urls = '\n'.join(f'  {url}' for url in URLS.values())
     raise ValueError(
-      f'MovieTweetings could not be downloaded ({error}). Get these two files '
-      f'by hand, put them into one folder and set config.data.manual_dir to '
-      f'that folder:\n{urls}'
+      'MovieTweetings could not be downloaded '
+      f'({table_files.in_a_line(error)}). Get these two files by hand, put '
+      'them into one folder and set config.data.manual_dir to that folder: '
+      f'{" and ".join(URLS.values())}'
     ) from error
-  return {name: pathlib.Path(path) for name, path in paths.items()}
+  return paths
+
+
+def _is(path: pathlib.Path, sha256: str) -> bool:
+  """Whether a file is there and has this digest."""
+  return path.is_file() and digests.file_sha256(path) == sha256
 
 
 def _movies(path: pathlib.Path) -> list[tuple[str, str, tuple[str, ...]]]:
   """(id, title, genres) per line."""
   movies = []
-  for line, text in enumerate(checked_tables.lines_of(path), 1):
+  for line, text in enumerate(table_files.lines_of(path), 1):
     match = _MOVIE.fullmatch(text)
     if not match:
       raise _line_error(path, line, text, 'id::title (year)::Genre|Genre')
@@ -192,7 +212,7 @@ def _film_rows(path: pathlib.Path, ids) -> dict[int, int]:
 def _ratings(path: pathlib.Path, row_of: Mapping[int, int]):
   """(user, film's row, time) per line; the rating itself is only checked."""
   ratings = []
-  for line, text in enumerate(checked_tables.lines_of(path), 1):
+  for line, text in enumerate(table_files.lines_of(path), 1):
     match = _RATING.fullmatch(text)
     if not match:
       raise _line_error(path, line, text, 'user::film::rating::unix seconds')
@@ -251,5 +271,5 @@ def _seconds(path: pathlib.Path, line: int, date: str | None) -> int:
 
 
 def _line_error(path, line: int, found: str, right: str) -> ValueError:
-  found = checked_tables.shown(found)
+  found = table_files.shown(found)
   return ValueError(f'{path}, line {line}: found {found}; right: {right}')

@@ -17,11 +17,20 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow_datasets as tfds
 
-from dynrec_jax.data import canonical
+from dynrec_jax.data import canonical, joins
 from dynrec_jax.data import records as records_lib
-from dynrec_jax.sources import checked_tables, feature_files, record_files
+from dynrec_jax.sources import (
+  checked_tables,
+  feature_files,
+  notes,
+  record_files,
+  table_files,
+)
+from dynrec_jax.sources.folder_files import REQUIRED
+from dynrec_jax.sources.notes import Notes
+from dynrec_jax.sources.table_files import Table
 
-_Column = checked_tables.Column
+_Column = table_files.Column
 _SPECS = {
   'watches': {
     'user': _Column('id'),
@@ -44,12 +53,10 @@ _SPECS = {
   },
   'profiles': {'user': _Column('id'), 'text': _Column('text')},
 }
-_REQUIRED = ('watches', 'videos')
 # The same table where vectors say what the tweets are about.
 _TWEETS_WITH_TOPICS = _SPECS['tweets'] | {'text': _Column('text', False, '')}
 # What is an event, by its table.
 EVENTS = {'watches': _SPECS['watches'], 'tweets': _TWEETS_WITH_TOPICS}
-_FEATURE_SUFFIXES = {'visual': ('npy', 'npz'), 'tweet_topics': ('npy',)}
 
 
 class Files(record_files.PartBuilder):
@@ -63,66 +70,14 @@ class Files(record_files.PartBuilder):
     return {record_files.SPLIT: self._generate_examples(self.paths)}
 
   def _generate_examples(self, paths: Mapping[str, pathlib.Path]):
+    odd = notes.no_notes()
     if self.builder_config.name == 'videos':
-      yield from record_files.video_blocks(videos_from_folder(paths))
-      return
-    users, unlisted = users_from_folder(paths, video_rows(paths))
-    self.info.metadata.update(unlisted)
-    yield from record_files.user_blocks(users)
-
-
-def folder_paths(
-  manual_dir: str | pathlib.Path | None,
-) -> dict[str, pathlib.Path]:
-  """The folder's data files by name.
-
-  Args:
-    manual_dir: where they lie.
-
-  Returns:
-    Path by 'watches', 'videos', 'tweets', 'tweet_topics', 'profiles',
-    'visual'; all but the first two only if they exist. Files with suffixes of
-    no data are left alone.
-
-  Raises:
-    ValueError: no such folder, a required file is missing, two files are for
-      the same thing, or a data file has a name that means nothing.
-  """
-  if manual_dir is None or not pathlib.Path(manual_dir).is_dir():
-    raise ValueError(
-      f'manual_dir: found {str(manual_dir or "")!r}; right: the folder that '
-      'holds watches.csv, videos.csv and so on (or .parquet, .jsonl)'
-    )
-  folder = pathlib.Path(manual_dir).absolute()
-  suffixes = dict.fromkeys(_SPECS, checked_tables.SUFFIXES) | _FEATURE_SUFFIXES
-  data = {suffix for valid in suffixes.values() for suffix in valid}
-  paths: dict[str, pathlib.Path] = {}
-  for path in sorted(folder.iterdir()):
-    if path.suffix[1:] not in data or path.name.startswith('.'):
-      continue
-    if path.suffix[1:] not in suffixes.get(path.stem, ()):
-      right = [f'{n}.{{{",".join(s)}}}' for n, s in suffixes.items()]
-      raise ValueError(
-        f'{path}: found a data file of unknown name; right: {", ".join(right)}'
-      )
-    if not path.is_file():
-      raise ValueError(f'{path}: found a folder; right: one file')
-    if path.stem in paths:
-      other = paths[path.stem].name
-      raise ValueError(f'{folder}: found {other} and {path.name}; right: one')
-    paths[path.stem] = path
-  for name in _REQUIRED:
-    if name not in paths:
-      raise ValueError(
-        f'{folder}: found no {name} file; right: {name}.csv, {name}.parquet '
-        f'or {name}.jsonl'
-      )
-  if 'tweet_topics' in paths and 'tweets' not in paths:
-    raise ValueError(
-      f'{folder}: found {paths["tweet_topics"].name} and no tweets file; '
-      "right: tweets.csv (or .parquet, .jsonl) with each row's user and time"
-    )
-  return paths
+      yield from record_files.video_blocks(videos_from_folder(paths, odd))
+    else:
+      users, unlisted = users_from_folder(paths, video_rows(paths), odd)
+      self.info.metadata.update(unlisted)
+      yield from record_files.user_blocks(users)
+    self.info.metadata.update(odd._asdict())
 
 
 def video_rows(paths: Mapping[str, pathlib.Path]) -> dict[str, int]:
@@ -131,19 +86,20 @@ def video_rows(paths: Mapping[str, pathlib.Path]) -> dict[str, int]:
   Raises:
     ValueError: an id twice, or none at all.
   """
-  found = _unique_rows(_table(paths['videos'], 'videos'), 'videos', 'id')
-  ids = records_lib.object_array(found)
+  table = _table(paths['videos'], 'videos', notes.no_notes())
+  ids = records_lib.object_array(_unique_rows(table, 'videos', 'id'))
   ordered = ids[canonical.id_order(ids)]
   return {video: row for row, video in enumerate(ordered)}
 
 
 def videos_from_folder(
-  paths: Mapping[str, pathlib.Path],
+  paths: Mapping[str, pathlib.Path], odd: Notes
 ) -> records_lib.Videos:
   """The catalogue, in the order of the ids.
 
   Args:
     paths: what `folder_paths` gave.
+    odd: gets lines for the log.
 
   Returns:
     Every video of the file, with its features where there are any.
@@ -151,7 +107,7 @@ def videos_from_folder(
   Raises:
     ValueError: a wrong value; names file, row and column.
   """
-  table = _table(paths['videos'], 'videos')
+  table = _table(paths['videos'], 'videos', odd)
   row_of = _unique_rows(table, 'videos', 'id')
   column = {
     name: checked_tables.checked(table, name, spec)
@@ -159,6 +115,10 @@ def videos_from_folder(
     if name != 'id'
   }
   visual = _visual(paths.get('visual'), row_of)
+  if 'visual' in paths:
+    known = [name for name, row in row_of.items() if visual.present[row]]
+    sides = (paths['visual'].name, known, table.path.name, row_of)
+    odd.add_join(joins.join('videos', *sides))
   as_objects = records_lib.object_array
   videos = records_lib.Videos(
     id=as_objects(row_of),
@@ -175,13 +135,14 @@ def videos_from_folder(
 
 
 def users_from_folder(
-  paths: Mapping[str, pathlib.Path], row_of: Mapping[str, int]
+  paths: Mapping[str, pathlib.Path], row_of: Mapping[str, int], odd: Notes
 ) -> tuple[record_files.Users, dict[str, object]]:
   """The users whom watches, tweets and profiles name, in order of their ids.
 
   Args:
     paths: what `folder_paths` gave.
     row_of: what `video_rows` gave.
+    odd: gets lines for the log.
 
   Returns:
     The users with watches of listed videos only, and of the other watches
@@ -191,11 +152,18 @@ def users_from_folder(
     ValueError: a wrong value; names file, row and column.
   """
   user_of: dict[str, int] = {}
-  watches, unlisted = _watches(paths['watches'], user_of, row_of)
-  tweets = tweets_from_file(
-    paths.get('tweets'), paths.get('tweet_topics'), user_of
+  watches, unlisted = _watches(
+    paths['watches'], user_of, row_of, paths['videos'].name, odd
   )
-  profile_of = _profiles(paths.get('profiles'), user_of)
+  watchers = list(user_of)
+  tweets, authors = _tweets(
+    paths.get('tweets'), paths.get('tweet_topics'), user_of, odd
+  )
+  profile_of = _profiles(paths.get('profiles'), user_of, odd)
+  for name, users in (('tweets', authors), ('profiles', profile_of)):
+    if name in paths:
+      sides = (paths[name].name, users, paths['watches'].name, watchers)
+      odd.add_join(joins.join('users', *sides))
   user_ids, watches, tweets = canonical.by_user(
     records_lib.object_array(user_of), watches, tweets
   )
@@ -234,7 +202,9 @@ def watches_from_file(
       'with the columns user, video, time'
     )
   user_of: dict[str, int] = {}
-  watches, unlisted = _watches(path, user_of, row_of)
+  odd = notes.no_notes()
+  watches, unlisted = _watches(path, user_of, row_of, 'the study', odd)
+  notes.log(odd)
   users, watches = canonical.by_user(records_lib.object_array(user_of), watches)
   watches = canonical.watches_in_order(
     watches, records_lib.object_array(row_of)
@@ -242,20 +212,31 @@ def watches_from_file(
   return users, watches, unlisted['unlisted_count']
 
 
-def _watches(path, user_of, row_of):
-  """The watches of listed videos, as in the file, and what was kept out."""
-  table = _table(path, 'watches')
+def _watches(path, user_of, row_of, listed_in: str, odd: Notes):
+  """The watches of listed videos, as in the file, and what was kept out.
+
+  Raises:
+    ValueError: there is none, or a wrong value.
+  """
+  table = _table(path, 'watches', odd)
   if not table.row_count:
     raise ValueError(f'{path}: found no row; right: one row per watch')
   user = _positions(table, 'watches', user_of)
   videos = _values(table, 'watches', 'video')
   video = np.array([row_of.get(v, -1) for v in videos], np.int32)
   time = np.array(_values(table, 'watches', 'time'), np.int64)
+  met = joins.join('videos', path.name, videos, listed_in, row_of)
+  if met.is_empty:
+    raise ValueError(
+      f"{path}, column 'video': found no id of a video of {listed_in}: "
+      f'{met.shown}; right: the same ids, spelled alike'
+    )
+  odd.add_join(met)
   listed = video >= 0
   unlisted = {'unlisted_count': int(np.sum(~listed)), 'first_unlisted': ''}
   if unlisted['unlisted_count']:
     row = int(np.argmin(listed))
-    found = checked_tables.shown(videos[row])
+    found = table_files.shown(videos[row])
     unlisted['first_unlisted'] = (
       f"{path.name}, row {row + 1}, column 'video': found {found}"
     )
@@ -279,8 +260,16 @@ def tweets_from_file(
   Raises:
     ValueError: no such file or a wrong value; names file, row and column.
   """
+  odd = notes.no_notes()
+  tweets, _ = _tweets(path, topics_path, user_of, odd)
+  notes.log(odd)
+  return tweets
+
+
+def _tweets(path, topics_path, user_of, odd: Notes):
+  """See `tweets_from_file`; and the user of each."""
   if path is None:
-    return records_lib.no_tweets()
+    return records_lib.no_tweets(), []
   if path.suffix[1:] not in checked_tables.SUFFIXES or not path.is_file():
     raise ValueError(
       f'{path}: found no such file; right: a .csv, .jsonl or .parquet file '
@@ -288,6 +277,7 @@ def tweets_from_file(
     )
   spec = _TWEETS_WITH_TOPICS if topics_path else _SPECS['tweets']
   table = checked_tables.read_table(path, spec)
+  odd.warned.extend(table.odd)
   values = {
     name: checked_tables.checked(table, name, column)
     for name, column in spec.items()
@@ -298,7 +288,7 @@ def tweets_from_file(
     records_lib.object_array(values['text']),
   )
   if topics_path is None:
-    return tweets
+    return tweets, values['user']
   vectors = feature_files.rows_from_npy(topics_path, table.row_count, 'tweet')
   if (vectors < 0).any():
     row, column = np.argwhere(vectors < 0)[0]
@@ -306,14 +296,14 @@ def tweets_from_file(
       f'{topics_path}, the array, row {row + 1}, column {column + 1}: found '
       f'{vectors[row, column]}; right: a share of a topic, 0 or more'
     )
-  return tweets._replace(topics=vectors)
+  return tweets._replace(topics=vectors), values['user']
 
 
-def _profiles(path, user_of) -> dict[str, str]:
+def _profiles(path, user_of, odd: Notes) -> dict[str, str]:
   """The profiles by user; adds the users that only have one."""
   if path is None:
     return {}
-  table = _table(path, 'profiles')
+  table = _table(path, 'profiles', odd)
   users = _unique_rows(table, 'profiles', 'user')
   for user in users:
     user_of.setdefault(user, len(user_of))
@@ -329,11 +319,13 @@ def _visual(path, row_of) -> feature_files.FeatureRows:
   return feature_files.features_from_npz(path, 'id', row_of)
 
 
-def _table(path: pathlib.Path, name: str) -> checked_tables.Table:
-  return checked_tables.read_table(path, _SPECS[name])
+def _table(path: pathlib.Path, name: str, odd: Notes) -> Table:
+  table = checked_tables.read_table(path, _SPECS[name])
+  odd.warned.extend(table.odd)
+  return table
 
 
-def _values(table: checked_tables.Table, name: str, column: str) -> list:
+def _values(table: Table, name: str, column: str) -> list:
   return checked_tables.checked(table, column, _SPECS[name][column])
 
 
@@ -358,9 +350,9 @@ def _unique_rows(table, name: str, column: str) -> dict[str, int]:
       if first.setdefault(value, row) != row:
         raise ValueError(
           f'{table.path}, row {row}, column {column!r}: found '
-          f'{checked_tables.shown(value)} again (first in row {first[value]}); '
+          f'{table_files.shown(value)} again (first in row {first[value]}); '
           'right: every value once'
         )
-  if not rows and name in _REQUIRED:
+  if not rows and name in REQUIRED:
     raise ValueError(f'{table.path}: found no row; right: one row per video')
   return rows

@@ -1,7 +1,9 @@
 """A source's prepared copy on disk: made at the first call, then read."""
 
+import json
 import os
 import pathlib
+import shutil
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -9,12 +11,17 @@ from absl import logging
 
 from dynrec_jax.data import records as records_lib
 from dynrec_jax.sources import (
+  folder_files,
   movietweetings,
+  notes,
   own_folder,
   record_files,
   simulated_year,
 )
-from dynrec_jax.storage import digests
+from dynrec_jax.storage import digests, file_locks, whole_files
+
+# The digests of a copy's files: the last one that is written.
+_SEAL = 'sha256.json'
 
 # A class of `record_files.PartBuilder`, and what it is called with.
 Builder = tuple[type[record_files.PartBuilder], dict[str, Any]]
@@ -47,8 +54,14 @@ def of_files(
     sha256 = _sha256(paths) or movietweetings.snapshot_sha256()
   else:
     builder_class = own_folder.Files
-    paths = own_folder.folder_paths(manual_dir)
+    paths = folder_files.folder_paths(manual_dir)
     sha256 = _sha256(paths)
+  if manual_dir is not None:
+    meant, others = folder_files.unread(
+      pathlib.Path(manual_dir).absolute(), paths.values()
+    )
+    told, warned = ([line] if line else [] for line in (others, meant))
+    notes.log(notes.Notes(told, warned))
   digest = digests.files_digest(sha256)
   return builder_class, {'data_dir': root / digest, 'paths': paths}
 
@@ -73,6 +86,8 @@ def read(
     _prepared(builder_class, arguments | {'config': part}, download_dir)
     for part in record_files.PARTS
   )
+  for builder in (videos_builder, users_builder):
+    notes.log(builder.info.metadata)
   _report_unlisted(users_builder.info.metadata, strict)
   videos = record_files.videos_from_blocks(_blocks(videos_builder))
   users = record_files.users_from_blocks(_blocks(users_builder))
@@ -84,18 +99,67 @@ def read(
 def _prepared(
   builder_class, arguments, download_dir
 ) -> record_files.PartBuilder:
-  """A builder whose record files are complete."""
+  """A builder whose record files are whole; made here where there are none.
+
+  One process makes a copy, others wait for it. A damaged one is made again.
+  """
   tfds.disable_progress_bar()  # a job's log is no terminal
-  builder = builder_class(**arguments)
+  folder = builder_class.folder_of(**arguments)
+  if not _is_whole(folder):
+    part = arguments['config']
+    lock = folder.with_name(f'.{folder.name}.lock')
+    with file_locks.turn(lock, f'{builder_class.name}, {part}'):
+      _make(folder, builder_class, arguments, download_dir)
+  return builder_class(**arguments)
+
+
+def _make(folder, builder_class, arguments, download_dir) -> None:
+  """Makes a copy, unless another process has meanwhile.
+
+  Raises:
+    OSError: it cannot be written; names the folder.
+    ValueError: input files that are wrong.
+  """
+  if _is_whole(folder):
+    return
+  if folder.exists():
+    logging.warning('%s is not whole: making it again', folder)
+    _remove(folder)
   try:
-    builder.download_and_prepare(download_dir=download_dir)
+    builder_class(**arguments).download_and_prepare(download_dir=download_dir)
   except OSError:
-    # Another process may have finished the same copy meanwhile: its content
-    # is the same, and the rename of ours then fails.
-    builder = builder_class(**arguments)
-    if not builder.is_prepared():
+    # Where there are no locks another process may have made it meanwhile: its
+    # content is the same, and the rename of ours then fails.
+    if not _is_whole(folder):
       raise
-  return builder
+    return
+  whole_files.write_text(folder / _SEAL, json.dumps(_sha256_of(folder)))
+
+
+def _remove(folder: pathlib.Path) -> None:
+  """Takes a damaged copy away, whatever it has become."""
+  if folder.is_dir() and not folder.is_symlink():
+    shutil.rmtree(folder)
+  else:
+    folder.unlink()
+
+
+def _is_whole(folder: pathlib.Path) -> bool:
+  """Whether every file is what it was when the copy was made."""
+  try:
+    sealed = json.loads((folder / _SEAL).read_text('utf-8'))
+    return bool(sealed) and sealed == _sha256_of(folder)
+  except (OSError, ValueError):
+    return False
+
+
+def _sha256_of(folder: pathlib.Path) -> dict[str, str]:
+  """The digest of each of a copy's files by its name."""
+  return {
+    path.name: digests.file_sha256(path)
+    for path in sorted(folder.iterdir())
+    if path.name != _SEAL
+  }
 
 
 def _blocks(builder: tfds.core.DatasetBuilder):

@@ -72,7 +72,7 @@ class PartBuilder(tfds.core.GeneratorBasedBuilder):
 
   # Raise it with any change of what a builder makes of the same input files:
   # copies that an earlier version prepared are then left alone.
-  VERSION = tfds.core.Version('1.1.0')
+  VERSION = tfds.core.Version('1.2.0')
   BUILDER_CONFIGS: ClassVar = [
     tfds.core.BuilderConfig(name=part) for part in PARTS
   ]
@@ -84,6 +84,20 @@ class PartBuilder(tfds.core.GeneratorBasedBuilder):
     """Takes what every builder does, and the input files by name."""
     self.paths = paths
     super().__init__(file_format='array_record', **kwargs)
+
+  @classmethod
+  def folder_of(
+    cls, *, data_dir: pathlib.Path, config: str, **others: object
+  ) -> pathlib.Path:
+    """Where the copy of a part lies, also one that cannot be read.
+
+    Args:
+      data_dir: as the builder gets it.
+      config: one of `PARTS`.
+      **others: all else that the builder gets.
+    """
+    del others
+    return pathlib.Path(data_dir) / cls.name / config / str(cls.VERSION)
 
   def _info(self) -> tfds.core.DatasetInfo:
     features = {'users': _USERS, 'videos': _VIDEOS}

@@ -46,6 +46,23 @@ class SimulatedYear(record_files.PartBuilder):
     folder = pathlib.Path(data_dir) / world_digest(self.world, self.seed)
     super().__init__(paths={}, data_dir=folder, **kwargs)
 
+  @classmethod
+  def folder_of(
+    cls,
+    *,
+    data_dir: pathlib.Path,
+    config: str,
+    world: str = 'small',
+    seed: int = simulation.DEFAULT_SEED,
+    **others: object,
+  ) -> pathlib.Path:
+    """See `PartBuilder`; a world's is below its own folder."""
+    digest = world_digest(
+      simulation.world_from_name(world), simulation.check_seed(seed)
+    )
+    folder = pathlib.Path(data_dir) / digest
+    return super().folder_of(data_dir=folder, config=config, **others)
+
   def _split_generators(self, dl_manager):
     del dl_manager  # nothing to fetch
     return {record_files.SPLIT: self._generate_examples()}

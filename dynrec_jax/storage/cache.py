@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from dynrec_jax.storage import digests, whole_files
+from dynrec_jax.storage import digests, file_locks, whole_files
 
 # The stored file's own entry beside the arrays.
 _DIGEST = 'sha256'
@@ -27,7 +27,8 @@ def cached(
   """What `compute` gives, from the disk if it was computed before.
 
   A file that cannot be read is computed again, and a directory that cannot be
-  written costs only the storing; both are logged as warnings.
+  written costs only the storing; both are logged as warnings. Of several
+  processes that miss the same file one computes, the others wait for it.
 
   Args:
     directory: where the files lie, made if missing; None stores nothing.
@@ -50,8 +51,19 @@ def cached(
   key = digests.content_hash([version, inputs, _as_json(name, settings)])
   path = pathlib.Path(directory) / f'{name}-{key[:32]}.npz'
   stored = _read(path)
-  if stored is not None:
-    logging.debug('%s: read from %s', name, path)
+  if stored is None:
+    lock = path.with_name(f'.{path.name}.lock')
+    with file_locks.turn(lock, f'{name}, which is being made'):
+      return _made(path, name, compute)
+  logging.debug('%s: read from %s', name, path)
+  return stored
+
+
+def _made(
+  path: pathlib.Path, name: str, compute: Callable[[], dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+  """What another process has stored meanwhile, or else is computed here."""
+  if path.exists() and (stored := _read(path)) is not None:
     return stored
   arrays = _checked(name, compute())
   try:

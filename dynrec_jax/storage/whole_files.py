@@ -121,4 +121,6 @@ def _naming(target: pathlib.Path, part: pathlib.Path) -> Iterator[None]:
     if error.filename is not None and str(error.filename) != str(part):
       raise
     reason = error.strerror or str(error)
+    if isinstance(error, IsADirectoryError):
+      reason = 'a folder is where a file is to be written'
     raise OSError(error.errno, reason, str(target)) from error

@@ -29,7 +29,7 @@ def made_with() -> dict[str, str]:
   device = jax.devices()[0]
   return {
     'date': datetime.datetime.now(datetime.UTC).strftime('%Y-%m-%d %H:%M UTC'),
-    'dynrec_jax': metadata.version('dynrec_jax'),
+    'dynrec_jax': _version(),
     'commit': _commit(),
     'python': platform.python_version(),
     **{name: metadata.version(name) for name in _LIBRARIES},
@@ -61,6 +61,14 @@ def data_facts(
     world = f'{config.data.world}, seed {config.data.world_seed}'
     facts['source'] = f'simulated year ({world})'
   return facts
+
+
+def _version() -> str:
+  """The package's; 'unknown' where it is not installed."""
+  try:
+    return metadata.version('dynrec_jax')
+  except metadata.PackageNotFoundError:
+    return 'unknown'
 
 
 def _day(secs: int) -> str:

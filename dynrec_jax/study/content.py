@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 from scipy.sparse import csr_matrix
 
-from dynrec_jax.data.records import Records
+from dynrec_jax.data.records import NoWordsError, Records
 from dynrec_jax.features import basis, catalogue, visual_encoder
 from dynrec_jax.features.basis import Basis
 from dynrec_jax.features.catalogue import Features
@@ -22,7 +22,7 @@ from dynrec_jax.topics.multimodal_lda import multimodal_lda
 from dynrec_jax.topics.text_lda import text_lda
 from dynrec_jax.topics.variational_topics import FORMS
 from dynrec_jax.topics.visual_words import frame_words, slice_words
-from dynrec_jax.topics.word_counts import VideoTopics
+from dynrec_jax.topics.word_counts import VideoTopics, no_topics
 
 OF_SOURCE = ('given', 'none')  # values of visual.encoder that read no file
 
@@ -133,6 +133,33 @@ def video_topics(
       all (A6).
   """
   fit_on = text_content.proper_part(known_videos)
+  try:
+    found = _fitted_topics(records, texts, features, config, fit_on)
+  except NoWordsError as error:
+    logging.warning(
+      'topics: %s (topics.yt=%s of text.fields=%s); interests are zero, and '
+      'what users watched is all that is known of them',
+      error,
+      config.topics.yt,
+      ','.join(config.text.fields),
+    )
+    return no_topics(len(texts), config.topics.count)
+  logging.info('topics: %d of videos', config.topics.count)
+  return found
+
+
+def _fitted_topics(
+  records: Records,
+  texts: list[str],
+  features: Features,
+  config: ml_collections.ConfigDict,
+  fit_on: np.ndarray | None,
+) -> VideoTopics:
+  """By the model that the config names; of images alone where no text is.
+
+  Raises:
+    NoWordsError: no video has a word, of text or image.
+  """
   form, seed = config.topics.yt, config.seed
   settings = {
     'topic_count': config.topics.count,
@@ -140,6 +167,13 @@ def video_topics(
     'seed': seed,
   }
   slices = {'visual_slices': config.topics.visual_slices}
+  has_text, has_visual = features.has_text.any(), features.has_visual.any()
+  if form == 'text_lda' and has_visual and not has_text:
+    logging.warning(
+      'topics: of visual words, as no video has a text that topics.yt=%s reads',
+      form,
+    )
+    form = 'mm_lda'
   if form == 'text_lda':
     inputs, slices = [texts], {}
 
@@ -164,7 +198,6 @@ def video_topics(
     compute,
     version='3',
   )
-  logging.info('topics: %d of videos by %s', config.topics.count, form)
   return VideoTopics(**found)
 
 

@@ -29,6 +29,7 @@ from dynrec_jax.study import (
   identity,
   same_data,
   settings,
+  span,
   split_run,
   splits,
   weight_search,
@@ -43,6 +44,7 @@ from dynrec_jax.study.splits import Split
 FOLD_COUNT = 3
 
 
+@naming(span=span.KEYS_IN_WORDS)
 def cross_validate(
   config: ml_collections.ConfigDict,
   prepared: Prepared,

@@ -5,6 +5,21 @@ import pathlib
 import ml_collections
 
 from dynrec_jax.sources import load
+from dynrec_jax.study import keys
+
+
+def expand_user(config: ml_collections.ConfigDict) -> None:
+  """Puts the user's home for `~` in every path of the config."""
+  for name, key in keys.KEYS.items():
+    value = keys.value(config, name)
+    if not isinstance(key.values, keys.Path | keys.Paths):
+      continue
+    if '~' in ''.join(map(str, value)):
+      *sections, last = name.split('.')
+      place = config
+      for section in sections:
+        place = place[section]
+      place[last] = key.values.expanded(value)
 
 
 def cache_dir(config: ml_collections.ConfigDict) -> str:

@@ -85,8 +85,22 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   )
   if hosts.is_writer():
     user_lists.write_lists(path, rows)
-  logging.info('%d lists of %d videos in %s', len(users), config.decode.k, path)
+  _tell(lists.ids, config.decode.k, path)
   return path
+
+
+def _tell(ids: np.ndarray, k: int, path: str) -> None:
+  """How many lists there are, and how long."""
+  lengths = (ids >= 0).sum(axis=1)
+  shortest, longest = int(lengths.min(initial=k)), int(lengths.max(initial=0))
+  videos = f'{longest}' if shortest >= longest else f'{shortest} to {longest}'
+  logging.info('%d lists of %s videos in %s', len(ids), videos, path)
+  if shortest < k:
+    logging.warning(
+      'decode.k is %d; a list has no more videos than the catalogue has that '
+      'are new to the user',
+      k,
+    )
 
 
 def _load_params(config, parts: Parts, this: Split) -> Any:
@@ -190,7 +204,7 @@ def _chosen(wanted, ids: np.ndarray) -> np.ndarray:
   if missing:
     raise ValueError(
       f'recommend.users names {missing[0]!r}, who is not among the '
-      f'{len(ids)} users that the filters left for the training; '
-      f'{_LATER_USERS}'
+      f'{len(ids)} users that the filters left for the training, such as '
+      f'{", ".join(map(repr, ids[:2].tolist()))}; {_LATER_USERS}'
     )
   return np.array([position[str(user)] for user in wanted], np.int32)

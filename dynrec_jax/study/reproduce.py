@@ -37,29 +37,27 @@ def reproduce(
     What the report says in short; None if asked to stop.
 
   Raises:
-    ValueError: another run of the same folder; see `tune` and
-      `train_and_evaluate`.
+    ValueError: see `tune` and `train_and_evaluate`.
   """
   every = studies.studies(config)
   worlds = studies.knock_outs(config) | studies.doses(config)
   for own in every.values():
     check.check_config(own)  # before anything is computed
   left_out: dict[str, str] = {}
-  with workdir.alone(config):
-    for number, (name, own) in enumerate(every.items(), start=1):
-      logging.info('study %d of %d: %s', number, len(every), name)
-      whole = every.get(own.scenario)
-      if name in worlds and whole is not None:
-        # As in the world that it is compared with: nothing else may differ.
-        own.tune.chosen = whole.tune.chosen
-      try:
-        if not _study(own, stoppable, tuned=name in worlds):
-          return None
-      except LacksDataError as error:
-        logging.warning('study %s: not run: %s', name, error)
-        left_out[name] = str(error)
-    workdir.write_text(config, report.LEFT_OUT, json.dumps(left_out, indent=2))
-    return report.report(config)
+  for number, (name, own) in enumerate(every.items(), start=1):
+    logging.info('study %d of %d: %s', number, len(every), name)
+    whole = every.get(own.scenario)
+    if name in worlds and whole is not None:
+      # As in the world that it is compared with: nothing else may differ.
+      own.tune.chosen = whole.tune.chosen
+    try:
+      if not _study(own, stoppable, tuned=name in worlds):
+        return None
+    except LacksDataError as error:
+      logging.warning('study %s: not run: %s', name, error)
+      left_out[name] = str(error)
+  workdir.write_text(config, report.LEFT_OUT, json.dumps(left_out, indent=2))
+  return report.report(config)
 
 
 def _study(
@@ -75,10 +73,11 @@ def _study(
     stoppable: see `reproduce`.
     tuned: whether that was decided elsewhere.
   """
-  prepared = prepare(config)
-  with stoppable() as stop:
-    if config.report.tune and not tuned:
-      if tune.tune(config, prepared, stop.requested) is None:
-        return False
-      config.tune.chosen = workdir.path_of(config, tune.CHOSEN)
-    return train_and_evaluate(config, prepared, stop.requested) is not None
+  with workdir.alone(config):  # its folder can be another run's workdir
+    prepared = prepare(config)
+    with stoppable() as stop:
+      if config.report.tune and not tuned:
+        if tune.tune(config, prepared, stop.requested) is None:
+          return False
+        config.tune.chosen = workdir.path_of(config, tune.CHOSEN)
+      return train_and_evaluate(config, prepared, stop.requested) is not None

@@ -18,6 +18,7 @@ from dynrec_jax.study import event_spread
 from dynrec_jax.study.naming import naming
 
 _KEYS = ('start', 'end')
+KEYS_IN_WORDS = 'span (sessions.start, sessions.end)'  # see `naming`
 
 
 def make_clock(config: ml_collections.ConfigDict) -> Sessions:

@@ -112,8 +112,9 @@ def _lists_of(
   if known.get('of') == made_of:
     if known['cannot']:
       raise CannotFit(known['cannot'])
-    if pathlib.Path(path).is_file():
-      return user_lists.read_lists(path)
+    found = _whole_lists(path)
+    if found is not None:
+      return found
   label = methods.METHODS[name].label
   logging.debug('%s, %s: fitted and asked', label, asked.mode)
   cannot = None
@@ -133,6 +134,17 @@ def _lists_of(
   return user_lists.read_lists(path)
 
 
+def _whole_lists(path: str) -> UserLists | None:
+  """A file's lists; None if it is gone or damaged, to be made again."""
+  if not pathlib.Path(path).is_file():
+    return None
+  try:
+    return user_lists.read_lists(path)
+  except ValueError as error:
+    logging.warning('%s: making the lists again', error)
+    return None
+
+
 def _write(
   contender: Contender,
   asked: Asked,
@@ -145,7 +157,9 @@ def _write(
     raise CannotFit(contender.cannot)
   video_count = asked.seen.video_count
   if video_count < config.decode.k:
-    raise CannotFit(f'{video_count} videos, fewer than k = {config.decode.k}')
+    raise CannotFit(
+      f'{video_count} videos, fewer than decode.k={config.decode.k}'
+    )
   network = None
   if trained is not None:
     network = parts.predictor.recommender(trained.state)

@@ -12,10 +12,11 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax.data.records import Records
+from dynrec_jax.data import joins
+from dynrec_jax.data.records import NoWordsError, Records
 from dynrec_jax.features import catalogue, documents, text_cnn, word_vectors
 from dynrec_jax.features.tfidf_svd import TfidfVectors, tfidf_svd
-from dynrec_jax.sources import feature_files
+from dynrec_jax.sources import feature_files, notes
 from dynrec_jax.storage import cache, digests
 from dynrec_jax.study import places
 from dynrec_jax.study.naming import naming
@@ -56,17 +57,30 @@ def text_features(
   config: ml_collections.ConfigDict,
   fit_on: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
-  """'text' [V, D] and 'has_text' [V] by the encoder that the config names."""
+  """'text' [V, D] and 'has_text' [V] by the encoder that the config names.
+
+  Zeros, and a line that says so, where no video has a text that counts.
+  """
   if config.text.encoder == 'given':
     return _given_text(records, config)
   encoder = _text_encoder(records, texts, config, fit_on)
-  return cache.cached(
-    places.cache_dir(config),
-    encoder.name,
-    encoder.inputs,
-    encoder.settings,
-    lambda: _encode_all(encoder, fit_on),
-  )
+  try:
+    return cache.cached(
+      places.cache_dir(config),
+      encoder.name,
+      encoder.inputs,
+      encoder.settings,
+      lambda: _encode_all(encoder, fit_on),
+    )
+  except NoWordsError as error:
+    logging.warning(
+      'features: %s; read are text.fields=%s; the text half is zero',
+      error,
+      ','.join(config.text.fields),
+    )
+  count = len(records.videos.id)
+  text = np.zeros((count, config.text.size), np.float32)
+  return {'text': text, 'has_text': np.zeros(count, bool)}
 
 
 def _encode_all(
@@ -108,13 +122,16 @@ def encode_tweets(
   def compute():
     return {'text': encoder.fit().encode(tweets)[0]}
 
-  found = cache.cached(
-    places.cache_dir(config),
-    f'{encoder.name}_tweets',
-    [*encoder.inputs, list(tweets)],
-    encoder.settings,
-    compute,
-  )
+  try:
+    found = cache.cached(
+      places.cache_dir(config),
+      f'{encoder.name}_tweets',
+      [*encoder.inputs, list(tweets)],
+      encoder.settings,
+      compute,
+    )
+  except NoWordsError:  # in the videos' texts, which `text_features` has told
+    return np.zeros((len(tweets), config.text.size), np.float32)
   text = found['text']
   return catalogue.unit_blocks(text, ()) if config.features.l2 else text
 
@@ -153,12 +170,13 @@ def _given_text(
   path = pathlib.Path(config.text.features)
   row_of = {str(video): row for row, video in enumerate(records.videos.id)}
   found = feature_files.features_from_npz(path, 'id', row_of, all_listed=False)
-  logging.info(
-    "%s: features of %d of the study's %d videos",
-    path,
-    found.present.sum(),
-    len(row_of),
+  odd = notes.no_notes()
+  odd.add_join(
+    joins.join(
+      'videos', path.name, feature_files.ids_of(path, 'id'), 'the study', row_of
+    )
   )
+  notes.log(odd)
   return {'text': found.rows, 'has_text': found.present}
 
 
@@ -178,6 +196,8 @@ def _kim_cnn(
 
   def fit():
     learned = _learned(texts, fit_on)
+    if not documents.has_words(learned).any():
+      raise NoWordsError(f'none of the {len(learned)} videos has a text')
     vectors = (
       word_vectors.load_word_vectors(path)
       if path

@@ -8,6 +8,7 @@ import ml_collections
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from dynrec_jax.data.records import NoWordsError
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.parallel import hosts
 from dynrec_jax.report import topic_report
@@ -72,21 +73,29 @@ def _choose_for_videos(config) -> choose_count.CountChoice:
   """By videos whose halves are held out."""
   studied, texts, features = prepare.described(config)
   form, known = config.topics.yt, np.flatnonzero(studied.known_videos)
-  if form == 'text_lda':  # the same model, of no visual words
+  # The same model of no visual words; of these alone where no text is.
+  if form == 'text_lda' and not features.has_text.any():
+    form = 'mm_lda'
+  if form == 'text_lda':
     form, words = 'mm_lda', csr_matrix((len(texts), 0), dtype=np.int64)
   else:
     words = content.visual_words(
       studied.records.videos.id, features, config, studied.known_videos
     )
-  return choose_count.choose_video_topics(
-    [texts[row] for row in known],
-    words[known],
-    seed=config.seed,
-    form=form,
-    topic_counts=config.topics.counts,
-    start_count=config.topics.starts,
-    cache_dir=places.cache_dir(config),
-  )
+  try:
+    return choose_count.choose_video_topics(
+      [texts[row] for row in known],
+      words[known],
+      seed=config.seed,
+      form=form,
+      topic_counts=config.topics.counts,
+      start_count=config.topics.starts,
+      cache_dir=places.cache_dir(config),
+    )
+  except NoWordsError as error:
+    raise NoWordsError(
+      f'{error}; read are text.fields={",".join(config.text.fields)}'
+    ) from error
 
 
 def _choose_for_tweets(config) -> choose_count.CountChoice:

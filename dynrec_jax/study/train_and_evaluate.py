@@ -16,6 +16,7 @@ from dynrec_jax.study import (
   next_steps,
   same_data,
   settings,
+  span,
   split_lists,
   split_run,
   splits,
@@ -23,11 +24,13 @@ from dynrec_jax.study import (
   workdir,
 )
 from dynrec_jax.study.contenders import Contender, make_contenders
+from dynrec_jax.study.naming import naming
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
 from dynrec_jax.train import NonFiniteLossError
 
 
+@naming(span=span.KEYS_IN_WORDS)
 def train_and_evaluate(
   config: ml_collections.ConfigDict,
   prepared: Prepared,

@@ -1,21 +1,18 @@
 """Trials of a search in one folder, which several processes may share.
 
-`NAME.json` is a trial's result, `NAME.claim` says which process is at it, which
-holds the file's lock. The system gives a lock up when its process ends, however
-it ends, so no claim outlives its holder.
+`NAME.json` is a trial's result, `NAME.claim` the lock of the process that is at
+it, see `file_locks`: no claim outlives its holder.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
-import socket
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import Any
 
 from dynrec_jax import checkpoint
-from dynrec_jax.storage import digests, whole_files
+from dynrec_jax.storage import digests, file_locks, whole_files
 from dynrec_jax.study import identity
 
 Point = Mapping[str, Any]  # dotted key -> value
@@ -73,53 +70,22 @@ class Trials:
 
     False if another process is at it.
     """
-    path = self._folder / f'{_name(point)}.claim'
-    file = _locked(path)
-    try:
-      yield file is not None
-    finally:
-      if file is not None:
-        path.unlink(missing_ok=True)
-        file.close()  # gives the lock up
+    with file_locks.held(self._claim(point)) as mine:
+      yield mine
 
   def holder(self, point: Point) -> str:
     """Which process is at a trial, in words; '' if none is."""
-    path = self._folder / f'{_name(point)}.claim'
-    with contextlib.suppress(OSError, ValueError):
-      host, pid = path.read_text('utf-8').split()
-      return f'process {pid} of {host} ({path})'
-    return ''
+    path = self._claim(point)
+    return file_locks.holder(path) if path.exists() else ''
+
+  def _claim(self, point: Point) -> pathlib.Path:
+    """The lock's file of a trial."""
+    return self._folder / f'{_name(point)}.claim'
 
 
 def _name(point: Point) -> str:
   """A short name of a point, the same in every process."""
   return digests.fingerprint(json.dumps(dict(point), sort_keys=True))
-
-
-def _locked(path: pathlib.Path) -> IO | None:
-  """The claim, locked and signed; None if another process holds it."""
-  while True:
-    file = path.open('a+', encoding='utf-8')
-    try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-      file.close()
-      return None
-    if _is_file(path, file):
-      break
-    file.close()  # its holder has just taken it away
-  file.truncate(0)
-  file.write(f'{socket.gethostname()} {os.getpid()}')
-  file.flush()
-  return file
-
-
-def _is_file(path: pathlib.Path, file: IO) -> bool:
-  """Whether an open file is still the one at the path."""
-  try:
-    return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-  except FileNotFoundError:
-    return False
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from dynrec_jax.study import (
   methods,
   same_data,
   settings,
+  span,
   split_run,
   splits,
   workdir,
@@ -40,6 +41,7 @@ from dynrec_jax.study import (
 from dynrec_jax.study.asked import Asked, ask, digest
 from dynrec_jax.study.contenders import make_contender
 from dynrec_jax.study.method_config import Tuned
+from dynrec_jax.study.naming import naming
 from dynrec_jax.study.parts import Parts, make_parts
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
@@ -53,6 +55,7 @@ _POLL_SECS = 2.0
 Trial = Callable[[Point], dict[str, Any] | None]
 
 
+@naming(span=span.KEYS_IN_WORDS)
 def tune(
   config: ml_collections.ConfigDict,
   prepared: Prepared,

@@ -1,15 +1,18 @@
 """The files of a run's folder; only the first host writes them."""
 
 import contextlib
-import fcntl
 import os
 import pathlib
 from collections.abc import Iterator
 
 import ml_collections
+from absl import logging
 
 from dynrec_jax.parallel import hosts
-from dynrec_jax.storage import whole_files
+from dynrec_jax.storage import file_locks, whole_files
+
+_LOCK = '.lock'
+_SHARED = 'tune'  # the mode of which several processes share a folder
 
 
 def path_of(config: ml_collections.ConfigDict, name: str) -> str:
@@ -22,21 +25,51 @@ def path_of(config: ml_collections.ConfigDict, name: str) -> str:
 def alone(config: ml_collections.ConfigDict) -> Iterator[None]:
   """Keeps other runs out of the folder for the block.
 
+  Runs of mode=tune keep all others out but those of their own mode. A folder
+  that the block leaves empty goes again.
+
   Raises:
-    ValueError: another process is at it; names the folder.
+    ValueError: another process is at it; names it and the folder.
   """
   if not hosts.is_writer():
     yield
     return
-  with open(path_of(config, '.lock'), 'w', encoding='utf-8') as lock:
-    try:
-      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-      raise ValueError(
-        f'workdir is {config.workdir!r}, where another process runs; right: '
-        'one at a time, or several with mode=tune, which share their trials'
-      ) from error
-    yield
+  is_new = not os.path.exists(config.workdir)
+  path = path_of(config, _LOCK)
+  try:
+    with contextlib.ExitStack() as stack:
+      _take(stack, path, config)
+      yield
+  finally:
+    if is_new:
+      with contextlib.suppress(OSError):  # it holds something
+        os.rmdir(config.workdir)
+
+
+def _take(stack: contextlib.ExitStack, path: str, config) -> None:
+  """Holds the lock until the stack ends.
+
+  Raises:
+    ValueError: it is another's.
+  """
+  lock = file_locks.held(
+    path, shared=config.mode == _SHARED, doing=f'mode={config.mode}'
+  )
+  try:
+    free = stack.enter_context(lock)
+  except OSError as error:
+    if not file_locks.knows_no_locks(error):
+      raise
+    logging.warning(
+      'workdir: no lock (%s): see that no other run writes', error
+    )
+    return
+  if not free:
+    raise ValueError(
+      f'workdir is {config.workdir!r}, where {file_locks.holder(path)} is at '
+      f'work; right: another workdir, or wait (several runs of mode={_SHARED} '
+      'may share one)'
+    )
 
 
 def remove(config: ml_collections.ConfigDict, name: str) -> None:

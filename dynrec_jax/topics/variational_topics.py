@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import sparse
 
+from dynrec_jax.data.records import NoWordsError
 from dynrec_jax.topics.count_blocks import CountBlocks, pack_counts, unpack_rows
 from dynrec_jax.topics.dirichlet import expected_log_words, minus_divergence
 from dynrec_jax.topics.document_steps import (
@@ -260,7 +261,7 @@ def _check(counts, settings):
         'and not negative'
       )
   if not has_words(counts).any():
-    raise ValueError(
+    raise NoWordsError(
       f'none of the {counts.text.shape[0]} documents has a text word or a '
       'visual word'
     )

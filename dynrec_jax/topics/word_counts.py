@@ -7,6 +7,8 @@ import numpy as np
 from absl import logging
 from scipy.sparse import csr_matrix, vstack
 
+from dynrec_jax.data.records import NoWordsError
+
 TOP_WORD_COUNT = 10
 
 
@@ -52,7 +54,7 @@ def count_words(
     words: [W] str, in alphabetical order.
 
   Raises:
-    ValueError: no document has a word that counts, and one is required.
+    NoWordsError: no document has a word that counts, and one is required.
   """
   from sklearn.feature_extraction.text import CountVectorizer
 
@@ -72,18 +74,31 @@ def count_words(
     counts = vectorizer.fit_transform(learned)
   except ValueError as error:
     if not required:
-      logging.info('no text has a word for topics: %s', error)
+      logging.info(
+        'topics: no text has a word that stands in %d or more of %d',
+        min_df,
+        len(learned),
+      )
       return csr_matrix((len(documents), 0), dtype=np.int64), np.zeros(0, str)
-    raise ValueError(
-      f'none of the {len(learned)} documents has a word for topics: expected'
-      f' words that stand in {min_df} or more and in at most {max_df:.0%} of'
-      f' them ({error})'
+    raise NoWordsError(
+      f'none of the {len(learned)} documents has a word for topics: right '
+      f'are words that stand in {min_df} or more and in at most {max_df:.0%} '
+      'of them'
     ) from error
   if others:
     order = np.argsort(~known, kind='stable')
     place = np.argsort(order, kind='stable')
     counts = vstack([counts, vectorizer.transform(others)], 'csr')[place]
   return counts, vectorizer.get_feature_names_out().astype(str)
+
+
+def no_topics(video_count: int, topic_count: int) -> VideoTopics:
+  """What is known of videos of which there is nothing to read."""
+  return VideoTopics(
+    np.zeros((video_count, topic_count), np.float32),
+    np.zeros(video_count, bool),
+    np.full((topic_count, TOP_WORD_COUNT), ''),
+  )
 
 
 def top_words(counts: np.ndarray, words: np.ndarray) -> np.ndarray:

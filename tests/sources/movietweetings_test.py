@@ -1,5 +1,6 @@
 """The source `movietweetings`, on lines written here and on the real data."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -292,3 +293,34 @@ def test_the_real_texts_and_features_join(tmp_path):
   known = videos.upload_time != records.MISSING_TIME
   assert known.sum() == 3_099
   assert (videos.upload_time[known] < 0).any()
+
+
+class Downloads:
+  """Files by URL, damaged until one is taken away."""
+
+  def __init__(self, folder, contents):
+    self.folder, self.contents, self.fetched = folder, contents, []
+
+  def download(self, urls):
+    paths = {name: self.folder / name for name in urls}
+    for name, path in paths.items():
+      if not path.exists():
+        path.write_text(self.contents[name])
+        self.fetched.append(name)
+    return paths
+
+
+def test_a_damaged_download_is_fetched_again(tmp_path, monkeypatch, caplog):
+  contents = {'ratings.dat': 'ratings', 'movies.dat': 'movies'}
+  registered = {
+    name: hashlib.sha256(text.encode()).hexdigest()
+    for name, text in contents.items()
+  }
+  monkeypatch.setattr(movietweetings, 'snapshot_sha256', lambda: registered)
+  (tmp_path / 'ratings.dat').write_text('rat')
+  (tmp_path / 'movies.dat').write_text('movies')
+  source = Downloads(tmp_path, contents)
+  paths = movietweetings._downloaded(source)
+  assert {name: path.read_text() for name, path in paths.items()} == contents
+  assert source.fetched == ['ratings.dat']
+  assert caplog.text.count('is not whole: fetching it again') == 1

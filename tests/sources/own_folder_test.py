@@ -11,7 +11,13 @@ import pyarrow.parquet
 import pytest
 
 from dynrec_jax.data import records
-from dynrec_jax.sources import checked_tables, load, own_folder
+from dynrec_jax.sources import (
+  checked_tables,
+  folder_files,
+  load,
+  notes,
+  own_folder,
+)
 
 UTC = datetime.UTC
 WATCHES = {
@@ -90,9 +96,9 @@ def test_every_format_gives_the_same_records(tmp_path, suffix):
     write_table(tmp_path, name, columns, suffix)
   visual = np.arange(6, dtype=np.float32).reshape(3, 2)
   np.save(tmp_path / 'visual.npy', visual)
-  paths = own_folder.folder_paths(tmp_path)
+  paths = folder_files.folder_paths(tmp_path)
   users, unlisted = own_folder.users_from_folder(
-    paths, own_folder.video_rows(paths)
+    paths, own_folder.video_rows(paths), notes.no_notes()
   )
   assert unlisted['unlisted_count'] == 0
   # Whoever is named in watches, tweets or profiles.
@@ -103,7 +109,7 @@ def test_every_format_gives_the_same_records(tmp_path, suffix):
   assert users.tweets.user.tolist() == [0, 3, 3]
   assert users.tweets.text.tolist() == ['', 'first', 'second, "quoted"']
   assert users.profiles.tolist() == ['', '', '', '', 'only a profile']
-  videos = own_folder.videos_from_folder(paths)
+  videos = own_folder.videos_from_folder(paths, notes.no_notes())
   place = [0, 2, 1]  # 'z' is shorter than 'b,"c'
   for name in ('id', 'title', 'description'):
     wanted = [VIDEOS[name][row] for row in place]
@@ -213,6 +219,130 @@ def test_tweets_may_bring_topics_instead_of_texts(folder):
   assert tweets.text.tolist() == ['', '', '']
   np.testing.assert_array_equal(tweets.topics, topics[[2, 0, 1]])
   assert tweets.topics.dtype == np.float16
+
+
+def warned(caplog) -> list[str]:
+  """What was warned of."""
+  return [r.getMessage() for r in caplog.records if r.levelname == 'WARNING']
+
+
+def test_the_hour_of_autumn_that_is_twice(folder):
+  """Half past one of 27 October 2013 in London, in summer time and after."""
+  (folder / 'watches.csv').unlink()
+  twice = [1382833800, 1382837400]
+  kind = pa.timestamp('ns', 'Europe/London')
+  time = pa.array([x * 10**9 + 999_999_999 for x in twice], pa.int64())
+  columns = {'user': ['a', 'b'], 'video': ['7', '7'], 'time': time.cast(kind)}
+  write_table(folder, 'watches', columns, 'parquet')
+  assert loaded(folder).watches.time.tolist() == twice
+
+
+@pytest.mark.parametrize(
+  'values',
+  [
+    pa.array([2**52] * 4, pa.timestamp('ms')),  # no year that is one
+    pa.array([2**52] * 4, pa.timestamp('ms', 'Mars/Olympus')),
+    pa.array([1] * 4, pa.duration('s')),
+    pa.array([1] * 4, pa.time64('ns')),
+    pa.array([b'1'] * 4, pa.binary()),
+  ],
+)
+def test_times_of_other_types_are_refused_in_a_line(folder, values):
+  (folder / 'watches.csv').unlink()
+  write_table(folder, 'watches', {**WATCHES, 'time': values}, 'parquet')
+  found = refusal(folder)
+  assert 'watches.parquet' in found
+  assert "column 'time': found" in found
+  assert '\n' not in found
+
+
+@pytest.mark.parametrize(
+  'values', [pa.array([1] * 4, pa.timestamp('ns', 'Mars/Olympus')), [1.5] * 4]
+)
+def test_ids_of_other_types_are_refused_in_a_line(folder, values):
+  (folder / 'watches.csv').unlink()
+  write_table(folder, 'watches', {**WATCHES, 'user': values}, 'parquet')
+  assert "column 'user': found" in refusal(folder)
+
+
+def test_a_category_column_is_read_as_its_values(folder):
+  (folder / 'watches.csv').unlink()
+  columns = {
+    'user': pa.array(WATCHES['user']).dictionary_encode(),
+    'video': pa.array(WATCHES['video']).dictionary_encode(),
+    'time': pa.array(WATCHES['time']).dictionary_encode(),
+  }
+  write_table(folder, 'watches', columns, 'parquet')
+  assert loaded(folder).watches.time.tolist() == [20, 10, 30, 0]
+
+
+def test_a_field_that_swallows_rows_is_warned_of(folder, caplog):
+  rows = ['id,title', '7,"Sunday', '8,Monday', '9,"Tuesday"" by night', 'z,""']
+  (folder / 'videos.csv').write_text('\n'.join(rows) + '\n')
+  for _ in range(2):  # once freshly prepared, once reused
+    caplog.clear()
+    assert loaded(folder).videos.id.tolist() == ['7', 'z']
+    (line,) = [x for x in warned(caplog) if 'line' in x]
+    assert "videos.csv, row 1, column 'title': found 3 lines in one" in line
+    assert 'a quote within a field doubled' in line
+
+
+@pytest.mark.parametrize('end', ['\n\n', '\r\n\r\n\r\n', ''])
+def test_blank_lines_at_the_end_are_no_rows(folder, end):
+  (folder / 'watches.csv').write_text('user,video,time\na,7,1\na,7,2' + end)
+  (folder / 'videos.csv').write_text('id\n7' + end)
+  found = loaded(folder)
+  assert found.watches.time.tolist() == [1, 2]
+  assert found.videos.id.tolist() == ['7']
+
+
+def test_ids_that_do_not_meet_are_shown(folder):
+  rows = [f'u,{video}.0,{time}\n' for video, time in ((11, 1), (12, 2))]
+  (folder / 'watches.csv').write_text('user,video,time\n' + ''.join(rows))
+  (folder / 'videos.csv').write_text('id\n11\n12\n13\n')
+  assert refusal(folder) == (
+    "watches.csv, column 'video': found no id of a video of videos.csv: "
+    "watches.csv has '11.0' and '12.0', videos.csv '11' and '12'; right: the "
+    'same ids, spelled alike'
+  )
+
+
+@pytest.mark.parametrize('name', ['tweets', 'profiles'])
+def test_users_that_hardly_meet_are_shown_every_time(folder, caplog, name):
+  columns = {'user': ['1', '2', '3'], 'time': [1, 2, 3], 'text': ['a'] * 3}
+  if name == 'profiles':
+    columns.pop('time')
+  write_table(folder, name, columns, 'csv')
+  for _ in range(2):
+    caplog.clear()
+    loaded(folder)
+    (line,) = warned(caplog)
+    assert f'{name}.csv and watches.csv: 0 users in both, 3 only in' in line
+    assert f"{name}.csv has '1' and '2', watches.csv 'bea' and 'ann'" in line
+
+
+@pytest.mark.parametrize(
+  ('name', 'instead'),
+  [('watches.csv', 'watches.csv.gz'), ('videos.csv', 'Videos.CSV')],
+)
+def test_a_file_that_is_meant_is_named_where_one_lacks(folder, name, instead):
+  (folder / name).rename(folder / instead)
+  found = refusal(folder)
+  assert f'no {name[:-4]} file, but {instead}, which nobody reads' in found
+
+
+def test_what_nobody_reads_is_named(folder, caplog):
+  for name in ('visual.npy.gz', 'notes.txt', '.hidden', 'thumbs.db'):
+    (folder / name).touch()
+  (folder / 'posters').mkdir()
+  caplog.set_level('INFO')
+  loaded(folder)
+  (line,) = warned(caplog)
+  assert line.startswith(f'{folder}: not read as tables or features: visual.n')
+  (line,) = [
+    r.getMessage() for r in caplog.records if 'notes' in r.getMessage()
+  ]
+  assert line.endswith('features: notes.txt, posters, thumbs.db')
 
 
 def test_topics_belong_to_tweets(folder):
@@ -366,7 +496,7 @@ def test_a_wrong_table_is_named(folder, name, text, message):
     ),
     (
       'tweets.jsonl',
-      b'{"user": "a", "time": 1, "text": "t"}\n\n',
+      b'{"user": "a", "time": 1, "text": "t"}\n\n{}\n',
       "tweets.jsonl, row 2: found '' (Expecting value",
     ),
     ('tweets.jsonl', b'[1]\n', 'tweets.jsonl, row 1: found [1]; right: a JSON'),

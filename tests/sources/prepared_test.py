@@ -1,5 +1,6 @@
 """Prepared copies: never of other files, never half, never made twice."""
 
+import shutil
 import subprocess
 import sys
 
@@ -101,16 +102,89 @@ load.load_source('files', data_dir={str(tmp_path / 'data')!r},
   assert len(loaded(folder, tmp_path).watches.user) == 4
 
 
-def test_two_processes_may_prepare_the_same_copy(tmp_path, monkeypatch):
+def test_of_two_processes_one_prepares_and_one_waits(tmp_path):
   folder = write_folder(tmp_path / 'in')
-  blocks = record_files.video_blocks
-  others = []
+  script = f"""
+import pathlib, time
+from absl import logging
+logging.set_verbosity('info')
+from dynrec_jax.sources import load, own_folder
+videos = own_folder.videos_from_folder
+def slow(*arguments):
+  print('prepares', flush=True)
+  time.sleep(1.5)
+  return videos(*arguments)
+own_folder.videos_from_folder = slow
+pathlib.Path({str(tmp_path / 'ready')!r}).touch()
+found = load.load_source('files', data_dir={str(tmp_path / 'data')!r},
+                         manual_dir={str(folder)!r})
+print('users', len(found.user_ids))
+"""
+  runs = [
+    subprocess.Popen(
+      [sys.executable, '-c', script],
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    for _ in range(2)
+  ]
+  told = [run.communicate(timeout=120) for run in runs]
+  assert [run.returncode for run in runs] == [0, 0], told
+  out, errors = (''.join(texts) for texts in zip(*told, strict=True))
+  assert out.count('prepares') == 1
+  assert out.count('users 2') == 2
+  assert errors.count('waiting for files, videos: process ') == 1
 
-  def overtaken(videos):
-    if not others:  # another run starts and ends inside this one
-      others.append(None)
-      others[0] = loaded(folder, tmp_path)
-    yield from blocks(videos)
 
-  monkeypatch.setattr(record_files, 'video_blocks', overtaken)
-  assert_same(loaded(folder, tmp_path), others[0])
+def copies(tmp_path):
+  """The folders of the prepared parts."""
+  return sorted(path.parent for path in tmp_path.rglob('sha256.json'))
+
+
+def cut(path):
+  path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+  data = bytearray(path.read_bytes())
+  data[len(data) // 2] ^= 1
+  path.write_bytes(data)
+
+
+DAMAGES = {
+  'cut': cut,
+  'empty': lambda path: path.write_bytes(b''),
+  'missing': lambda path: path.unlink(),
+  'flipped': flip,
+}
+
+
+@pytest.mark.parametrize('damage', DAMAGES)
+def test_a_damaged_copy_is_made_again(tmp_path, caplog, damage):
+  """Whichever of its files it is: records, features, info or digests."""
+  folder = write_folder(tmp_path / 'in')
+  whole = loaded(folder, tmp_path)
+  names = {path.name for copy in copies(tmp_path) for path in copy.iterdir()}
+  assert len(names) >= 4
+  for place in range(2):
+    for name in sorted(names):
+      path = copies(tmp_path)[place] / name
+      if not path.exists():
+        continue
+      DAMAGES[damage](path)
+      caplog.clear()
+      assert_same(loaded(folder, tmp_path), whole)
+      assert caplog.text.count('is not whole: making it again') == 1
+  assert_same(loaded(folder, tmp_path), whole)
+
+
+def test_what_is_no_folder_is_no_copy(tmp_path):
+  folder = write_folder(tmp_path / 'in')
+  whole = loaded(folder, tmp_path)
+  for copy in copies(tmp_path):
+    (copy / 'stray').touch()
+    assert_same(loaded(folder, tmp_path), whole)
+    shutil.rmtree(copy)
+    copy.write_text('a file')
+    assert_same(loaded(folder, tmp_path), whole)

@@ -1,6 +1,8 @@
 """The disk cache: hits, misses, damage and disks that cannot be written."""
 
 import os
+import threading
+import time
 from unittest import mock
 
 import numpy as np
@@ -158,3 +160,32 @@ def test_bad_settings_and_inputs_are_refused(tmp_path):
     ask(tmp_path, Compute(), seed=np.zeros(2))
   with pytest.raises(ValueError, match='cannot hash a set'):
     ask(tmp_path, Compute(), inputs=({1, 2},))
+
+
+def test_of_two_that_miss_one_computes_and_one_waits(tmp_path, caplog):
+  caplog.set_level('INFO')
+  started, compute, other = threading.Event(), Compute(), Compute()
+
+  def slow():
+    started.set()
+    time.sleep(0.7)
+    return compute()
+
+  thread = threading.Thread(target=lambda: ask(tmp_path, slow, seed=1))
+  thread.start()
+  started.wait(10)
+  assert_same(ask(tmp_path, other, seed=1), ARRAYS)
+  thread.join(10)
+  assert (compute.calls, other.calls) == (1, 0)
+  assert caplog.text.count('waiting for lda, which is being made: process') == 1
+  assert [path.suffix for path in tmp_path.iterdir()] == ['.npz']
+
+
+def test_a_computation_that_fails_leaves_its_turn(tmp_path):
+  def fail():
+    raise ValueError('no')
+
+  for _ in range(2):
+    with pytest.raises(ValueError, match='no'):
+      ask(tmp_path, fail, seed=1)
+  assert not list(tmp_path.iterdir())

@@ -140,13 +140,14 @@ def test_values_are_of_the_default_s_type(name):
     bool: declared.Switch,
     int: declared.Whole,
     float: declared.Real,
-    str: declared.OneOf | declared.Text,
+    str: declared.OneOf | declared.Text | declared.Path,
     tuple: (
       declared.SomeOf
       | declared.AnyOf
       | declared.WholeNumbers
       | declared.DifferentNumbers
       | declared.Texts
+      | declared.Paths
     ),
   }
   assert isinstance(key.values, kinds[type(key.default)])

@@ -189,7 +189,7 @@ def test_new_users_may_come_after_the_data_s_end(saved):
   [
     (
       {'recommend__users': ('u1', 'u99')},
-      r"users names 'u99', who is not among the 60 .* for the training; for "
+      r"users names 'u99', who is not among the 60 .*, such as 'u0', 'u1'; for "
       r'somebody who came after it .* in a file, recommend\.history$',
     ),
     ({'recommend__history': '/no/file.csv'}, r'/no/file.csv: found no such fi'),

@@ -9,7 +9,7 @@ import worlds
 
 from configs import report as report_config
 from dynrec_jax import train
-from dynrec_jax.study import reproduce, workdir
+from dynrec_jax.study import reproduce, studies, workdir
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 
@@ -89,9 +89,11 @@ def test_worlds_of_other_strengths_take_what_was_tuned(tmp_path, monkeypatch):
     assert found == (True, f'chosen by {name.partition("_")[0]}')
 
 
-def test_two_runs_do_not_share_a_folder(config):
+def test_a_study_s_folder_is_its_own(config):
+  """Another run may have it as its workdir."""
+  own = studies.studies(config)['single']
   with (
-    workdir.alone(config),
-    pytest.raises(ValueError, match=r'^workdir is .*where another process run'),
+    workdir.alone(own),
+    pytest.raises(ValueError, match=r'^workdir is .*single.*is at work; right'),
   ):
-    reproduce.reproduce(config, asked_at(10**9))
+    reproduce._study(own, asked_at(10**9), tuned=True)

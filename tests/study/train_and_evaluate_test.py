@@ -145,4 +145,4 @@ def test_fewer_videos_than_a_list_has_are_told(study, tmp_path):
   config.workdir, config.decode.k = str(tmp_path), 41
   config.eval.methods = ('popularity',)
   text = train_and_evaluate(config, study.prepared, never)
-  assert 'not run: 40 videos, fewer than k = 41' in text
+  assert 'not run: 40 videos, fewer than decode.k=41' in text

@@ -1,5 +1,10 @@
 """Files of a run's folder."""
 
+import errno
+import fcntl
+import os
+
+import pytest
 import worlds
 
 from dynrec_jax.parallel import hosts
@@ -18,3 +23,67 @@ def test_the_first_host_writes_and_others_do_not(
   assert (tmp_path / 'a' / 'b' / 'results.md').read_text() == 'ours\n'
   path = workdir.path_of(config, 'x.png')
   assert path == str(tmp_path / 'a' / 'b' / 'x.png')
+
+
+def test_a_second_run_is_told_who_is_at_it(tiny_settings, tmp_path):
+  config = worlds.tiny_config(tiny_settings, workdir=str(tmp_path / 'a'))
+  message = (
+    rf"^workdir is '{tmp_path}/a', where process {os.getpid()} of .* "
+    r'\(mode=train_and_evaluate\), since 20\d\d-.* UTC .* is at work; right: '
+  )
+  with (
+    workdir.alone(config),
+    pytest.raises(ValueError, match=message),
+    workdir.alone(config),
+  ):
+    pass
+  with workdir.alone(config):  # free again
+    pass
+
+
+def test_searches_share_a_folder_and_keep_others_out(tiny_settings, tmp_path):
+  settings = tiny_settings | {'workdir': str(tmp_path / 'a')}
+  search = worlds.tiny_config(settings, mode='tune')
+  other = worlds.tiny_config(settings)
+  with (
+    workdir.alone(search),
+    workdir.alone(search),
+    pytest.raises(ValueError, match=r'\(mode=tune\), since'),
+    workdir.alone(other),
+  ):
+    pass
+  with (
+    workdir.alone(other),
+    pytest.raises(ValueError, match='mode=train'),
+    workdir.alone(search),
+  ):
+    pass
+
+
+def test_a_run_that_writes_nothing_leaves_nothing(tiny_settings, tmp_path):
+  config = worlds.tiny_config(tiny_settings, workdir=str(tmp_path / 'a'))
+  with pytest.raises(ValueError, match='refused'), workdir.alone(config):
+    raise ValueError('refused')
+  assert not (tmp_path / 'a').exists()
+  with workdir.alone(config):
+    workdir.write_text(config, 'results.md', 'ours')
+  assert [path.name for path in (tmp_path / 'a').iterdir()] == ['results.md']
+  (tmp_path / 'b').mkdir()
+  with workdir.alone(
+    worlds.tiny_config(tiny_settings, workdir=str(tmp_path / 'b'))
+  ):
+    pass
+  assert (tmp_path / 'b').exists()
+
+
+def test_a_disk_without_locks_is_warned_of(
+  tiny_settings, tmp_path, monkeypatch, caplog
+):
+  def no_lock(*_):
+    raise OSError(errno.ENOLCK, 'No locks available')
+
+  monkeypatch.setattr(fcntl, 'flock', no_lock)
+  config = worlds.tiny_config(tiny_settings, workdir=str(tmp_path / 'a'))
+  with workdir.alone(config):
+    pass
+  assert 'no lock' in caplog.text

@@ -17,7 +17,7 @@ from dynrec_jax.study.keys import (
   of_model,
   of_use,
 )
-from dynrec_jax.study.keys.declared import Key, Of, fault
+from dynrec_jax.study.keys.declared import Key, Of, Path, Paths, fault
 from dynrec_jax.study.keys.of_model import PRESETS, STOP_BY
 from dynrec_jax.study.keys.of_use import OF_WORLDS, STUDIES
 
@@ -30,6 +30,8 @@ __all__ = [
   'STUDIES',
   'Key',
   'Of',
+  'Path',
+  'Paths',
   'default_config',
   'fault',
   'section',

@@ -2,6 +2,7 @@
 
 import enum
 import math
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -121,6 +122,42 @@ class Text(NamedTuple):
     return f"{self.kind}, or `''`" if self.may_be_empty else self.kind
 
 
+class Path(NamedTuple):
+  """A file or folder; `~` is the user's home.
+
+  Attributes:
+    kind: what it must be.
+    may_be_empty: whether '' means something.
+    made: 'file' or 'folder' where a run makes it, and it must not be the other.
+  """
+
+  kind: str
+  may_be_empty: bool = True
+  made: str = ''
+
+  def fault(self, value: Any) -> str:
+    """What is right instead; '' if the value is."""
+    wrong = Text(self.kind, self.may_be_empty).fault(value)
+    if wrong or not value:
+      return wrong
+    path = os.path.expanduser(value)
+    if (
+      self.made == 'folder' and os.path.exists(path) and not os.path.isdir(path)
+    ):
+      return 'it is a file; right: a folder, or what does not exist yet'
+    if self.made == 'file' and os.path.isdir(path):
+      return 'it is a folder; right: a file, or what does not exist yet'
+    return ''
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    return Text(self.kind, self.may_be_empty).described()
+
+  def expanded(self, value: str) -> str:
+    """The value without `~`."""
+    return os.path.expanduser(value)
+
+
 class WholeNumbers(NamedTuple):
   """Several whole numbers, none of them below `low`."""
 
@@ -174,6 +211,26 @@ class Texts(NamedTuple):
     return f'{self.kind}, or `()`'
 
 
+class Paths(NamedTuple):
+  """Any number of folders, alone or as NAME=FOLDER; `~` is the user's home."""
+
+  kind: str
+
+  def fault(self, value: Any) -> str:
+    """Nothing: who reads them tells what is missing."""
+    del value
+    return ''
+
+  def described(self) -> str:
+    """The values in words, as markdown."""
+    return Texts(self.kind).described()
+
+  def expanded(self, value: Sequence[str]) -> tuple[str, ...]:
+    """The value without `~`."""
+    parts = [text.rpartition('=') for text in value]
+    return tuple(f'{a}{b}{os.path.expanduser(c)}' for a, b, c in parts)
+
+
 class AnyOf(NamedTuple):
   """Several names, each once; () is all of them."""
 
@@ -198,9 +255,11 @@ Values = (
   | Real
   | Switch
   | Text
+  | Path
   | WholeNumbers
   | DifferentNumbers
   | Texts
+  | Paths
 )
 
 

@@ -7,10 +7,10 @@ from dynrec_jax.study.keys.declared import (
   Key,
   Of,
   OneOf,
+  Path,
   Real,
   SomeOf,
   Switch,
-  Text,
   Whole,
   WholeNumbers,
 )
@@ -41,7 +41,7 @@ KEYS = {
   ),
   'text.features': Key(
     '',
-    Text('an .npz file of id [n] and feature [n, D]'),
+    Path('an .npz file of id [n] and feature [n, D]'),
     Of.DIGESTED,
     'of `given`',
   ),
@@ -61,7 +61,7 @@ KEYS = {
   ),
   'text.word_vectors': Key(
     '',
-    Text('a word2vec (.bin, .txt) or GloVe (.txt) file, also .gz'),
+    Path('a word2vec (.bin, .txt) or GloVe (.txt) file, also .gz'),
     Of.DIGESTED,
     "of `kim_cnn`; `''` trains word2vec on the source's own texts; "
     '`googlenews` is GoogleNews-vectors-negative300*.bin of `data.manual_dir` '
@@ -83,16 +83,16 @@ KEYS = {
   ),
   'visual.folder': Key(
     '',
-    Text('a folder'),
+    Path('a folder'),
     Of.DIGESTED,
     "video or image files, each named by its video's id",
   ),
   'visual.vgg19_weights': Key(
-    '', Text('a file'), Of.DIGESTED, 'for `vgg19_c3d`'
+    '', Path('a file'), Of.DIGESTED, 'for `vgg19_c3d`'
   ),
-  'visual.c3d_weights': Key('', Text('a file'), Of.DIGESTED, 'for `vgg19_c3d`'),
+  'visual.c3d_weights': Key('', Path('a file'), Of.DIGESTED, 'for `vgg19_c3d`'),
   'visual.efficientnet_lite0_weights': Key(
-    '', Text('a file'), Of.DIGESTED, "`''` is the one that comes as a package"
+    '', Path('a file'), Of.DIGESTED, "`''` is the one that comes as a package"
   ),
   'visual.after_relu': Key(
     True, Switch(), Of.DIGESTED, 'fc6 after its ReLU, or before', decision=34

@@ -8,10 +8,11 @@ from dynrec_jax.study.keys.declared import (
   Key,
   Of,
   OneOf,
+  Path,
+  Paths,
   Real,
   SomeOf,
   Switch,
-  Text,
   Texts,
   Whole,
   WholeNumbers,
@@ -79,7 +80,7 @@ KEYS = {
   ),
   'tune.chosen': Key(
     '',
-    Text('a file'),
+    Path('a file'),
     Of.NOTHING,
     'tuned.json of the workdir of `mode=tune`: each method as it was chosen '
     "there; `''` is as the keys say",
@@ -89,14 +90,14 @@ KEYS = {
   ),
   'recommend.history': Key(
     '',
-    Text('a file'),
+    Path('a file'),
     Of.NOTHING,
     "new users' watches (tweets in the cross network), instead of users in the "
     'data',
   ),
   'recommend.output': Key(
     '',
-    Text('a JSONL file'),
+    Path('a JSONL file', made='file'),
     Of.NOTHING,
     "`''` is recommendations.jsonl in the workdir",
   ),
@@ -105,7 +106,7 @@ KEYS = {
   ),
   'compare.runs': Key(
     (),
-    Texts('folders of runs of the same users'),
+    Paths('folders of runs of the same users'),
     Of.NOTHING,
     'the first is what the others are compared with; `()` is the workdir',
   ),
@@ -150,7 +151,7 @@ KEYS = {
   ),
   'report.runs': Key(
     (),
-    Texts("NAME=FOLDER of runs, NAME as the studies' folders have it"),
+    Paths("NAME=FOLDER of runs, NAME as the studies' folders have it"),
     Of.NOTHING,
     'that `mode=report` is on; `()` is what lies in the workdir',
   ),
