@@ -17,7 +17,7 @@ def test_a_changed_file_is_never_served_from_the_old_copy(tmp_path):
   (folder / 'videos.csv').write_text('id,title\nv1,One\nv2,Tw0\n')
   assert loaded(folder, tmp_path).videos.title.tolist() == ['One', 'Tw0']
   (folder / 'profiles.csv').write_text('user,text\nann,hi\n')
-  assert loaded(folder, tmp_path).profiles.tolist() == ['', 'hi']
+  assert loaded(folder, tmp_path).profiles.tolist() == ['hi', '']
 
 
 def test_an_equal_folder_is_not_prepared_again(tmp_path, monkeypatch):
