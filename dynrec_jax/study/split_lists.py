@@ -112,9 +112,8 @@ def _lists_of(
   if known.get('of') == made_of:
     if known['cannot']:
       raise CannotFit(known['cannot'])
-    found = _whole_lists(path)
-    if found is not None:
-      return found
+    if _is_whole(path, known['lists']):
+      return user_lists.read_lists(path)
   label = methods.METHODS[name].label
   logging.debug('%s, %s: fitted and asked', label, asked.mode)
   cannot = None
@@ -125,6 +124,7 @@ def _lists_of(
     logging.warning('%s, %s: not run: %s', label, asked.mode, error)
   if hosts.is_writer():
     line = {'of': made_of, 'cannot': str(cannot) if cannot else ''}
+    line['lists'] = '' if cannot else digests.file_sha256(path)
     whole_files.write_text(note, json.dumps(line))
     if cannot:
       pathlib.Path(path).unlink(missing_ok=True)  # of other data
@@ -134,15 +134,14 @@ def _lists_of(
   return user_lists.read_lists(path)
 
 
-def _whole_lists(path: str) -> UserLists | None:
-  """A file's lists; None if it is gone or damaged, to be made again."""
+def _is_whole(path: str, sha256: str) -> bool:
+  """Whether a file of lists is there, and what was written."""
   if not pathlib.Path(path).is_file():
-    return None
-  try:
-    return user_lists.read_lists(path)
-  except ValueError as error:
-    logging.warning('%s: making the lists again', error)
-    return None
+    return False
+  if digests.file_sha256(path) == sha256:
+    return True
+  logging.warning('%s is not what was written: making it again', path)
+  return False
 
 
 def _write(
@@ -196,6 +195,6 @@ def _read_note(note: pathlib.Path) -> Mapping[str, Any]:
   """What a method's lists were made of; nothing if that is not known."""
   try:
     found = json.loads(note.read_text('utf-8'))
-    return {'of': str(found['of']), 'cannot': str(found['cannot'])}
+    return {key: str(found[key]) for key in ('of', 'cannot', 'lists')}
   except (OSError, ValueError, KeyError, TypeError):
     return {}

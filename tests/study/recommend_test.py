@@ -85,6 +85,16 @@ def test_everyone_at_the_end_of_the_data(saved):
     check_row(saved, row, user)
 
 
+def test_lists_are_no_longer_than_the_catalogue_allows(saved, caplog):
+  caplog.set_level('INFO')
+  rows = saved.lists('long', decode__k=99)
+  lengths = {len(row['videos']) for row in rows}
+  told = [r.getMessage() for r in caplog.records][-2:]
+  said = f'60 lists of {min(lengths)} to {max(lengths)} videos in '
+  assert told[0].startswith(said)
+  assert told[1].startswith('decode.k is 99; a list has no more videos than')
+
+
 def test_an_end_of_the_span_hides_nothing_known(tiny_settings, tmp_path):
   """What was watched after `sessions.end` is read, and not recommended."""
   settings = tiny_settings | {'sessions.end': '2023-09-01'}

@@ -162,6 +162,10 @@ def test_lists_are_kept_while_they_follow_from_the_same(
   path.unlink()
   assert made() == ['popularity']
   assert path.read_text() == before
+  for damaged in ('', before[:99], ''.join(before.splitlines(True)[:-1])):
+    path.write_text(damaged)
+    assert made() == ['popularity']
+    assert path.read_text() == before
   note = pathlib.Path(this.directory, 'made', 'short', 'model.json')
   note.write_text('{')
   assert made() == ['model']
