@@ -178,7 +178,7 @@ def test_a_run_reads_as_a_story(place, told):
   split = ['epoch 1', 'epoch 2']
   assert stages == [
     *['visual.npz and videos.csv', 'watches.csv and videos.csv'],
-    *['data', 'features', 'topics'],
+    *['sessions', 'data', 'features', 'topics'],
     *['split 1 of 2', *split, 'split 2 of 2', *split],
     'results',
   ]
@@ -261,6 +261,7 @@ def interrupt(place, workdir, number, step, send):
   return process.returncode, errors
 
 
+@pytest.mark.slow
 def test_a_run_killed_twice_ends_with_the_same_numbers(place, whole):
   code, errors = interrupt(place, 'killed', 0, 1, signal.SIGTERM)
   assert code == checkpoint.REQUEUE_EXIT_CODE

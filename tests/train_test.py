@@ -300,6 +300,7 @@ def save_run(root, path):
   np.savez(path, **out)
 
 
+@pytest.mark.slow
 def test_8_devices_equal_one(tiny_root, tmp_path, study):
   flags = os.environ.get('XLA_FLAGS', '')
   flags += ' --xla_force_host_platform_device_count=8'
@@ -398,6 +399,7 @@ def save_bags(root, path):
   np.savez(path, **state.params, loss=np.array(seen))
 
 
+@pytest.mark.slow
 def test_2_devices_drop_what_one_drops(tiny_root, tmp_path, study):
   here = str(pathlib.Path(__file__).parent)
   run_python(

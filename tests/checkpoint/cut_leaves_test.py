@@ -256,6 +256,7 @@ def test_a_flipped_byte_in_a_shard_is_found(tmp_path):
     assert f'skipping a damaged checkpoint: {place}' in output
 
 
+@pytest.mark.slow
 def test_orbax_alone_misses_a_shard_that_we_find(tmp_path):
   """The files of another state, whole in themselves."""
   run(

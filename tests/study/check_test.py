@@ -314,7 +314,17 @@ def base_prepared(tiny_settings):
   return prepare.prepare(worlds.tiny_config(tiny_settings | BASE))
 
 
-@pytest.mark.parametrize('key', [k for k in STUDIED if len(VALID[k]) > 1])
+# Each of these prepares the study again for every value.
+ASKED = [
+  pytest.param(key, marks=pytest.mark.slow)
+  if key.startswith(PREPARING) and key != 'filter.mode'
+  else key
+  for key in STUDIED
+  if len(VALID[key]) > 1
+]
+
+
+@pytest.mark.parametrize('key', ASKED)
 def test_each_choice_makes_a_difference(
   key, tiny_settings, base_prepared, monkeypatch, tmp_path
 ):

@@ -192,6 +192,7 @@ def test_lists_follow_from_the_method_s_own_keys_alone():
 def test_young_keys_say_their_defaults_where_they_are_absent():
   assert identity.ABSENT == {
     'static.keep_aux': True,
+    'seq.max_bag': 2000,
     'features.basis': 'given',
     'features.kept': 1.0,
     'rel.partners': 'drawn',

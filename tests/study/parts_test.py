@@ -150,7 +150,14 @@ def test_the_predictor_reads_queries_as_training_does(study, tiny_settings):
   )
   found = parts.make_parts(config, study.prepared).predictor.settings
   assert found.method == 'topk_first'
-  assert found.inputs == ('session_chain', 3, 0.7, 7 * 86_400.0, 'l2')
+  assert found.inputs == (
+    'session_chain',
+    3,
+    2000,
+    0.7,
+    7 * 86_400.0,
+    'l2',
+  )
   assert found.inputs.history_mode == 'session_chain'
   assert found.inputs.max_len == 3
   assert found.inputs.unit_secs == 7 * 86_400
@@ -218,7 +225,12 @@ def flat(metrics):
   return np.array([list(row.values()) for row in metrics])
 
 
-@pytest.mark.parametrize('method', ['model', 'rnn_sem', 'static_dnn'])
+_SLOW = [
+  pytest.param(m, marks=pytest.mark.slow) for m in ('rnn_sem', 'static_dnn')
+]
+
+
+@pytest.mark.parametrize('method', ['model', *_SLOW])
 def test_gradient_descent_is_the_same_in_the_span(method, studies):
   """Losses, gradients, parameters and their average, decay included."""
   given, span = studies(method)
@@ -245,6 +257,7 @@ def test_gradient_descent_is_the_same_in_the_span(method, studies):
   np.testing.assert_allclose(outside @ kernel, decayed, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_adam_begins_the_same_and_then_takes_other_steps(studies):
   given, span = studies()
   (_, seen), (_, in_span) = run_of(given, 'adam'), run_of(span, 'adam')

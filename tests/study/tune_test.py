@@ -90,6 +90,7 @@ def test_the_best_on_validation_users_at_both_borders(config, study):
   assert pathlib.Path(config.workdir, 'tuning.md').read_text() == f'{text}\n'
 
 
+@pytest.mark.slow
 def test_a_network_s_trial_is_its_training_s_best(config, study, tmp_path):
   config.eval.methods = ('model',)
   tune.tune(config, study.prepared, never)
@@ -110,6 +111,7 @@ def test_a_network_s_trial_is_its_training_s_best(config, study, tmp_path):
   assert list(left) == []
 
 
+@pytest.mark.slow
 def test_trials_stop_by_the_likelihood_and_are_compared_by_f(
   config, study, tmp_path
 ):

@@ -60,6 +60,7 @@ def lost(seed, topics, tweets, words, users, *, rounds=3):
   return matched_cosine(topic_word_probability(fit.counts, hyper), phi) <= 0.8
 
 
+@pytest.mark.slow
 def test_no_planted_topic_is_lost():
   setting = (6, 3000, 300, 100)
   seeds = range(3)

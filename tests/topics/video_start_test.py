@@ -44,7 +44,10 @@ SMALL = {'videos': 400, 'topics': 6, 'text_words': 100, 'visual_words': 100}
 
 
 @pytest.mark.usefixtures('quick_compile')
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize(
+  'form',
+  [pytest.param(f, marks=pytest.mark.slow) for f in FORMS[1:]] + [FORMS[0]],
+)
 def test_no_planted_topic_is_lost(form):
   assert not any(lost(seed, form=form, **SMALL) for seed in range(2))
 

@@ -182,7 +182,7 @@ def check(files, sound, read=read) -> bool:
 def check_rows(users, videos, unlisted, sound):
   """Every row of the sound tables is in the records, with its values."""
   if sound.get('videos'):
-    assert videos.id.tolist() == list(map(str, sound['videos']['id']))
+    assert sorted(videos.id) == sorted(map(str, sound['videos']['id']))
   if sound.get('watches'):
     asked = sound['watches']
     listed = set(videos.id)
@@ -220,7 +220,7 @@ def settings(count: int):
   )
 
 
-@settings(150)
+@settings(60)
 @hypothesis.given(folders())
 def test_a_few_folders(folder):
   check(*folder)

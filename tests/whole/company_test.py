@@ -13,7 +13,13 @@ import worlds
 
 from dynrec_jax import checkpoint, train
 from dynrec_jax.data import histories
-from dynrec_jax.study import identity, method_config, recommend
+from dynrec_jax.study import (
+  identity,
+  method_config,
+  recommend,
+  same_data,
+  split_run,
+)
 from dynrec_jax.study.training_data import Known, make_queries
 
 K = 6
@@ -130,10 +136,11 @@ def saved(tiny_settings, tmp_path_factory):
     tiny_settings, workdir=str(folder / 'run'), mode='recommend'
   )
   own = worlds.Study(config)
+  same_data.hold(config, own.prepared)
   state = train.TrainState(np.int32(7), worlds.random_params(own.network), ())
   with checkpoint.Checkpointer(
     own.split.checkpoints,
-    config=identity.saved_config(config, own.prepared),
+    config=split_run.saved_config(config, own.parts, own.split),
     must_match=identity.CHECKPOINT,
   ) as saver:
     saver.save(7, state, {}, score=0.5)

@@ -97,7 +97,8 @@ def test_one_video_is_told_to_be_too_few(tmp_path):
 
 @pytest.mark.parametrize('form', ['text_lda', 'mm_lda'])
 def test_two_videos_are_prepared(tmp_path, caplog, form):
-  config = worlds.tiny_config(small_settings(tmp_path, 2), topics__yt=form)
+  settings = small_settings(tmp_path, 2) | {'mode': 'prepare'}
+  config = worlds.tiny_config(settings, topics__yt=form)
   found = prepare.prepare(config)
   assert len(found.records.videos.id) == 2
   assert all('\n' not in line for line in warnings_of(caplog))
