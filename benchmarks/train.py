@@ -6,9 +6,8 @@ The paper's sizes: 64 samples with a positive and a negative partner each,
 6,814 videos with 8,192 visual and 300 text numbers, hidden 300, the paper's
 preset (SGD, sums). The full step is `train.make_train_step`'s, all four losses
 and the update, on a prepared batch; its operations are counted without padding.
-It is made by the paper's letter and with keys that do less work: partners in
-the batch (`rel.partners`), and T_v in the span of the features
-(`features.basis`), of full rank and of a low one.
+It is made by the paper's letter and with keys that do less work: `rel.partners`
+in the batch, and `features.basis` of full rank and of a low one.
 The core is the GRU over all sequences and the softmax over the anchors'.
 """
 

@@ -12,7 +12,7 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax.data import histories
+from dynrec_jax.data import histories, joins
 from dynrec_jax.data import records as records_lib
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import LacksDataError, Records, Tweets
@@ -100,6 +100,25 @@ def tweets_of(records: Records, config: ml_collections.ConfigDict) -> Tweets:
       'none of the users that the filters left'
     )
   return records.tweets
+
+
+def check_authors(records: Records) -> None:
+  """Raises where nobody who watches has tweeted.
+
+  Raises:
+    LacksDataError: shows two ids of each side.
+  """
+  sides = (
+    records.user_ids[np.unique(table.user)]
+    for table in (records.watches, records.tweets)
+  )
+  watchers, authors = sides
+  met = joins.join('users', 'watches', watchers, 'tweets', authors)
+  if met.is_empty:
+    raise LacksDataError(
+      f'nobody who watches has tweeted: {met.shown}; right: the same user ids '
+      'in both files, spelled alike'
+    )
 
 
 def topic_words(made_of: Behaviours) -> Sequence[Sequence[str]]:

@@ -14,14 +14,7 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax.data import (
-  filters,
-  histories,
-  joins,
-  sessions,
-  summary,
-  time_cut,
-)
+from dynrec_jax.data import filters, histories, sessions, summary, time_cut
 from dynrec_jax.data import span as span_lib
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import LacksDataError, Records, Watches
@@ -342,7 +335,7 @@ def _filtered(
     )
     steps.append(step)
     if not step.watches:
-      _check_authors(records)
+      behaviours.check_authors(records)
       raise LacksDataError(
         f'{filters.describe(step)}; lower filter.min_tweets_per_user: the most '
         f'that a user has is {np.bincount(records.tweets.user).max(initial=0)}'
@@ -359,25 +352,6 @@ def _filtered(
       min_watches_left=min_watches_left,
     )
   return watches, [*steps, *later[1:]]
-
-
-def _check_authors(records: Records) -> None:
-  """Raises where nobody who watches has tweeted.
-
-  Raises:
-    LacksDataError: shows two ids of each side.
-  """
-  sides = (
-    records.user_ids[np.unique(table.user)]
-    for table in (records.watches, records.tweets)
-  )
-  watchers, authors = sides
-  met = joins.join('users', 'watches', watchers, 'tweets', authors)
-  if met.is_empty:
-    raise LacksDataError(
-      f'nobody who watches has tweeted: {met.shown}; right: the same user ids '
-      'in both files, spelled alike'
-    )
 
 
 def _tell(steps: list[filters.FilterStep], source: str) -> None:
