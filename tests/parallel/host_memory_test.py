@@ -57,6 +57,7 @@ print(mappings() - start)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
 def test_dropped_programs_give_back_their_mappings():
   def grown(drop):

@@ -317,7 +317,7 @@ def base_prepared(tiny_settings):
 # Each of these prepares the study again for every value.
 ASKED = [
   pytest.param(key, marks=pytest.mark.slow)
-  if key.startswith(PREPARING) and key != 'filter.mode'
+  if key.startswith(PREPARING)
   else key
   for key in STUDIED
   if len(VALID[key]) > 1

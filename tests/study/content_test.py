@@ -295,6 +295,7 @@ def test_google_news_vectors_are_used_where_they_are(
   assert text_content.word_vectors_file(config) == '/my/vectors.txt'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('frames_each', [1, 3])
 def test_topics_read_the_frames_of_video_files(
   make_config, tmp_path, monkeypatch, frames_each

@@ -56,6 +56,7 @@ def test_what_stands_before_the_first_prediction(
   assert not first_inputs.reads_tweet_texts(config)
 
 
+@pytest.mark.slow
 def test_only_the_variants_that_read_tweets_describe_them(
   cross, cross_settings
 ):

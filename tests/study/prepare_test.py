@@ -42,6 +42,7 @@ def test_what_is_prepared(study):
   assert np.flatnonzero(~has).tolist() == list(worlds.NO_TEXT)
 
 
+@pytest.mark.slow
 def test_videos_have_topics_in_the_cross_network_if_a_method_asks(
   tmp_path, quick_compile
 ):

@@ -68,6 +68,7 @@ def test_worlds_without_a_mechanism_stand_beside_the_whole_one(
   assert 'methods_single_no_drift.md' not in names(tmp_path)
 
 
+@pytest.mark.slow
 def test_gains_at_several_strengths(tmp_path):
   config = report_config.get_config('simulated_tiny,doses')
   config.workdir = str(tmp_path)

@@ -130,6 +130,7 @@ def check_equal(a, b):
   jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
+@pytest.mark.slow
 def test_a_likelihood_may_stop_the_training(study, tmp_path):
   """The mean of both borders' means, beside F, on the kept parameters."""
   at = changed(study, tmp_path, train__stop_by='likelihood')

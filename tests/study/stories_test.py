@@ -142,6 +142,7 @@ def test_truth_is_what_the_measures_count(study, tmp_path):
     assert truth == [*([ids[known]] if more else []), *rest]
 
 
+@pytest.mark.slow
 def test_of_tweets(cross, tmp_path):
   """No watch is known, and each tweet is one topic."""
   config, prepared, this = cross

@@ -73,6 +73,7 @@ def test_cross_network_shows_what_is_known_of_everyone(make_config):
   assert any(word in text for word in worlds.WORDS[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('form', ['text_lda', 'mm_lda'])
 def test_the_count_is_chosen_from_what_is_asked(make_config, form, monkeypatch):
   seen = []
@@ -116,6 +117,7 @@ def test_tweets_after_the_history_choose_nothing(make_config, monkeypatch):
   assert settings['topic_counts'] == (4,)
 
 
+@pytest.mark.slow
 def test_other_visual_words_give_other_topics(make_config):
   """And are not taken from what was stored for the former ones."""
   found = [
@@ -144,6 +146,7 @@ def test_forms_give_topics_of_their_own(make_config):
   assert len({x.tobytes() for x in (one, two, three)}) == 3
 
 
+@pytest.mark.slow
 def test_the_count_is_chosen_before_a_cut(make_config, monkeypatch):
   """By known videos alone, or by the tweets that come before it."""
   seen = []

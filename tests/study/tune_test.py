@@ -58,6 +58,7 @@ def chosen(config):
   return json.loads(pathlib.Path(config.workdir, 'tuned.json').read_text())
 
 
+@pytest.mark.slow
 def test_the_best_on_validation_users_at_both_borders(config, study):
   """Each trial by hand, from a fit of its own."""
   text = tune.tune(config, study.prepared, never)

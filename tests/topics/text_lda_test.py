@@ -14,6 +14,7 @@ def fit(documents, **settings):
   return text_lda(documents, **settings)
 
 
+@pytest.mark.slow
 def test_finds_planted_topics():
   documents, themes = planted()
   found = fit(documents)

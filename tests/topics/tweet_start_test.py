@@ -76,6 +76,7 @@ def test_nine_of_ten_runs_keep_every_topic(setting):
   assert sum(lost(seed, *setting, rounds=0) for seed in range(4)) >= 2
 
 
+@pytest.mark.slow
 def test_held_out_users_stay_out_and_seeds_repeat():
   corpus, _ = planted(1, 4, 600, 60, 40)
   held = tweet_start._held_out_users(corpus)

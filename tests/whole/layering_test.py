@@ -1,6 +1,7 @@
 """Who may import what: the layers of the package, checked on its sources."""
 
 import ast
+import functools
 import pathlib
 import re
 import sys
@@ -162,6 +163,7 @@ PLACES = {
 }
 
 
+@functools.cache
 def sources():
   """Module names (dotted, without the package's) and their texts."""
   out = {}

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from dynrec_jax.data import filters
@@ -163,6 +164,7 @@ def direction(name):
   return forth / back - 1
 
 
+@pytest.mark.slow
 class WatchKnockOutTest(parameterized.TestCase):
   def test_no_interest_leaves_no_taste_of_ones_own(self):
     self.assertGreater(own_interest_excess('small'), 0.5)
