@@ -49,7 +49,7 @@ class Case:
 
 
 def make_case(study):
-  epoch = batches.draw_epoch(study.data, study.spec, 1)
+  epoch = batches.draw_epoch(study.data, study.spec, 2)
   step = batches.steps_per_epoch(study.data, study.spec) - 1
   batch = batches.make_batch(study.data, study.spec, epoch, step)
   batch = jax.tree.map(lambda x: x[0], batch)
@@ -134,7 +134,7 @@ def check_against_loops(case):
   terms, length = terms_of(case)
   want, counts, want_length = expected(case)
   for name, value, right in zip(LossTerms._fields, terms, want, strict=True):
-    assert right > 0.003, f'{name} is not tested by this batch'
+    assert right > 0.01, f'{name} is not tested by this batch'
     np.testing.assert_allclose(value, right, rtol=3e-5, err_msg=name)
   np.testing.assert_allclose(length, want_length, rtol=3e-5)
   found = objective.term_counts(jax.tree.map(jnp.asarray, case.batch))

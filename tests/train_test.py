@@ -339,14 +339,13 @@ def test_partners_in_the_batch_are_the_same_triplets(method, tiny_root):
   assert study.spec.partners == 'in_batch'
   optimizer = train.make_optimizer('sgd', learning_rate=1.0, weight_decay=0.0)
   last = batches.steps_per_epoch(study.data, study.spec) - 1
-  epoch = batches.draw_epoch(study.data, study.spec, 1)
+  epoch = batches.draw_epoch(study.data, study.spec, 2)
   # Of the relevance loss alone, from parameters that make it large.
   alone = study.balance._replace(weights=LossWeights(0.0, 0.0, 1e3))
   run = train.make_train_step(
     study.network, optimizer, study.settings, reduction='mean'
   )
   run = train.balanced(run, alone, 0)
-  losses = []
   for step in (0, last):
     found = []
     for partners in ('in_batch', 'drawn'):
@@ -359,7 +358,7 @@ def test_partners_in_the_batch_are_the_same_triplets(method, tiny_root):
       state = state.replace(params=worlds.random_params(study.network))
       state, metrics = run(devices.replicate(state), study.features, batch)
       found.append((state.params, metrics))
-    losses.append(float(found[0][1]['loss_relevance']))
+    assert float(found[0][1]['loss_relevance']) > 0.1
     jax.tree.map(
       lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5),
       *found,
