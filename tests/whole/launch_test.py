@@ -1,13 +1,27 @@
-"""The scripts: start again on 75 and only on 75; which runs are compared."""
+"""The scripts: start again on 75 and only on 75; which runs are compared.
 
+slurm_test.py runs one on a real Slurm.
+"""
+
+import json
 import pathlib
+import shutil
 import subprocess
+import sys
 
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
 from config_lines import parse
 
 from dynrec_jax.study import check
 
-SCRIPT = pathlib.Path(__file__).parents[2] / 'launch' / 'requeue.sh'
+ROOT = pathlib.Path(__file__).parents[2]
+LAUNCH = ROOT / 'launch'
+SCRIPT = LAUNCH / 'requeue.sh'
+SCRIPTS = sorted([*LAUNCH.glob('*.sh'), *LAUNCH.glob('*.sbatch')])
+TOOLS = pathlib.Path(sys.executable).parent  # linters lie beside Python
 
 
 def run(tmp_path, codes):
@@ -104,3 +118,168 @@ def test_every_run_is_of_a_config_that_can_be(tmp_path):
       (config.text.encoder, config.topics.yt, config.visual.encoder)
     )
   assert len(different) == 5
+
+
+def fake(folder, name, script):
+  """A program of this name, to be found before the real one."""
+  path = folder / 'bin' / name
+  path.parent.mkdir(exist_ok=True)
+  path.write_text(f'#!/usr/bin/env bash\n{script}\n')
+  path.chmod(0o755)
+  return {'PATH': f'{path.parent}:/usr/bin:/bin'}
+
+
+def queued(tmp_path, code):
+  """Exit code of the Slurm script whose processes end so; what it asked for."""
+  log = tmp_path / 'log'
+  log.write_text('')
+  fake(tmp_path, 'srun', f'printf "%s|" srun "$@" >> {log}; exit {code}')
+  env = fake(tmp_path, 'scontrol', f'printf "%s|" scontrol "$@" >> {log}')
+  done = subprocess.run(
+    ['bash', LAUNCH / 'slurm.sbatch', '--config=a b'],
+    env=env | {'SLURM_JOB_ID': '7'},
+    capture_output=True,
+  )
+  return done.returncode, log.read_text()
+
+
+def test_a_slurm_job_that_saved_is_queued_again(tmp_path):
+  run = 'srun|--kill-on-bad-exit=1|python|-m|dynrec_jax.main|--config=a b|'
+  assert queued(tmp_path, 75) == (75, f'{run}scontrol|requeue|7|')
+  assert queued(tmp_path, 1) == (1, run)
+  assert queued(tmp_path, 0) == (0, run)
+
+
+def test_a_tpu_vm_reads_the_arguments_as_they_were_given(tmp_path):
+  log = tmp_path / 'log'
+  env = fake(
+    tmp_path,
+    'gcloud',
+    'for a in "$@"; do case $a in --command=*) '
+    f'printf "%s" "${{a#*=}}" > {log};; esac; done',
+  )
+  subprocess.run(
+    [LAUNCH / 'tpu_vm.sh', 'vm', 'zone', "--config.eval.methods=('a', 'b')"],
+    env=env,
+    check=True,
+  )
+  words = log.read_text().replace('exec venv/bin/python', 'printf "%s|"')
+  _, asked = words.split('printf', 1)
+  said = subprocess.check_output(['bash', '-c', f'printf{asked}'], text=True)
+  assert said == "-m|dynrec_jax.main|--config.eval.methods=('a', 'b')|"
+
+
+@pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
+def test_a_script_is_sound_and_says_how_it_is_used(path):
+  subprocess.run([TOOLS / 'shellcheck', path], check=True)
+  assert f'launch/{path.name}' in path.read_text()
+
+
+@pytest.mark.skipif(
+  shutil.which('hadolint', path=str(TOOLS)) is None, reason='no hadolint here'
+)
+def test_the_image_is_made_by_the_rules():
+  subprocess.run([TOOLS / 'hadolint', LAUNCH / 'Dockerfile'], check=True)
+
+
+def job_set():
+  """What a Kubernetes cluster is asked for."""
+  return yaml.safe_load((LAUNCH / 'gke_jobset.yaml').read_text('utf-8'))
+
+
+# Of JobSet's API v1alpha2, what we use; a Job inside has a schema of its own.
+JOB_SET = {
+  'type': 'object',
+  'additionalProperties': False,
+  'required': ['apiVersion', 'kind', 'metadata', 'spec'],
+  'properties': {
+    'apiVersion': {'const': 'jobset.x-k8s.io/v1alpha2'},
+    'kind': {'const': 'JobSet'},
+    'metadata': {'type': 'object', 'required': ['name']},
+    'spec': {
+      'type': 'object',
+      'additionalProperties': False,
+      'properties': {
+        'failurePolicy': {
+          'type': 'object',
+          'additionalProperties': False,
+          'properties': {
+            'maxRestarts': {'type': 'integer', 'minimum': 0},
+            'rules': {
+              'type': 'array',
+              'items': {
+                'type': 'object',
+                'additionalProperties': False,
+                'required': ['action', 'name'],
+                'properties': {
+                  'name': {
+                    'pattern': '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$'
+                  },
+                  'action': {
+                    'enum': [
+                      'FailJobSet',
+                      'RestartJobSet',
+                      'RestartJobSetAndIgnoreMaxRestarts',
+                    ]
+                  },
+                  'onJobFailureReasons': {
+                    'type': 'array',
+                    'items': {
+                      'enum': [
+                        'BackoffLimitExceeded',
+                        'DeadlineExceeded',
+                        'FailedIndexes',
+                        'MaxFailedIndexesExceeded',
+                        'PodFailurePolicy',
+                      ]
+                    },
+                  },
+                  'targetReplicatedJobs': {'type': 'array'},
+                },
+              },
+            },
+          },
+        },
+        'replicatedJobs': {
+          'type': 'array',
+          'items': {
+            'type': 'object',
+            'additionalProperties': False,
+            'required': ['name', 'template'],
+            'properties': {
+              'name': {'type': 'string'},
+              'replicas': {'type': 'integer', 'minimum': 1},
+              'template': {'type': 'object'},
+            },
+          },
+        },
+      },
+    },
+  },
+}
+
+
+def test_the_job_set_is_one_by_its_schema():
+  found = job_set()
+  jsonschema.validate(found, JOB_SET)
+  (job,) = found['spec']['replicatedJobs']
+  whole = {'apiVersion': 'batch/v1', 'kind': 'Job', **job['template']}
+  whole['metadata'] = {'name': 'dynrec'}
+  kubernetes_validate.validate(whole, '1.33', strict=True)
+
+
+def test_the_hosts_of_a_job_set_are_those_of_its_slice():
+  (job,) = job_set()['spec']['replicatedJobs']
+  spec = job['template']['spec']
+  pod = spec['template']['spec']
+  (container,) = pod['containers']
+  topology = pod['nodeSelector']['cloud.google.com/gke-tpu-topology']
+  rows, columns = map(int, topology.split('x'))
+  chips = container['resources']['limits']['google.com/tpu']
+  assert spec['parallelism'] == spec['completions'] == rows * columns / chips
+  assert json.dumps([75]) in json.dumps(spec['podFailurePolicy'])
+  path, *rest = container['args']
+  config = parse(*rest, path=path.removeprefix('--config='))
+  check.check_config(config)
+  assert config.workdir.startswith('/shared')
+  assert config.data.data_dir.startswith('/shared')
