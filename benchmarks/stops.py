@@ -6,10 +6,11 @@ A small simulated study (world `tiny`, two splits) runs once undisturbed. Then
 it is begun anew for every stop: SIGKILL, SIGTERM and SIGINT in turn, each
 after a time drawn uniformly between the start of the process and the end of
 the undisturbed run, every third time with an empty cache too; then it runs
-again, and must end. SIGTERM and SIGINT must give one line and code 75, and nothing may
-print a traceback. All tables, all lists with their scores and the digests of
-the parameters that made them must be the undisturbed run's, byte for byte. At
-last a run is given a folder in which another is at work: it ends with one line.
+again, and must end. SIGTERM and SIGINT must give one line and code 75, and
+nothing may print a traceback. All tables, all lists with their scores and the
+digests of the parameters that made them must be the undisturbed run's, byte for
+byte. At last a run is given a folder in which another is at work: it ends with
+one line.
 """
 
 import argparse

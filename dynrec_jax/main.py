@@ -168,6 +168,10 @@ def door_of(mode: str) -> Door:
       from dynrec_jax.study.recommend import recommend
 
       return _prepared(recommend)
+    case 'explain':
+      from dynrec_jax.study.explain import explain
+
+      return _prepared(explain)
     case 'compare':
       from dynrec_jax.study.compare import compare as door
     case 'reproduce':

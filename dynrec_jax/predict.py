@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from dynrec_jax import decode
 from dynrec_jax.data import batches, inputs, query_inputs
@@ -24,7 +26,7 @@ METHODS = ('greedy_seq', 'topk_first')
 # row's sums may run in another order. So few that a single list is made at
 # once: of 20,000 videos in 1.7 times the time of 8 rows, and all lists in 1.4
 # times the time of 128.
-_ROWS = 32
+ROWS = 32
 
 
 class PredictSettings(NamedTuple):
@@ -39,11 +41,25 @@ class PredictSettings(NamedTuple):
   method: str
 
 
+def generator(network: Network, method: str) -> Callable:
+  """What makes lists of tables and first states, see `decode`.
+
+  Args:
+    network: any.
+    method: of METHODS.
+  """
+  if method == 'topk_first':
+    return decode.topk_first
+  return functools.partial(decode.greedy_decode, read_video=network.read_video)
+
+
 class Predictor:
   """Makes lists with any parameters of one network over one catalogue.
 
   Attributes:
     settings: see `PredictSettings`.
+    network: any.
+    features: of the catalogue.
   """
 
   def __init__(
@@ -72,11 +88,12 @@ class Predictor:
       )
     inputs.check_history_mode(settings.inputs.history_mode)
     self.settings = settings
-    self._network = network
-    self._features = features
+    self.network = network
+    self.features = features
     self._describe = describe
     self._tables = jax.jit(network.tables)
     self._first_states = jax.jit(network.first_states)
+    self._score_parts = jax.jit(self._parts_of_picks)
 
   def recommender(self, params: Any) -> Recommender:
     """The network with these parameters, behind the one contract.
@@ -84,26 +101,26 @@ class Predictor:
     Its scores are log probabilities: the log of the softmax's value at the
     step that picked the video.
     """
-    tables = self._tables(params, self._features)
+    tables = self.tables(params)
 
     def recommend(queries: Queries, k: int) -> Lists:
       return self._lists(params, tables, queries, k)
 
     return recommend
 
+  def tables(self, params: Any) -> DecodeTables:
+    """What decoding reads of the catalogue."""
+    return self._tables(params, self.features)
+
   def _lists(
     self, params: Any, tables: DecodeTables, queries: Queries, k: int
   ) -> Lists:
     """k videos for each query, and their log probabilities."""
-    generate = decode.topk_first
-    if self.settings.method == 'greedy_seq':
-      generate = functools.partial(
-        decode.greedy_decode, read_video=self._network.read_video
-      )
+    generate = generator(self.network, self.settings.method)
     ids = np.full((queries.count, k), -1, np.int32)
     scores = np.full((queries.count, k), -np.inf, np.float32)
     for number, block in enumerate(self._inputs(queries)):
-      rows = slice(number * _ROWS, (number + 1) * _ROWS)
+      rows = slice(number * ROWS, (number + 1) * ROWS)
       known, where = self._forbidden(queries.take(rows))
       found = generate(
         tables,
@@ -116,12 +133,59 @@ class Predictor:
       ids[rows], scores[rows] = (np.asarray(x)[:count] for x in found)
     return Lists(ids, scores)
 
+  def score_parts(
+    self, params: Any, queries: Queries, ids: np.ndarray
+  ) -> dict[str, np.ndarray]:
+    """What the scores of lists are made of, see `network.Network`.
+
+    Args:
+      params: those that made the lists.
+      queries: who asked.
+      ids: [B, k] their lists, as made or, of other queries, to be compared; a
+        place without a video is 0.
+
+    Returns:
+      Parts by name, [B, k].
+    """
+    tables = self.tables(params)
+    found: dict[str, np.ndarray] = {}
+    for number, block in enumerate(self._inputs(queries)):
+      rows = slice(number * ROWS, (number + 1) * ROWS)
+      own = ids[rows]
+      padded = np.pad(np.maximum(own, 0), [(0, ROWS - len(own)), (0, 0)])
+      parts = self._score_parts(
+        params,
+        tables,
+        self._first_states(params, tables, *block),
+        padded,
+      )
+      for name, values in parts.items():
+        out = found.setdefault(name, np.zeros(ids.shape, np.float32))
+        out[rows] = np.where(own < 0, 0, np.asarray(values)[: len(own)])
+    return found
+
   def _forbidden(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
     """A block's videos that may be in no list, in one of a few shapes."""
     ids, where = queries.forbidden_videos()
-    width = batches.bucket_size(ids.shape[1], self._network.video_count)
-    room = [(0, _ROWS - len(ids)), (0, max(0, width - ids.shape[1]))]
+    width = batches.bucket_size(ids.shape[1], self.network.video_count)
+    room = [(0, ROWS - len(ids)), (0, max(0, width - ids.shape[1]))]
     return np.pad(ids, room), np.pad(where, room)
+
+  def _parts_of_picks(
+    self, params: Any, tables: DecodeTables, states: Array, ids: Array
+  ) -> dict[str, Array]:
+    """See `score_parts`; a list of first videos has none above."""
+    if self.settings.method == 'greedy_seq':
+      return self.network.score_parts(params, tables, states, ids)
+    count, k = ids.shape
+    each = self.network.score_parts(
+      params, tables, jnp.repeat(states, k, axis=0), ids.reshape(-1, 1)
+    )
+    return {
+      name: values.reshape(count, k)
+      for name, values in each.items()
+      if name != 'list'
+    }
 
   def _inputs(self, queries: Queries) -> Iterator[QueryBlock]:
     """What the network reads first, in blocks of queries."""
@@ -138,7 +202,7 @@ class Predictor:
         clock=queries.clock,
       ),
       self.settings.inputs,
-      video_count=self._network.video_count,
-      row_count=_ROWS,
-      with_history=self._network.reads_history,
+      video_count=self.network.video_count,
+      row_count=ROWS,
+      with_history=self.network.reads_history,
     )

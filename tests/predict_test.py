@@ -208,3 +208,41 @@ def test_a_network_may_read_the_history(study, count):
     best = np.argsort(-log_p, kind='stable')[:K]
     np.testing.assert_array_equal(ids[row], best)
     np.testing.assert_allclose(scores[row], log_p[best], rtol=1e-5)
+
+
+@pytest.mark.parametrize('method', predict.METHODS)
+def test_parts_of_scores_add_up_to_them(case, method):
+  """Less the mean over the catalogue, which a list of all videos tells."""
+  queries = make_queries(case.study, range(5), LONG, mask_known=False)
+  settings = case.predictor.settings._replace(method=method)
+  predictor = predict.Predictor(
+    case.study.network, case.study.features, settings
+  )
+  ids, scores = predictor.recommender(case.params)(queries, K)
+  parts = predictor.score_parts(case.params, queries, ids)
+  first = predict.Predictor(
+    case.study.network,
+    case.study.features,
+    settings._replace(method='topk_first'),
+  )
+  every = first.recommender(case.params)(queries, worlds.VIDEOS).scores
+  total = sum(parts.values())
+  wanted = scores - every.mean(axis=1, keepdims=True)
+  places = slice(None) if method == 'topk_first' else slice(1)
+  np.testing.assert_allclose(total[:, places], wanted[:, places], atol=2e-4)
+  assert ('list' in parts) == (method == 'greedy_seq')
+  alone = predictor.score_parts(case.params, queries.take([3]), ids[3:4])
+  for name, values in parts.items():
+    np.testing.assert_array_equal(alone[name][0], values[3])
+
+
+def test_a_place_without_a_video_has_no_parts(base):
+  queries = make_queries(base.study, [2, 5], LONG)
+  ids = np.array([[4, 1, -1], [0, 3, 2]])
+  parts = base.predictor.score_parts(base.params, queries, ids)
+  for values in parts.values():
+    assert values[0, 2] == 0
+  whole = base.predictor.score_parts(base.params, queries, np.maximum(ids, 0))
+  for name, values in whole.items():
+    np.testing.assert_array_equal(parts[name][1], values[1])
+    np.testing.assert_array_equal(parts[name][0, :2], values[0, :2])

@@ -13,7 +13,7 @@ from dynrec_jax.data.batch import History
 from dynrec_jax.data.packed import Sequences
 from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features.catalogue import Features
-from dynrec_jax.models import recurrence
+from dynrec_jax.models import recurrence, score_parts
 from dynrec_jax.models.network import (
   ContentEmbedding,
   DecodeTables,
@@ -109,6 +109,13 @@ class Dynamic(NamedTuple):
       self._bound(params), videos, sequences, whole_steps=True
     )
     return states[sequences.last]
+
+  def score_parts(
+    self, params: Any, tables: DecodeTables, states: Array, ids: Array
+  ) -> dict[str, Array]:
+    """See `network.Network`."""
+    del params
+    return score_parts.of_sequence(tables, self.read_video, states, ids)
 
   def _bound(self, params: Any) -> Theta:
     """The maps with these parameters."""

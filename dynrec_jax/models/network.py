@@ -150,6 +150,24 @@ class Network(Protocol):
       history: of the queries; None unless the network reads it.
     """
 
+  def score_parts(
+    self, params: Any, tables: DecodeTables, states: Array, ids: Array
+  ) -> dict[str, Array]:
+    """What the scores of picked videos are made of.
+
+    Args:
+      params: the parameters.
+      tables: made of the same parameters.
+      states: see `first_states`.
+      ids: [B, k] the videos in the order they were picked; where a state reads
+        what was picked, all of a list from its first one on.
+
+    Returns:
+      Parts by name, of `score_parts.PARTS`: [B, k] of how much more they give
+      a video than the mean over the catalogue. Together they are the logit
+      less the mean logit.
+    """
+
 
 def split_params(network: Network, params: Any) -> tuple[Any, dict[str, Any]]:
   """What steps change, and what they leave as it is.

@@ -25,6 +25,7 @@ from dynrec_jax.data.batch import History
 from dynrec_jax.data.packed import Sequences
 from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features.catalogue import Features
+from dynrec_jax.models import score_parts
 from dynrec_jax.models.dropout import dropout, keep_videos
 from dynrec_jax.models.network import DecodeTables, Forward, ReadVideo
 from dynrec_jax.models.static_dnn import first_rows, read_video
@@ -158,6 +159,32 @@ class Plus(NamedTuple):
     del tables
     hidden = self._hidden(params, sequences, history, None)
     return self._folded(hidden, history)
+
+  def score_parts(
+    self, params: Any, tables: DecodeTables, states: Array, ids: Array
+  ) -> dict[str, Array]:
+    """See `network.Network`.
+
+    'clock' is c_l(v); 'history' what the user's hidden units say of the video
+    by its id, O_n(v) . g_n, and 'content' by what it is about, Q(v) P_n . g_n.
+    """
+    del tables
+    size = self.members * self.hidden_size
+    hidden, border = states[:, :size], states[:, size:]
+    of_ids, of_content = jnp.zeros(()), jnp.zeros(())
+    for n, has_content in enumerate(self._content_members()):
+      own = hidden[:, n * self.hidden_size : (n + 1) * self.hidden_size]
+      of_ids += score_parts.share(params['output'][n], own, ids)
+      if has_content:
+        kernel = params['content'] @ params['content_output'][n]
+        of_content += score_parts.share(kernel, own, ids)
+    found = {
+      'clock': score_parts.share(params['calendar'], border, ids),
+      'history': of_ids / self.members,
+    }
+    if any(self._content_members()):
+      found['content'] = of_content / self.members
+    return found
 
   def _content_members(self) -> tuple[bool, ...]:
     """[N] whether each member has content."""

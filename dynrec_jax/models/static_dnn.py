@@ -17,6 +17,7 @@ from dynrec_jax.data.batch import History
 from dynrec_jax.data.packed import Sequences
 from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features.catalogue import Features
+from dynrec_jax.models import score_parts
 from dynrec_jax.models.network import DecodeTables, Forward, ReadVideo
 from dynrec_jax.models.theta import InterestMaps, glorot, output_layer
 
@@ -127,6 +128,14 @@ class StaticDnn(NamedTuple):
     theta = self._bound(params)
     own = sequences.interests[_own_rows(sequences)]
     return theta.map_layers(theta.map_interests(own))
+
+  def score_parts(
+    self, params: Any, tables: DecodeTables, states: Array, ids: Array
+  ) -> dict[str, Array]:
+    """See `network.Network`."""
+    del params
+    found = score_parts.of_sequence(tables, self.read_video, states, ids)
+    return {name: of for name, of in found.items() if name != 'list'}
 
   def _bound(self, params: Any) -> StaticTheta:
     """The maps with these parameters."""

@@ -128,7 +128,7 @@ def render(content: PageContent) -> str:
     'rest': charts.REST,
   }
   needs_plotly = bool(data['figures'] or curves or has_users)
-  return _template().render(
+  return template('page.html.j2').render(
     content=content,
     verdicts=_verdicts(content.claims),
     figures=[_shown(figure) for figure in content.figures],
@@ -140,8 +140,8 @@ def render(content: PageContent) -> str:
   )
 
 
-def _template() -> jinja2.Template:
-  """The page's template; what it is given is escaped."""
+def template(name: str) -> jinja2.Template:
+  """A page's template, a file beside this one; what it is given is escaped."""
   environment = jinja2.Environment(
     loader=jinja2.PackageLoader('dynrec_jax.report', '.'),
     autoescape=True,
@@ -154,7 +154,7 @@ def _template() -> jinja2.Template:
     'allow_nan': False,
     'separators': (',', ':'),
   }
-  return environment.get_template('page.html.j2')
+  return environment.get_template(name)
 
 
 def _check_table(table: PageTable) -> None:

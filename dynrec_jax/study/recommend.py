@@ -10,6 +10,7 @@ from absl import logging
 
 from dynrec_jax.data import canonical, filters, histories, records, span
 from dynrec_jax.parallel import hosts
+from dynrec_jax.recommender import Queries
 from dynrec_jax.report import user_lists
 from dynrec_jax.sources import own_folder
 from dynrec_jax.study import (
@@ -48,6 +49,20 @@ class Users(NamedTuple):
   topics: np.ndarray
 
 
+class Asked(NamedTuple):
+  """Who is made a list, and for whose parameters.
+
+  Attributes:
+    ids: [B] object (str), their own.
+    queries: what is known of them.
+    split: whose parameters make the lists.
+  """
+
+  ids: np.ndarray
+  queries: Queries
+  split: Split
+
+
 def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   """Writes one JSON line per user: user, videos, scores.
 
@@ -62,12 +77,31 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   Raises:
     ValueError: an unknown user, a malformed history, or no fitting checkpoint.
   """
+  asked = ask(config, prepared)
+  parts = make_parts(config, prepared)
+  params = load_params(config, parts, asked.split)
+  lists = parts.serving(config, params)(asked.queries, config.decode.k)
+  path = config.recommend.output or os.path.join(
+    config.workdir, 'recommendations.jsonl'
+  )
+  rows = user_lists.as_rows(asked.ids, prepared.records.videos.id, lists)
+  if hosts.is_writer():
+    user_lists.write_lists(path, rows)
+  _tell(lists.ids, config.decode.k, path)
+  return path
+
+
+def ask(config: ml_collections.ConfigDict, prepared: Prepared) -> Asked:
+  """Who asks by `recommend.users` and `recommend.history`.
+
+  Raises:
+    ValueError: an unknown user, a malformed history, or users that are not
+      those of the training.
+  """
   this = splits.make_split(config, prepared, config.recommend.split)
   same_data.refuse_other(config, prepared, ('users',), _SAME_USERS)
   everyone = _users(config, prepared, this)
   users = _chosen(config.recommend.users, everyone.ids)
-  parts = make_parts(config, prepared)
-  params = _load_params(config, parts, this)
   queries = make_queries(
     everyone.known,
     everyone.topics,
@@ -76,17 +110,7 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
     mask_known=config.eval.mask_history,
     until=ends_of(everyone.known)[users],
   )
-  lists = parts.serving(config, params)(queries, config.decode.k)
-  path = config.recommend.output or os.path.join(
-    config.workdir, 'recommendations.jsonl'
-  )
-  rows = user_lists.as_rows(
-    everyone.ids[users], prepared.records.videos.id, lists
-  )
-  if hosts.is_writer():
-    user_lists.write_lists(path, rows)
-  _tell(lists.ids, config.decode.k, path)
-  return path
+  return Asked(everyone.ids[users], queries, this)
 
 
 def _tell(ids: np.ndarray, k: int, path: str) -> None:
@@ -103,7 +127,7 @@ def _tell(ids: np.ndarray, k: int, path: str) -> None:
     )
 
 
-def _load_params(config, parts: Parts, this: Split) -> Any:
+def load_params(config, parts: Parts, this: Split) -> Any:
   """Those of the checkpoint, of the same users, videos and content."""
   since = same_data.since(config, parts.prepared)
   try:

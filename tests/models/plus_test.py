@@ -11,7 +11,7 @@ import pytest
 import worlds
 from saved_states import run_python
 
-from dynrec_jax import objective, train
+from dynrec_jax import objective, predict, train
 from dynrec_jax.data import batches
 from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.models import network, plus
@@ -118,6 +118,33 @@ def test_logits_equal_the_formula(option, single):
     want = expected(single, net, params, *at)
     np.testing.assert_allclose(logits[row], want, atol=3e-5)
     assert np.ptp(want - np.asarray(params['calendar'])[:, at[1] - 1]) > 0.1
+
+
+@pytest.mark.parametrize('option', OPTIONS)
+def test_parts_of_scores_add_up_to_the_formula(option, single):
+  """Parts less their means; 'content' where a member has some."""
+  net = single.network._replace(**OPTIONS[option])
+  params = worlds.random_params(net)
+  queries = worlds.make_queries(single, [4, 9], 9, mask_known=False)
+  predictor = predict.Predictor(
+    net, single.features, single.parts.predictor.settings
+  )
+  ids = np.array([[3, 0, V - 1], [7, 2, 5]])
+  parts = predictor.score_parts(params, queries, ids)
+  wanted = {'clock', 'history', 'content'}
+  if option == 'none':
+    wanted.remove('content')
+  assert set(parts) == wanted
+  for row, user in enumerate([4, 9]):
+    logits = expected(single, net, params, user, 9)
+    total = sum(values[row] for values in parts.values())
+    np.testing.assert_allclose(
+      total, logits[ids[row]] - logits.mean(), atol=2e-4
+    )
+    clock = np.asarray(params['calendar'])[:, 8]
+    np.testing.assert_allclose(
+      parts['clock'][row], clock[ids[row]] - clock.mean(), atol=1e-5
+    )
 
 
 def test_members_without_dropout_are_one_when_folded(single):

@@ -36,6 +36,7 @@ KEYS = {
         'cross_validate',
         'evaluate',
         'recommend',
+        'explain',
         'compare',
         'reproduce',
         'report',
