@@ -31,6 +31,7 @@ _USERS = 10  # explained where nobody is named
 _EVENTS = 100  # latest ones that are shown, and tried as reasons
 _TOPICS, _WORDS = 6, 4
 _REASONS = 3
+_LEAST = 0.005  # a reason that is told as 0.00 is none
 _LETTERS = 140  # of a tweet
 
 # Queries and lists' videos -> parts of their scores by name, [B, k].
@@ -270,5 +271,5 @@ def _reasons(changes: np.ndarray, lines: Sequence[str]) -> list[Reason]:
   return [
     Reason(lines[place], float(changes[place]))
     for place in places
-    if changes[place] > 0
+    if changes[place] >= _LEAST
   ]

@@ -85,5 +85,5 @@ def test_users_are_found_by_links_where_there_are_several():
   of = Explanation('ann', '', [], 0, [], [])
   text = explanation.render('t', '', [of, of._replace(user='bob')])
   assert '<a href="#user-2">bob</a>' in text
-  assert 'id="user-2">bob' in text
+  assert 'id="user-2">User bob' in text
   assert '<nav' not in explanation.render('t', '', [of])

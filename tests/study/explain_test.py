@@ -52,7 +52,7 @@ def test_it_shows_the_lists_of_recommend(saved, told):
     assert scores == pytest.approx(row['scores'], abs=1e-5)
   with open(path) as file:
     page = file.read()
-  assert all(f'>{user}</h2>' in page for user in users)
+  assert all(f'>User {user}</h2>' in page for user in users)
 
 
 def test_history_and_interest_are_the_user_s_own(saved, told):
@@ -76,8 +76,13 @@ def test_history_and_interest_are_the_user_s_own(saved, told):
   assert of.topics[0][0].startswith(f'{order[0]}: ')
 
 
-def test_a_reason_is_how_far_the_score_falls_without_it(saved, told):
+def test_a_reason_is_how_far_the_score_falls_without_it(
+  saved, told, monkeypatch
+):
   """The list's videos are scored again for somebody with one watch less."""
+  _, (of,) = explained(saved, told, recommend__users=('u7',))
+  assert not of.videos[0].reasons  # all are told as 0.00
+  monkeypatch.setattr(explain, '_LEAST', 1e-6)
   _, (of,) = explained(saved, told, recommend__users=('u7',))
   past = [w for w in worlds.watches() if w[0] == 7]
   titles = saved.study.prepared.records.videos
