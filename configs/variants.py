@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import ml_collections
 
-from dynrec_jax.sources import simulation
+from dynrec_jax.sources import load, simulation
 from dynrec_jax.study import methods
 
 WORLDS: Mapping[str, str] = {
@@ -22,7 +22,7 @@ WORLDS: Mapping[str, str] = {
   'simulated_paper': 'paper',
   **{f'simulated_{name}': f'small:{name}' for name in simulation.KNOCK_OUTS},
 }
-DATA = (*WORLDS, 'movietweetings', 'files')
+DATA = (*WORLDS, 'movietweetings', *load.OF_FOLDERS)
 PRESETS = ('practical', 'paper', 'plus')
 VARIANTS = (*DATA, *PRESETS, 'no_relevance')
 
@@ -62,7 +62,9 @@ def _set_source(c: ml_collections.ConfigDict, source: str) -> None:
     c.data.world = WORLDS[source]
     c.sessions.start, c.sessions.end = '2013-06-01', '2014-06-01'
     return
-  c.data.name = source  # the span of `files` is asked for
+  c.data.name = source  # the span of what lies in a folder is asked for
+  if source == 'microlens':
+    c.filter.min_videos_per_user = 5  # the data set's own; a user has 7
   if source == 'movietweetings':  # whole days; the snapshot ends on 1 September
     c.sessions.start, c.sessions.end = '2013-02-28', '2013-09-01'
 
