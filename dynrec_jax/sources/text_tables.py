@@ -1,6 +1,6 @@
 """Delimited text of any size, in pieces: what a log of gigabytes is read by.
 
-A piece is of 16 MB of the file, and only the columns that are asked for are
+A piece is of 4 MB of the file, and only the columns that are asked for are
 kept of it. Values are checked in `text_values`.
 """
 
@@ -14,7 +14,7 @@ import pyarrow.csv
 
 from dynrec_jax.sources import table_files
 
-BLOCK_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 22
 # Stands for a delimiter of several letters, which Arrow cannot read.
 _ONE_LETTER = '\x1f'
 

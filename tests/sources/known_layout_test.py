@@ -6,7 +6,7 @@ import pytest
 from layout_folders import read, write
 from loaded_folder import assert_same
 
-from dynrec_jax.sources import known_layout, load
+from dynrec_jax.sources import known_layout, load, prepared
 from dynrec_jax.sources.asked import Asked
 
 RECBOLE = {
@@ -115,3 +115,18 @@ def test_nothing_asked_is_told_as_nothing():
     'column_names': 'a=b',
     'topics_time': '0',
   }
+
+
+def test_what_is_not_read_is_told_wherever_the_data_lie(tmp_path, caplog):
+  folder = write(
+    tmp_path,
+    {
+      'data/log_standard_1_pure.csv': 'user_id\n',
+      'data/log_random_1_pure.csv': '',
+      'load_data_pure.py': '',
+    },
+  )
+  with caplog.at_level(logging.INFO):
+    prepared.of_files('kuairand', tmp_path / 'cache', folder, Asked())
+  told = [line.partition('features: ')[2] for line in caplog.messages]
+  assert told == ['load_data_pure.py', 'log_random_1_pure.csv']
