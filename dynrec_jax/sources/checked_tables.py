@@ -94,9 +94,10 @@ def _read_named(
     if is_there or not (own in named or column.required):
       continue
     found = table_files.in_a_line(', '.join(table.columns))
+    of = '' if path.stem == 'watches' else f'{path.stem}.'
     raise ValueError(
       f'{path}: found no column {name!r} (columns: {found}); right: '
-      f'{own}=NAME in column_names, NAME one of these'
+      f'{of}{own}=NAME in column_names, NAME one of these'
     )
   columns = {
     own: table.columns[name]

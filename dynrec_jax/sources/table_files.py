@@ -240,7 +240,7 @@ def read_jsonl(
   for row, line in enumerate(lines, 1):
     value = json_object(path, row, line)
     seen |= dict.fromkeys(value)
-    for name in value.keys() - spec.keys() if strict else ():
+    for name in (n for n in value if strict and n not in spec):
       raise ValueError(
         f'{path}, row {row}: found the unknown column {name!r}; '
         f'right: {", ".join(spec)}'

@@ -153,17 +153,15 @@ def _single_letters(file: pa.NativeFile, delimiter: str) -> pa.NativeFile:
   if len(delimiter) == 1:
     return file
   old, new = delimiter.encode(), _ONE_LETTER.encode()
-  held = b''
 
   def change(data: bytes) -> bytes:
-    nonlocal held
-    data = held + bytes(data)
-    held = b''
-    # A delimiter that the border of two reads cuts waits for its rest.
-    for count in range(len(old) - 1, 0, -1):
-      if data.endswith(old[:count]) and not data.endswith(old):
-        data, held = data[:-count], data[-count:]
+    data = bytes(data)
+    # To where no delimiter goes on beyond the end of a read.
+    while data[-1:] and data[-1:] in old:
+      more = file.read(1)
+      if not more:
         break
+      data += more
     return data.replace(old, new)
 
   return pa.TransformInputStream(file, change)

@@ -37,16 +37,18 @@ def test_long_delimiters_are_found_wherever_a_read_ends(
   )
 
 
-@pytest.mark.parametrize('count', [1, 2, 3, 5, 8])
+@pytest.mark.parametrize('count', [1, 2, 3, 5, 8, 100])
 def test_delimiters_survive_reads_of_a_few_bytes(tmp_path, count):
+  """Runs of their letter, too, and one at the very end."""
   path = tmp_path / 'a.dat'
-  path.write_bytes(b'a::b:c::d:\n' * 3)
+  path.write_bytes(b'a::b:c:::d::::\n' * 3 + b'e:')
   with text_tables.pa.OSFile(str(path)) as file:
     stream = text_tables._single_letters(file, '::')
     found = b''
-    while len(found) < 3 * 9:
+    while len(found) < 3 * 11 + 2:
       found += stream.read(count)
-  assert found == b'a\x1fb:c\x1fd:\n' * 3
+    assert not stream.read(count)
+  assert found == b'a\x1fb:c\x1f:d\x1f\x1f\n' * 3 + b'e:'
 
 
 def test_only_what_is_wanted_is_read(tmp_path):
