@@ -2,7 +2,7 @@ import pytest
 from config_lines import parse
 
 from dynrec_jax.sources.asked import Asked
-from dynrec_jax.study import check, source
+from dynrec_jax.study import check, next_steps, source, studies
 
 
 def test_what_is_asked_of_a_source():
@@ -47,6 +47,7 @@ def test_wrong_values_are_told_by_their_keys(page, line, message):
     *(
       'single.py:recbole',
       'single.py:microlens,plus',
+      'single.py:microlens,paper',
       'single.py:kuairec,paper',
     ),
     *('single.py:movielens', 'single.py:crossosn', 'cross.py:crossosn'),
@@ -59,7 +60,12 @@ def test_each_data_set_has_its_config(page):
   name = page.partition(':')[2].partition(',')[0]
   assert config.data.name == name
   assert (config.sessions.start, config.sessions.end) == ('', '')
-  assert config.filter.min_videos_per_user == (5 if name == 'microlens' else 11)
+  least = 5 if 'microlens' in page and 'paper' not in page else 11
+  assert config.filter.min_videos_per_user == least
   if page.startswith('report'):
     crossed = [s for s in config.report.studies if s.startswith('cross')]
     assert bool(crossed) == (name == 'crossosn')
+    for study in studies.studies(config).values():
+      check.check_config(study)
+  steps = next_steps.next_steps(config)
+  assert f'report.py:{name} --config.data.manual_dir=FOLDER' in steps
