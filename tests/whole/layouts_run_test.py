@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import worlds
 
+from dynrec_jax.study import prepare
+
 ROOT = pathlib.Path(__file__).parents[2]
 QUICK = {'JAX_DISABLE_MOST_OPTIMIZATIONS': '1', 'PYTHONPATH': str(ROOT)}
 
 pytestmark = pytest.mark.slow
 
 
-def run(place, variant, folder, code=0, **changes):
+def run(place, variant, folder, **changes):
   """Standard error of the command line; settings that make a study small."""
   page = variant.partition('.')[0]
   settings = worlds.tiny_settings(folder, place) | {
@@ -38,7 +40,7 @@ def run(place, variant, folder, code=0, **changes):
     text=True,
     timeout=600,
   )
-  assert done.returncode == code, done.stderr
+  assert done.returncode == 0, done.stderr
   return done.stderr
 
 
@@ -67,12 +69,13 @@ def write_movielens(folder):
 
 def test_movielens_trains_and_its_span_is_asked_for(tmp_path):
   folder = write_movielens(tmp_path)
-  told = run(
-    *(tmp_path, 'single.py:movielens', folder, 1),
-    sessions__start='',
-    sessions__end='',
-  )
-  assert 'add --config.sessions.start=2023-01-' in told
+  settings = worlds.tiny_settings(folder, tmp_path)
+  dates = {'sessions.start': '', 'sessions.end': ''}
+  config = worlds.tiny_config(settings | dates | {'data.name': 'movielens'})
+  with pytest.raises(
+    ValueError, match=r'add --config\.sessions\.start=2023-01-'
+  ):
+    prepare.prepare(config)
   told = run(tmp_path, 'single.py:movielens', folder)
   assert 'the log and the catalogue: ' in told
   found = results_of(tmp_path, 'single')
