@@ -12,16 +12,20 @@ first nine months is known. Real data:
     --config.data.manual_dir=FOLDER \
     --config.sessions.start=2013-06-01 --config.sessions.end=2014-06-01
 
-`movietweetings` makes two streams of one network: films with a poster feature
-are the videos, what the same users said about all others the tweets. Variants
-are in `variants.py`; commas join them.
+`crossosn` stands in the place of `files`. `movietweetings` makes two streams of
+one network: films with a poster feature are the videos, what the same users
+said about all others the tweets. Variants are in `variants.py`; commas join
+them.
 """
 
 import ml_collections
 
 from configs import default, variants
+from dynrec_jax.sources import load
 
-VARIANTS = variants.VARIANTS
+VARIANTS = tuple(
+  name for name in variants.VARIANTS if name not in load.WITHOUT_TWEETS
+)
 
 
 def get_config(variant: str = '') -> ml_collections.ConfigDict:
@@ -30,7 +34,9 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
   c.scenario = 'cross'
   c.filter.min_tweets_per_user = 101  # the paper: more than 100
   variants.apply(c, variant)
-  if c.data.name != 'files':
+  if c.data.name == 'crossosn':
+    c.filter.min_tweets_per_user = 1  # a user's topics are one tweet
+  if c.data.name not in load.OF_FOLDERS:
     methods = ('random', 'popularity', 'next_popularity', 'mknn', 'model')
     c.eval.methods = methods
   if c.data.name == 'movietweetings':

@@ -57,4 +57,8 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
     c.workdir += f'_{_DOSES}'
   elif c.data.name in load.SIMULATED:
     c.report.studies = (*c.report.studies, 'knock_outs')
+  elif c.data.name in load.WITHOUT_TWEETS:
+    c.report.studies = tuple(
+      study for study in c.report.studies if not study.startswith('cross')
+    )
   return c

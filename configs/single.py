@@ -9,13 +9,16 @@ trains on a simulated year (no download, a minute on two CPU cores). Real data:
     --config.data.manual_dir=FOLDER \
     --config.sessions.start=2013-06-01 --config.sessions.end=2014-06-01
 
-Other variants are in `variants.py`; commas join them, as in
+In the place of `files` stand data sets that are read as they lie: `recbole`,
+`microlens`, `kuairand`, `kuairec`, `movielens`, `crossosn`. Other variants are
+in `variants.py`; commas join them, as in
 `configs/single.py:movietweetings,paper`.
 """
 
 import ml_collections
 
 from configs import default, variants
+from dynrec_jax.sources import load
 
 VARIANTS = variants.VARIANTS
 
@@ -25,6 +28,7 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
   c = default.get_config()
   c.scenario = 'single'
   variants.apply(c, variant)
-  if c.data.name != 'files':  # logs of any size; ridge holds videos x videos
+  # Logs may be of any size, and ridge holds videos x videos.
+  if c.data.name not in load.OF_FOLDERS:
     c.eval.methods = ('random', 'popularity', 'item_knn', 'ridge', 'model')
   return c

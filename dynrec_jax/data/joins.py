@@ -4,7 +4,7 @@ Ids that look alike and are not (`11` and `11.0`, `u11` and `U11`) join nothing
 and raise nothing, so every join is told.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _HARDLY = 0.1  # of the smaller side
@@ -44,20 +44,48 @@ def join(
   """
   one, other = dict.fromkeys(left_ids), dict.fromkeys(right_ids)
   met = sum(name in other for name in one)
-  smaller = min(len(one), len(other))
-  line = (
-    f'{left} and {right}: {met:,} {what} in both, {len(one) - met:,} only in '
-    f'{left}, {len(other) - met:,} only in {right}'
+  return of_counts(
+    what,
+    met,
+    (left, len(one) - met, _two(one, other)),
+    (right, len(other) - met, _two(other, one)),
   )
-  shown = f'{left} has {_two(one, other)}, {right} {_two(other, one)}'
+
+
+def of_counts(
+  what: str,
+  met: int,
+  left: tuple[str, int, Sequence[str]],
+  right: tuple[str, int, Sequence[str]],
+) -> Join:
+  """See `join`; of ids that somebody has counted.
+
+  Args:
+    what: the ids are of, in the plural.
+    met: how many are on both sides.
+    left: where the first are from, how many of them the other side lacks, and
+      some of those.
+    right: the same of the others.
+  """
+  (one, one_alone, one_ids), (other, other_alone, other_ids) = left, right
+  smaller = met + min(one_alone, other_alone)
+  line = (
+    f'{one} and {other}: {met:,} {what} in both, {one_alone:,} only in {one}, '
+    f'{other_alone:,} only in {other}'
+  )
+  shown = f'{one} has {_words(one_ids)}, {other} {_words(other_ids)}'
   return Join(line, smaller > 0 and not met, met < _HARDLY * smaller, shown)
 
 
-def _two(ids: dict[str, None], others: dict[str, None]) -> str:
+def _two(ids: dict[str, None], others: dict[str, None]) -> list[str]:
   """The first two that the others lack."""
   alone = (name for name in ids if name not in others)
-  found = [_cut(name) for name, _ in zip(alone, range(2), strict=False)]
-  return ' and '.join(found) or 'no other'
+  return [name for name, _ in zip(alone, range(2), strict=False)]
+
+
+def _words(ids: Sequence[str]) -> str:
+  """Some ids as a message shows them."""
+  return ' and '.join(map(_cut, ids)) or 'no other'
 
 
 def _cut(name: str) -> str:

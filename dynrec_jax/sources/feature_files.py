@@ -50,12 +50,21 @@ def rows_from_npy(
   Raises:
     ValueError: another shape or dtype, or a number that is not finite.
   """
-  rows = _checked_rows(path, 'the array', _loaded(path))
+  rows = matrix_from_npy(path)
   if len(rows) != row_count:
     raise ValueError(
       f'{path}: found {len(rows)} rows; right: {row_count}, one per {row_name}'
     )
   return rows
+
+
+def matrix_from_npy(path: pathlib.Path) -> np.ndarray:
+  """A matrix of finite numbers, float16 or float32, of any number of rows.
+
+  Raises:
+    ValueError: another shape or dtype, or a number that is not finite.
+  """
+  return _checked_rows(path, 'the array', _loaded(path))
 
 
 def features_from_npz(

@@ -3,7 +3,7 @@
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from dynrec_jax.sources import checked_tables
 
@@ -19,12 +19,13 @@ _MOST_NAMED = 5
 
 
 def folder_paths(
-  manual_dir: str | os.PathLike[str] | None,
+  manual_dir: str | os.PathLike[str] | None, also: Sequence[str] = ()
 ) -> dict[str, pathlib.Path]:
   """The folder's data files by name.
 
   Args:
     manual_dir: where they lie.
+    also: names of files that somebody else reads.
 
   Returns:
     Path by 'watches', 'videos', 'tweets', 'tweet_topics', 'profiles',
@@ -44,7 +45,7 @@ def folder_paths(
   data = {suffix for valid in _SUFFIXES.values() for suffix in valid}
   paths: dict[str, pathlib.Path] = {}
   for path in _shown(folder):
-    if path.suffix[1:] not in data:
+    if path.suffix[1:] not in data or path.name in also:
       continue
     if path.suffix[1:] not in _SUFFIXES.get(path.stem, ()):
       right = [f'{n}.{{{",".join(s)}}}' for n, s in _SUFFIXES.items()]

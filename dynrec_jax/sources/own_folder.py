@@ -26,6 +26,8 @@ from dynrec_jax.sources import (
   record_files,
   table_files,
 )
+from dynrec_jax.sources import columns as columns_lib
+from dynrec_jax.sources.columns import Mapped
 from dynrec_jax.sources.folder_files import REQUIRED
 from dynrec_jax.sources.notes import Notes
 from dynrec_jax.sources.table_files import Table
@@ -66,40 +68,52 @@ class Files(record_files.PartBuilder):
   # Since 1.2.0 rows in another order give the same copy.
   VERSION = tfds.core.Version('1.2.0')
 
+  def __init__(self, *, columns: str = '', **kwargs):
+    """Takes what every builder does, and what the files call their columns."""
+    self.columns = columns_lib.parse(columns)
+    super().__init__(**kwargs)
+
   def _split_generators(self, dl_manager):
     return {record_files.SPLIT: self._generate_examples(self.paths)}
 
   def _generate_examples(self, paths: Mapping[str, pathlib.Path]):
     odd = notes.no_notes()
     if self.builder_config.name == 'videos':
-      yield from record_files.video_blocks(videos_from_folder(paths, odd))
+      videos = videos_from_folder(paths, odd, self.columns)
+      yield from record_files.video_blocks(videos)
     else:
-      users, unlisted = users_from_folder(paths, video_rows(paths), odd)
+      row_of = video_rows(paths, self.columns)
+      users, unlisted = users_from_folder(paths, row_of, odd, self.columns)
       self.info.metadata.update(unlisted)
       yield from record_files.user_blocks(users)
     self.info.metadata.update(odd._asdict())
 
 
-def video_rows(paths: Mapping[str, pathlib.Path]) -> dict[str, int]:
+def video_rows(
+  paths: Mapping[str, pathlib.Path], columns: Mapped = columns_lib.NONE
+) -> dict[str, int]:
   """The row of each video by its id, in the order of the ids.
 
   Raises:
     ValueError: an id twice, or none at all.
   """
-  table = _table(paths['videos'], 'videos', notes.no_notes())
+  table = _table(paths['videos'], 'videos', notes.no_notes(), columns)
   ids = records_lib.object_array(_unique_rows(table, 'videos', 'id'))
   ordered = ids[canonical.id_order(ids)]
   return {video: row for row, video in enumerate(ordered)}
 
 
 def videos_from_folder(
-  paths: Mapping[str, pathlib.Path], odd: Notes
+  paths: Mapping[str, pathlib.Path],
+  odd: Notes,
+  columns: Mapped = columns_lib.NONE,
 ) -> records_lib.Videos:
   """The catalogue, in the order of the ids.
 
   Args:
     paths: what `folder_paths` gave.
     odd: gets lines for the log.
+    columns: what the files call them.
 
   Returns:
     Every video of the file, with its features where there are any.
@@ -107,7 +121,7 @@ def videos_from_folder(
   Raises:
     ValueError: a wrong value; names file, row and column.
   """
-  table = _table(paths['videos'], 'videos', odd)
+  table = _table(paths['videos'], 'videos', odd, columns)
   row_of = _unique_rows(table, 'videos', 'id')
   column = {
     name: checked_tables.checked(table, name, spec)
@@ -135,7 +149,10 @@ def videos_from_folder(
 
 
 def users_from_folder(
-  paths: Mapping[str, pathlib.Path], row_of: Mapping[str, int], odd: Notes
+  paths: Mapping[str, pathlib.Path],
+  row_of: Mapping[str, int],
+  odd: Notes,
+  columns: Mapped = columns_lib.NONE,
 ) -> tuple[record_files.Users, dict[str, object]]:
   """The users whom watches, tweets and profiles name, in order of their ids.
 
@@ -143,6 +160,7 @@ def users_from_folder(
     paths: what `folder_paths` gave.
     row_of: what `video_rows` gave.
     odd: gets lines for the log.
+    columns: what the files call them.
 
   Returns:
     The users with watches of listed videos only, and of the other watches
@@ -153,13 +171,13 @@ def users_from_folder(
   """
   user_of: dict[str, int] = {}
   watches, unlisted = _watches(
-    paths['watches'], user_of, row_of, paths['videos'].name, odd
+    paths['watches'], user_of, row_of, paths['videos'].name, odd, columns
   )
   watchers = list(user_of)
   tweets, authors = _tweets(
-    paths.get('tweets'), paths.get('tweet_topics'), user_of, odd
+    paths.get('tweets'), paths.get('tweet_topics'), user_of, odd, columns
   )
-  profile_of = _profiles(paths.get('profiles'), user_of, odd)
+  profile_of = _profiles(paths.get('profiles'), user_of, odd, columns)
   for name, users in (('tweets', authors), ('profiles', profile_of)):
     if name in paths:
       sides = (paths[name].name, users, paths['watches'].name, watchers)
@@ -203,7 +221,9 @@ def watches_from_file(
     )
   user_of: dict[str, int] = {}
   odd = notes.no_notes()
-  watches, unlisted = _watches(path, user_of, row_of, 'the study', odd)
+  watches, unlisted = _watches(
+    path, user_of, row_of, 'the study', odd, columns_lib.NONE
+  )
   notes.log(odd)
   users, watches = canonical.by_user(records_lib.object_array(user_of), watches)
   watches = canonical.watches_in_order(
@@ -212,13 +232,13 @@ def watches_from_file(
   return users, watches, unlisted['unlisted_count']
 
 
-def _watches(path, user_of, row_of, listed_in: str, odd: Notes):
+def _watches(path, user_of, row_of, listed_in: str, odd: Notes, columns):
   """The watches of listed videos, as in the file, and what was kept out.
 
   Raises:
     ValueError: there is none, or a wrong value.
   """
-  table = _table(path, 'watches', odd)
+  table = _table(path, 'watches', odd, columns)
   if not table.row_count:
     raise ValueError(f'{path}: found no row; right: one row per watch')
   user = _positions(table, 'watches', user_of)
@@ -226,9 +246,10 @@ def _watches(path, user_of, row_of, listed_in: str, odd: Notes):
   video = np.array([row_of.get(v, -1) for v in videos], np.int32)
   time = np.array(_values(table, 'watches', 'time'), np.int64)
   met = joins.join('videos', path.name, videos, listed_in, row_of)
+  called = table.called('video')
   if met.is_empty:
     raise ValueError(
-      f"{path}, column 'video': found no id of a video of {listed_in}: "
+      f'{path}, column {called!r}: found no id of a video of {listed_in}: '
       f'{met.shown}; right: the same ids, spelled alike'
     )
   odd.add_join(met)
@@ -238,7 +259,7 @@ def _watches(path, user_of, row_of, listed_in: str, odd: Notes):
     row = int(np.argmin(listed))
     found = table_files.shown(videos[row])
     unlisted['first_unlisted'] = (
-      f"{path.name}, row {row + 1}, column 'video': found {found}"
+      f'{path.name}, row {row + 1}, column {called!r}: found {found}'
     )
   watches = records_lib.Watches(user[listed], video[listed], time[listed])
   return watches, unlisted
@@ -261,12 +282,12 @@ def tweets_from_file(
     ValueError: no such file or a wrong value; names file, row and column.
   """
   odd = notes.no_notes()
-  tweets, _ = _tweets(path, topics_path, user_of, odd)
+  tweets, _ = _tweets(path, topics_path, user_of, odd, columns_lib.NONE)
   notes.log(odd)
   return tweets
 
 
-def _tweets(path, topics_path, user_of, odd: Notes):
+def _tweets(path, topics_path, user_of, odd: Notes, columns: Mapped):
   """See `tweets_from_file`; and the user of each."""
   if path is None:
     return records_lib.no_tweets(), []
@@ -276,8 +297,8 @@ def _tweets(path, topics_path, user_of, odd: Notes):
       'with the columns user, time, text'
     )
   spec = _TWEETS_WITH_TOPICS if topics_path else _SPECS['tweets']
-  table = checked_tables.read_table(path, spec)
-  odd.warned.extend(table.odd)
+  table = checked_tables.read_table(path, spec, columns.get('tweets'))
+  _tell(table, odd)
   values = {
     name: checked_tables.checked(table, name, column)
     for name, column in spec.items()
@@ -299,11 +320,11 @@ def _tweets(path, topics_path, user_of, odd: Notes):
   return tweets._replace(topics=vectors), values['user']
 
 
-def _profiles(path, user_of, odd: Notes) -> dict[str, str]:
+def _profiles(path, user_of, odd: Notes, columns: Mapped) -> dict[str, str]:
   """The profiles by user; adds the users that only have one."""
   if path is None:
     return {}
-  table = _table(path, 'profiles', odd)
+  table = _table(path, 'profiles', odd, columns)
   users = _unique_rows(table, 'profiles', 'user')
   for user in users:
     user_of.setdefault(user, len(user_of))
@@ -319,10 +340,18 @@ def _visual(path, row_of) -> feature_files.FeatureRows:
   return feature_files.features_from_npz(path, 'id', row_of)
 
 
-def _table(path: pathlib.Path, name: str, odd: Notes) -> Table:
-  table = checked_tables.read_table(path, _SPECS[name])
-  odd.warned.extend(table.odd)
+def _table(path: pathlib.Path, name: str, odd: Notes, columns: Mapped) -> Table:
+  table = checked_tables.read_table(path, _SPECS[name], columns.get(name))
+  _tell(table, odd)
   return table
+
+
+def _tell(table: Table, odd: Notes) -> None:
+  """What is odd about a table, and which of its columns are not read."""
+  odd.warned.extend(table.odd)
+  if table.passed_by:
+    rest = table_files.in_a_line(', '.join(table.passed_by))
+    odd.told.append(f'{table.path.name}: columns that are not read: {rest}')
 
 
 def _values(table: Table, name: str, column: str) -> list:
@@ -349,7 +378,7 @@ def _unique_rows(table, name: str, column: str) -> dict[str, int]:
     for row, value in enumerate(values, 1):
       if first.setdefault(value, row) != row:
         raise ValueError(
-          f'{table.path}, row {row}, column {column!r}: found '
+          f'{table.path}, row {row}, column {table.called(column)!r}: found '
           f'{table_files.shown(value)} again (first in row {first[value]}); '
           'right: every value once'
         )

@@ -12,12 +12,14 @@ from absl import logging
 from dynrec_jax.data import records as records_lib
 from dynrec_jax.sources import (
   folder_files,
+  known_layout,
   movietweetings,
   notes,
   own_folder,
   record_files,
   simulated_year,
 )
+from dynrec_jax.sources.asked import Asked
 from dynrec_jax.storage import digests, file_locks, whole_files
 
 # The digests of a copy's files: the last one that is written.
@@ -34,7 +36,10 @@ def simulated(root: pathlib.Path, world: str, seed: int) -> Builder:
 
 
 def of_files(
-  name: str, root: pathlib.Path, manual_dir: str | os.PathLike | None
+  name: str,
+  root: pathlib.Path,
+  manual_dir: str | os.PathLike | None,
+  asked: Asked,
 ) -> Builder:
   """The builder of a source that is made from files, and its arguments.
 
@@ -52,18 +57,33 @@ def of_files(
     builder_class = movietweetings.MovieTweetings
     paths = movietweetings.folder_paths(manual_dir)
     sha256 = _sha256(paths) or movietweetings.snapshot_sha256()
-  else:
+    arguments = {}
+  elif name == 'files':
     builder_class = own_folder.Files
     paths = folder_files.folder_paths(manual_dir)
     sha256 = _sha256(paths)
+    arguments = {'columns': asked.column_names}
+  else:
+    builder_class = known_layout.KnownLayout
+    paths = known_layout.folder_paths(name, manual_dir)
+    sha256 = _sha256(paths) | {'layout': digests.joined_sha256(name)}
+    arguments = {'layout': name, 'asked': asked}
   if manual_dir is not None:
-    meant, others = folder_files.unread(
-      pathlib.Path(manual_dir).absolute(), paths.values()
-    )
+    _tell_unread(pathlib.Path(manual_dir).absolute(), paths)
+  for key, value in asked.told().items():
+    sha256[f'asked {key}'] = digests.joined_sha256(value)
+  digest = digests.files_digest(sha256)
+  return builder_class, arguments | {'data_dir': root / digest, 'paths': paths}
+
+
+def _tell_unread(folder: pathlib.Path, paths: dict[str, pathlib.Path]) -> None:
+  """What of a folder, and of where in it the data lie, is not read."""
+  lie = {path.parent for path in paths.values()}
+  for place in sorted({folder, *lie}):
+    inner = [other for other in lie if place in other.parents]
+    meant, others = folder_files.unread(place, [*paths.values(), *inner])
     told, warned = ([line] if line else [] for line in (others, meant))
     notes.log(notes.Notes(told, warned))
-  digest = digests.files_digest(sha256)
-  return builder_class, {'data_dir': root / digest, 'paths': paths}
 
 
 def _sha256(paths) -> dict[str, str]:

@@ -7,6 +7,7 @@ and what is right.
 import json
 import pathlib
 import re
+import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -42,12 +43,22 @@ class Table(NamedTuple):
     columns: Python values by column name; None is a null.
     row_count: length of every column.
     odd: what is no error and probably a mistake, a line each.
+    named: what the file calls a column, where that is another name.
+    kinds: what a column holds, where that is not what a reader expects.
+    passed_by: the file's other columns, where it may have any.
   """
 
   path: pathlib.Path
   columns: dict[str, Callable[[], Iterable[object]]]
   row_count: int
   odd: tuple[str, ...] = ()
+  named: Mapping[str, str] = types.MappingProxyType({})
+  kinds: Mapping[str, str] = types.MappingProxyType({})
+  passed_by: tuple[str, ...] = ()
+
+  def called(self, name: str) -> str:
+    """A column as the file calls it, for messages."""
+    return self.named.get(name, name)
 
 
 def read_parquet(path: pathlib.Path, spec: Mapping[str, Column]) -> Table:
@@ -61,7 +72,7 @@ def read_parquet(path: pathlib.Path, spec: Mapping[str, Column]) -> Table:
       f'{path}: found {in_a_line(error)}; right: a Parquet file with UTF-8 '
       'strings'
     ) from error
-  _refuse_twins(path, table.column_names)
+  refuse_twins(path, table.column_names)
   columns = {
     name: _parquet_values(path, name, table.column(name), spec.get(name))
     for name in table.column_names
@@ -133,7 +144,7 @@ def read_csv(path: pathlib.Path, spec: Mapping[str, Column]) -> Table:
     )
   except pa.ArrowInvalid as error:
     raise _csv_error(path, misfits, error) from None
-  _refuse_twins(path, table.column_names)
+  refuse_twins(path, table.column_names)
   columns = {
     name: _csv_values(table.column(name), spec.get(name))
     for name in table.column_names
@@ -181,6 +192,8 @@ def _csv_error(path, misfits, error) -> ValueError:
 def _csv_values(column: pa.ChunkedArray, spec: Column | None):
   """A function that gives a CSV column's values in their Python form."""
   parse = _CSV_FORMS.get(spec.kind) if spec else None
+  if spec and ':' in spec.kind:  # a time in a unit of its own
+    parse = _csv_time
   if parse is None:
     return column.to_pylist
   return lambda: map(parse, column.to_pylist())
@@ -190,6 +203,11 @@ def _csv_integer(text: str) -> int | str | None:
   """The integer; what is none stays as it is, for the error to show."""
   if _INTEGER.fullmatch(text):
     return int(text)
+  return text or None
+
+
+def _csv_time(text: str) -> str | None:
+  """What stands there; None for nothing."""
   return text or None
 
 
@@ -206,23 +224,31 @@ _CSV_FORMS = {
 }
 
 
-def read_jsonl(path: pathlib.Path, spec: Mapping[str, Column]) -> Table:
+def read_jsonl(
+  path: pathlib.Path, spec: Mapping[str, Column], *, strict: bool = True
+) -> Table:
   """The columns of JSON lines.
+
+  Unless strict, those that no line has are none, and others are passed by.
 
   Python's parser, not Arrow's: that one guesses a type per block, turns
   strings that look like dates into timestamps, and names no row.
   """
   columns: dict[str, list] = {name: [] for name in spec}
+  seen: dict[str, None] = {}
   lines = lines_of(path)
   for row, line in enumerate(lines, 1):
     value = json_object(path, row, line)
-    for name in value.keys() - spec.keys():
+    seen |= dict.fromkeys(value)
+    for name in (n for n in value if strict and n not in spec):
       raise ValueError(
         f'{path}, row {row}: found the unknown column {name!r}; '
         f'right: {", ".join(spec)}'
       )
     for name, column in columns.items():
       column.append(value.get(name))
+  if not strict:  # of what is passed by the name alone is kept
+    columns = {name: columns.get(name, []) for name in seen}
   return Table(
     path,
     {name: column.__iter__ for name, column in columns.items()},
@@ -230,7 +256,7 @@ def read_jsonl(path: pathlib.Path, spec: Mapping[str, Column]) -> Table:
   )
 
 
-def _refuse_twins(path: pathlib.Path, names: list[str]) -> None:
+def refuse_twins(path: pathlib.Path, names: list[str]) -> None:
   """One column name must not occur twice."""
   for name in names:
     if names.count(name) > 1:

@@ -6,7 +6,14 @@ import ml_collections
 
 from dynrec_jax.features import c3d, efficientnet_lite0, text_cnn, vgg19
 from dynrec_jax.sources import load, simulation
-from dynrec_jax.study import content, first_inputs, keys, span, text_content
+from dynrec_jax.study import (
+  content,
+  first_inputs,
+  keys,
+  source,
+  span,
+  text_content,
+)
 
 # Whose weights a visual encoder needs, and how the key of them begins.
 _WEIGHTS = (
@@ -27,6 +34,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     if fault:
       raise ValueError(fault)
   _check_studies(config)
+  _check_source(config)
   _check_visual(config.visual)
   _check_kim_cnn(config)
   _check_text_features(config.text)
@@ -44,6 +52,18 @@ def _check_studies(config: ml_collections.ConfigDict) -> None:
       f'report.studies asks for {", ".join(asked)}, which are of simulated '
       f'worlds; data.name is {config.data.name}; right there: '
       f'{", ".join(load.SIMULATED)}'
+    )
+
+
+def _check_source(config: ml_collections.ConfigDict) -> None:
+  """What is asked of the source, and what a scenario asks of it."""
+  name = config.data.name
+  with source.naming_keys():
+    load.check_asked(name, source.asked(config))
+  if config.scenario == 'cross' and name in load.WITHOUT_TWEETS:
+    raise ValueError(
+      f'data.name is {name}, a data set of one network; scenario=cross reads '
+      'tweets; right there: scenario=single'
     )
 
 

@@ -83,7 +83,9 @@ def stray_rows(
     # Half a second of imports, which a config's check need not wait for.
     from dynrec_jax.sources import event_places
 
-    places = event_places.of_files(config.data.manual_dir, named)
+    places = event_places.of_files(
+      config.data.manual_dir, named, config.data.columns
+    )
   told = ', '.join(
     f'{place}: user {event.user!r}'
     + (f', video {event.video!r}' if event.video else '')

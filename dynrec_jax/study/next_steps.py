@@ -25,7 +25,7 @@ def next_steps(config: ml_collections.ConfigDict) -> str:
     }
   else:
     source = source.removesuffix('_streams')
-    folder = _FOLDER if streams or source == 'files' else ''
+    folder = _FOLDER if streams or source in load.OF_FOLDERS else ''
     report = f'{_COMMAND}report.py:{source}{folder}'
     steps = {
       'The best lists on real data': f'{_COMMAND}{page}:{source},plus{folder}',

@@ -36,6 +36,7 @@ from dynrec_jax.study import (
   studied_users,
   text_content,
 )
+from dynrec_jax.study import source as source_lib
 from dynrec_jax.study.behaviours import Behaviours
 from dynrec_jax.study.naming import naming
 from dynrec_jax.study.tweet_features import TweetFeatures
@@ -242,11 +243,7 @@ def _load(config) -> Records:
   # TFDS prints what it does.
   with (
     contextlib.redirect_stdout(io.StringIO()),
-    naming(
-      manual_dir='data.manual_dir',
-      data_dir='data.data_dir',
-      strict='data.strict',
-    ),
+    source_lib.naming_keys(),
   ):
     records = load.load_source(
       config.data.name,
@@ -255,6 +252,7 @@ def _load(config) -> Records:
       strict=config.data.strict,
       world=config.data.world,
       world_seed=config.data.world_seed,
+      **source_lib.asked(config)._asdict(),
     )
   if not len(records.watches.user):
     raise LacksDataError(f'the source {config.data.name!r} holds no watch')

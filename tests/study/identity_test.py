@@ -18,6 +18,8 @@ CHECKPOINT = (
   'data.name',
   'data.world',
   'data.world_seed',
+  'data.watched',
+  'data.topics_date',
   'data.require_visual',
   'filter',
   'sessions',
@@ -78,6 +80,8 @@ COMPARISON = (
   'data.name',
   'data.world',
   'data.world_seed',
+  'data.watched',
+  'data.topics_date',
   'data.require_visual',
   'filter',
   'sessions',
@@ -192,6 +196,8 @@ def test_lists_follow_from_the_method_s_own_keys_alone():
 def test_young_keys_say_their_defaults_where_they_are_absent():
   assert identity.ABSENT == {
     'static.keep_aux': True,
+    'data.watched': '',
+    'data.topics_date': '',
     'seq.max_bag': 2000,
     'features.basis': 'given',
     'features.kept': 1.0,

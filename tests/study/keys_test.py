@@ -88,6 +88,11 @@ DECISIONS = {
     'plus.ahead': (2, 1),
   },
   43: {'topics.starts': (1, 0), 'topics.start_rounds': (3, 0)},
+  51: {
+    'data.columns': ('', 'user=uid,video=item_id,time=ts:ms'),
+    'data.watched': ('', 'all', 'rating>=4'),
+    'data.topics_date': ('', '2013-06-01'),
+  },
 }
 DECIDED = [
   (decision, name, values)

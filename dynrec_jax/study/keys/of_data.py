@@ -68,7 +68,35 @@ KEYS = {
     '',
     OneOf(load.NAMES),
     Of.STUDY,
-    'the source; `files` is your own folder',
+    'the source; `files` is your own folder, the names after it are data sets '
+    'that are read as they lie',
+  ),
+  'data.columns': Key(
+    '',
+    Text('names as in `user=uid,video=item_id,time=ts:ms,videos.id=item_id`'),
+    Of.NOTHING,
+    'of files, recbole and crossosn: what the files call their columns; behind '
+    'a time its unit, `s`, `ms`, `us` or `iso`',
+    decision=51,
+  ),
+  'data.watched': Key(
+    '',
+    Text('`all`, or a column and its least number, as in `rating>=4`'),
+    Of.STUDY,
+    'of data sets read as they lie, but crossosn: which rows count as a '
+    "watch; `''` is all, of kuairand `is_click>=1`, of kuairec "
+    '`watch_ratio>=1`',
+    young=True,
+    decision=51,
+  ),
+  'data.topics_date': Key(
+    '',
+    Text('a date (UTC) as in `2013-06-01`'),
+    Of.STUDY,
+    "of crossosn: when users' topics, which have no time, were known; `''` is "
+    'the first watch of all',
+    young=True,
+    decision=51,
   ),
   'data.world': Key(
     'small',
