@@ -44,13 +44,30 @@ def join(
   """
   one, other = dict.fromkeys(left_ids), dict.fromkeys(right_ids)
   met = sum(name in other for name in one)
-  smaller = min(len(one), len(other))
-  line = (
-    f'{left} and {right}: {met:,} {what} in both, {len(one) - met:,} only in '
-    f'{left}, {len(other) - met:,} only in {right}'
-  )
+  found = join_of_counts(what, left, len(one), right, len(other), met)
   shown = f'{left} has {_two(one, other)}, {right} {_two(other, one)}'
-  return Join(line, smaller > 0 and not met, met < _HARDLY * smaller, shown)
+  return found._replace(shown=shown)
+
+
+def join_of_counts(
+  what: str, left: str, left_count: int, right: str, right_count: int, met: int
+) -> Join:
+  """The same of two columns that somebody else has compared; shows no ids.
+
+  Args:
+    what: the ids are of, in the plural.
+    left: where the first are from.
+    left_count: how many different ones.
+    right: where the others are from.
+    right_count: how many different ones.
+    met: how many are in both.
+  """
+  smaller = min(left_count, right_count)
+  line = (
+    f'{left} and {right}: {met:,} {what} in both, {left_count - met:,} only in '
+    f'{left}, {right_count - met:,} only in {right}'
+  )
+  return Join(line, smaller > 0 and not met, met < _HARDLY * smaller, '')
 
 
 def _two(ids: dict[str, None], others: dict[str, None]) -> str:

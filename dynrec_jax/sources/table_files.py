@@ -42,12 +42,14 @@ class Table(NamedTuple):
     columns: Python values by column name; None is a null.
     row_count: length of every column.
     odd: what is no error and probably a mistake, a line each.
+    first_row: the file's number of the first row, for messages.
   """
 
-  path: pathlib.Path
+  path: pathlib.Path | str
   columns: dict[str, Callable[[], Iterable[object]]]
   row_count: int
   odd: tuple[str, ...] = ()
+  first_row: int = 1
 
 
 def read_parquet(path: pathlib.Path, spec: Mapping[str, Column]) -> Table:
@@ -61,16 +63,16 @@ def read_parquet(path: pathlib.Path, spec: Mapping[str, Column]) -> Table:
       f'{path}: found {in_a_line(error)}; right: a Parquet file with UTF-8 '
       'strings'
     ) from error
-  _refuse_twins(path, table.column_names)
+  refuse_twins(path, table.column_names)
   columns = {
-    name: _parquet_values(path, name, table.column(name), spec.get(name))
+    name: parquet_values(path, name, table.column(name), spec.get(name))
     for name in table.column_names
   }
   return Table(path, columns, table.num_rows)
 
 
-def _parquet_values(
-  path: pathlib.Path,
+def parquet_values(
+  path: pathlib.Path | str,
   name: str,
   column: pa.ChunkedArray,
   spec: Column | None,
@@ -80,7 +82,7 @@ def _parquet_values(
   def values():
     try:
       if spec is not None and spec.kind in _TIMES:
-        return _seconds(column).to_pylist()
+        return seconds(column).to_pylist()
       return column.to_pylist()
     except (pa.ArrowException, ArithmeticError, ImportError, ValueError) as why:
       raise ValueError(
@@ -92,7 +94,7 @@ def _parquet_values(
   return values
 
 
-def _seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
   """Timestamps and dates as whole seconds, rounded down; others unchanged."""
   if pa.types.is_dictionary(column.type):
     column = column.cast(column.type.value_type)
@@ -133,7 +135,7 @@ def read_csv(path: pathlib.Path, spec: Mapping[str, Column]) -> Table:
     )
   except pa.ArrowInvalid as error:
     raise _csv_error(path, misfits, error) from None
-  _refuse_twins(path, table.column_names)
+  refuse_twins(path, table.column_names)
   columns = {
     name: _csv_values(table.column(name), spec.get(name))
     for name in table.column_names
@@ -230,7 +232,7 @@ def read_jsonl(path: pathlib.Path, spec: Mapping[str, Column]) -> Table:
   )
 
 
-def _refuse_twins(path: pathlib.Path, names: list[str]) -> None:
+def refuse_twins(path: pathlib.Path | str, names: list[str]) -> None:
   """One column name must not occur twice."""
   for name in names:
     if names.count(name) > 1:
