@@ -7,7 +7,6 @@ twice at once, puts the same content under the same name.
 
 import contextlib
 import json
-import uuid
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -15,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+
+from dynrec_jax.storage import whole_files
 
 _AS_IT_IS = CompressionTypes.UNCOMPRESSED
 
@@ -37,8 +38,10 @@ def listed(folder: str) -> list[str]:
 
 def remove(path: str) -> None:
   """Takes a file, or a folder with all in it, away if it is there."""
-  with contextlib.suppress(BeamIOError):
-    FileSystems.delete([path])
+  # Where there are no folders, a slash asks for all names that begin so.
+  for name in (path, f'{path}/') if '://' in path else (path,):
+    with contextlib.suppress(BeamIOError):
+      FileSystems.delete([name])
 
 
 @contextlib.contextmanager
@@ -59,7 +62,7 @@ def reading(path: str) -> Iterator[IO]:
 @contextlib.contextmanager
 def writing(path: str) -> Iterator[IO]:
   """A new file that takes its place at the end of the block."""
-  part = f'{path}.{uuid.uuid4().hex[:12]}.part'
+  part = f'{path}.{whole_files.new_name()}.part'
   with contextlib.closing(
     FileSystems.create(part, compression_type=_AS_IT_IS)
   ) as file:

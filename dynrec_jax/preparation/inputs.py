@@ -160,7 +160,9 @@ def fragments(inputs: Inputs, table: str) -> list[Fragment]:
   for path in inputs.tables.get(table, ()):
     file_row = 0
     for group, count in enumerate(_groups(path, _spec(table, has_topics))):
-      of = (path, group if count >= 0 else -1, row, file_row, count)
+      if not count:
+        continue
+      of = (path, group if count > 0 else -1, row, file_row, count)
       found.append(Fragment(table, len(found), *of, has_topics))
       row, file_row = row + count, file_row + count
   return found

@@ -7,7 +7,6 @@ many as `data/filters` makes; a round reads numbers alone.
 """
 
 import functools
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -38,6 +37,7 @@ from dynrec_jax.preparation.rules import Rules
 from dynrec_jax.preparation.shared import NO_VECTORS, Range, Read, Shared
 from dynrec_jax.preparation.stages import Facts, Results, Runner
 from dynrec_jax.sources import notes, prepared
+from dynrec_jax.storage import whole_files
 
 _RANGE_BYTES = 1 << 27  # of a range of videos
 _TEXT_BYTES = 2_000  # of a video, about
@@ -93,7 +93,7 @@ def prepare(
   for left in (scratch, files.join(into, study_set.StudyPart.name)):
     files.remove(left)  # of a job that was killed
   # A new name: workers keep what they have read by it.
-  own = files.join(scratch, uuid.uuid4().hex[:12])
+  own = files.join(scratch, whole_files.new_name())
   try:
     job = _Job(Shared(own, rules, rows_per_range), runner)
     return job.run(inputs.find(folder), into, strict)
@@ -246,6 +246,10 @@ class _Job:
       'outside': (shards.outside_shard, kept.filled),
       'videos': (shards.video_shard, videos),
     }
+    options = tfds.download.DownloadConfig(
+      beam_runner=self._runner.runner(),
+      beam_options=self._runner.pipeline_options(),
+    )
     for part, (make, numbers) in of.items():
       builder = study_set.StudyPart(
         data_dir=into,
@@ -254,13 +258,10 @@ class _Job:
           functools.partial(make, number, self._shared) for number in numbers
         ],
       )
-      builder.download_and_prepare(
-        download_dir=self._shared.path('downloads'),  # of nothing
-        download_config=tfds.download.DownloadConfig(
-          beam_runner=self._runner.runner(),
-          beam_options=self._runner.pipeline_options(),
+      with whole_files.scratch_folder() as folder:  # for downloads: of nothing
+        builder.download_and_prepare(
+          download_dir=folder, download_config=options
         )
-      )
     return self._counts(kept) | {'videos': int(stays.sum())}
 
   def _counts(self, kept: Filtered) -> dict[str, int]:

@@ -7,12 +7,15 @@ after the span. `set.json` is written last and says of which rules it all is.
 """
 
 import json
+import os
 import pathlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import writer
 
 from dynrec_jax.data.filters import FilterStep
 from dynrec_jax.data.records import Records
@@ -21,6 +24,7 @@ from dynrec_jax.preparation import rules as rules_lib
 from dynrec_jax.preparation.rules import Rules
 from dynrec_jax.sources import record_files
 from dynrec_jax.sources.record_files import Block
+from dynrec_jax.storage import whole_files
 
 PARTS = ('users', 'outside', 'videos')
 FACTS = 'set.json'
@@ -45,6 +49,22 @@ class StudySet(NamedTuple):
   known_videos: np.ndarray
   steps: tuple[FilterStep, ...]
   notes: dict[str, Any]
+
+
+class _ShardWriter(writer.ExampleWriter):
+  """Writes a shard; where `array_record` cannot, here first, then there."""
+
+  def write(self, path, examples):
+    if '://' not in os.fspath(path):
+      return super().write(path, examples)
+    from dynrec_jax.preparation import files  # only workers have Beam
+
+    with whole_files.scratch_folder() as folder:
+      local = folder / 'shard'
+      super().write(local, examples)
+      with local.open('rb') as source, files.writing(os.fspath(path)) as sink:
+        shutil.copyfileobj(source, sink)
+    return None
 
 
 class StudyPart(tfds.core.ShardBasedBuilder):
@@ -77,6 +97,9 @@ class StudyPart(tfds.core.ShardBasedBuilder):
       features=tfds.features.FeaturesDict(features[self.builder_config.name]),
       disable_shuffling=True,
     )
+
+  def _example_writer(self):
+    return _ShardWriter(self.info.file_format)
 
   def _shard_iterators_per_split(self, dl_manager):
     del dl_manager
@@ -119,12 +142,13 @@ def read(folder: str, rules: Rules) -> StudySet:
       f'{told}; '
       'right: prepare it again in another folder, or ask for the same'
     )
-  blocks = {part: _blocks(folder, part) for part in PARTS}
-  users, outside = (
-    record_files.users_from_blocks(blocks[part]) for part in PARTS[:2]
-  )
-  videos = record_files.videos_from_blocks(blocks['videos'])
-  known = [block['known'].astype(bool) for block in blocks['videos']]
+  try:
+    users, outside, videos, known = _read_parts(folder)
+  except (AssertionError, OSError, RuntimeError, ValueError) as error:
+    raise ValueError(
+      f'{folder}: a part of the set cannot be read ({error}); right: prepare '
+      'it again'
+    ) from error
   visual = _shaped(videos.visual, facts['visual'])
   records = Records(
     users.user_ids,
@@ -137,22 +161,27 @@ def read(folder: str, rules: Rules) -> StudySet:
   return StudySet(
     records,
     Outside(outside.watches, _with_topics(outside.tweets, facts)),
-    np.concatenate(known),
+    known,
     tuple(FilterStep(*step) for step in facts['steps']),
     facts['notes'],
   )
 
 
-def _blocks(folder: str, part: str) -> Sequence[Block]:
+def _read_parts(folder: str):
+  """Users, the same outside of the span, videos, and which are known."""
+  users, outside = (
+    record_files.users_from_blocks(blocks(folder, part)) for part in PARTS[:2]
+  )
+  of_videos = blocks(folder, 'videos')
+  known = [block['known'].astype(bool) for block in of_videos]
+  videos = record_files.videos_from_blocks(of_videos)
+  return users, outside, videos, np.concatenate(known)
+
+
+def blocks(folder: str, part: str) -> Sequence[Block]:
   """The examples of a part, in order."""
-  try:
-    builder = StudyPart(data_dir=folder, config=part)
-    return builder.as_data_source(record_files.SPLIT)
-  except (AssertionError, OSError, ValueError) as error:
-    raise ValueError(
-      f'{folder}: the part {part} cannot be read ({error}); right: prepare it '
-      'again'
-    ) from error
+  builder = StudyPart(data_dir=folder, config=part)
+  return builder.as_data_source(record_files.SPLIT)
 
 
 def _with_topics(tweets, facts):

@@ -42,8 +42,7 @@ def prepare_at_scale(config: ml_collections.ConfigDict) -> str:
   rules = rules_of(config)
   if importlib.util.find_spec('apache_beam') is None:
     raise ImportError(
-      'mode=prepare_at_scale needs Apache Beam: pip install '
-      "'dynrec_jax[beam]'"
+      "mode=prepare_at_scale needs Apache Beam: pip install 'dynrec_jax[beam]'"
     )
   with _quiet():
     from dynrec_jax.preparation import plan, stages

@@ -151,8 +151,8 @@ def _check_prepared(config: ml_collections.ConfigDict) -> None:
     or (config.split.by == 'time' and 'visual' in config.split.new_videos)
   ):
     raise ValueError(
-      f'visual.encoder is {config.visual.encoder}, and which videos stay is told '
-      'by what it finds; right with data.prepared_dir: given, its features in '
+      f'visual.encoder is {config.visual.encoder}, and what it finds tells '
+      'which videos stay; right with data.prepared_dir: given, its features in '
       'visual.npz beside the tables'
     )
 

@@ -99,8 +99,8 @@ KEYS = {
     '',
     Path('a folder'),
     Of.NOTHING,
-    "where `mode=prepare_at_scale` puts a study's records, and from where every "
-    "other mode then reads them; `''` reads the source itself",
+    "where `mode=prepare_at_scale` puts a study's records, and from where all "
+    "other modes then read them; `''` reads the source itself",
     decision=48,
   ),
   'data.beam_options': Key(
