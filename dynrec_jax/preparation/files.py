@@ -14,10 +14,16 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from dynrec_jax.storage import whole_files
 
 _AS_IT_IS = CompressionTypes.UNCOMPRESSED
+
+
+def use(options: PipelineOptions) -> None:
+  """Tells the file systems here how they are reached, as Beam tells workers."""
+  FileSystems.set_options(options)
 
 
 def join(folder: str, *names: str) -> str:

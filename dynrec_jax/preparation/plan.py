@@ -84,6 +84,7 @@ def prepare(
     LacksDataError: the rules leave nothing.
     OSError: the runner gave up.
   """
+  files.use(runner.pipeline_options())
   if files.exists(files.join(into, study_set.FACTS)):
     raise ValueError(
       f'prepared_dir is {into!r}, which holds a prepared study; right: another '
