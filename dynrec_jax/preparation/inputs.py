@@ -39,6 +39,11 @@ class Inputs(NamedTuple):
   tables: dict[str, tuple[str, ...]]
   vectors: dict[str, str]
 
+  def paths(self) -> list[str]:
+    """All of them."""
+    of_tables = [path for paths in self.tables.values() for path in paths]
+    return [*of_tables, *self.vectors.values()]
+
 
 class Fragment(NamedTuple):
   """What one worker reads of a table at a time.
@@ -76,11 +81,13 @@ class Piece(NamedTuple):
     row: of the table, of the first row; from 0.
     file_row: the same of the file.
     rows: with the columns of the spec.
+    odd: of the file: what is no error and probably a mistake, a line each.
   """
 
   row: int
   file_row: int
   rows: pa.Table
+  odd: tuple[str, ...] = ()
 
 
 def find(folder: str) -> Inputs:
@@ -207,7 +214,8 @@ def pieces(fragment: Fragment, *wanted: str) -> Iterator[Piece]:
   path, row, file_row = fragment.path, fragment.row, fragment.file_row
   if fragment.group < 0:
     table = checked_tables.read_table(pathlib.Path(path), fragment.spec)
-    yield Piece(row, file_row, columns.checked_text(table, spec))
+    rows = columns.checked_text(table, spec)
+    yield Piece(row, file_row, rows, table.odd)
     return
   for rows in _read(fragment, list(spec)):
     yield Piece(row, file_row, columns.checked(path, file_row + 1, rows, spec))
@@ -244,9 +252,8 @@ def _fragment_of(fragments: Sequence[Fragment], row: int) -> Fragment:
 
 def _read(fragment: Fragment, wanted: list[str]) -> Iterator[pa.Table]:
   """The fragment's rows as the file holds them."""
-  at_once = _TEXTS_AT_ONCE if len(wanted) > 2 else _WATCHES_AT_ONCE
-  if fragment.table == 'watches':
-    at_once = _WATCHES_AT_ONCE
+  short = fragment.table == 'watches' or len(wanted) == 1
+  at_once = _WATCHES_AT_ONCE if short else _TEXTS_AT_ONCE
   with files.reading(fragment.path) as file, _naming(fragment.path):
     source = pa.parquet.ParquetFile(file)
     there = [name for name in source.schema_arrow.names if name in wanted]

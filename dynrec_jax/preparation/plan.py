@@ -7,6 +7,7 @@ many as `data/filters` makes; a round reads numbers alone.
 """
 
 import functools
+import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ from dynrec_jax.preparation.rounds import Filtered
 from dynrec_jax.preparation.rules import Rules
 from dynrec_jax.preparation.shared import NO_VECTORS, Range, Read, Shared
 from dynrec_jax.preparation.stages import Facts, Results, Runner
-from dynrec_jax.sources import notes, prepared
+from dynrec_jax.sources import folder_files, notes, prepared
 from dynrec_jax.storage import whole_files
 
 _RANGE_BYTES = 1 << 27  # of a range of videos
@@ -97,7 +98,7 @@ def prepare(
   own = files.join(scratch, whole_files.new_name())
   try:
     job = _Job(Shared(own, rules, rows_per_range), runner)
-    return job.run(inputs.find(folder), into, strict)
+    return job.run(folder, into, strict)
   finally:
     files.remove(scratch)
     for kept in (catalogue.ids, catalogue.places, stored.spilled):
@@ -112,14 +113,15 @@ class _Job:
     self._runner = runner
     self._video_count = 0
 
-  def run(self, found: Inputs, into: str, strict: bool) -> Prepared:
+  def run(self, folder: str, into: str, strict: bool) -> Prepared:
     """All stages, one after the other."""
+    found = inputs.find(folder)
     tables = {name: inputs.fragments(found, name) for name in inputs.TABLES}
     self._survey(found, tables)
     sent = self._scatter(found, tables)
     told = _unlisted(sent, strict)
-    met = self._gather(sent, tables)
-    told |= _joins(found, met)._asdict()
+    met = self._gather(tables)
+    told |= self._notes(folder, found, sent | met)._asdict()
     kept = rounds.filtered(
       self._stage, sorted(met['filled']), self._shared, self._video_count
     )
@@ -193,7 +195,7 @@ class _Job:
     stored.write_spilled(self._shared.folder, facts['spilled'])
     return facts
 
-  def _gather(self, sent: Facts, tables: dict[str, list[Fragment]]) -> Facts:
+  def _gather(self, tables: dict[str, list[Fragment]]) -> Facts:
     """Puts every range in order."""
     of = {
       'users': range(len(self._shared.starts) + 1),
@@ -211,7 +213,29 @@ class _Job:
       raise LacksDataError('no watch lies in the span')
     for name in ('complete', 'described'):
       self._join_masks(name)
-    return facts | {'features': sent.get('featured', 0)}
+    return facts
+
+  def _notes(self, folder: str, found: Inputs, met: Facts) -> notes.Notes:
+    """What is odd about the tables and how they meet, in lines."""
+    odd = notes.Notes([], list(met.get('odd', ())))
+    names = {name: _name(paths[0]) for name, paths in found.tables.items()}
+    if 'visual' in found.vectors:
+      count = met['featured']
+      sides = (_name(found.vectors['visual']), count, names['videos'])
+      odd.add_join(
+        joins.join_of_counts('videos', *sides, self._video_count, count)
+      )
+    for table in ('tweets', 'profiles'):
+      if table in names:
+        sides = (names[table], met[f'users_{table}'], names['watches'])
+        both = (met['users_watches'], met[f'met_{table}'])
+        odd.add_join(joins.join_of_counts('users', *sides, *both))
+    if '://' not in folder:
+      read = [pathlib.Path(path) for path in found.paths()]
+      meant, others = folder_files.unread(pathlib.Path(folder), read)
+      odd.told.extend([others] if others else [])
+      odd.warned.extend([meant] if meant else [])
+    return odd
 
   def _join_masks(self, name: str) -> None:
     """What ranges of videos have asked of each, for all workers."""
@@ -259,7 +283,10 @@ class _Job:
           functools.partial(make, number, self._shared) for number in numbers
         ],
       )
-      with whole_files.scratch_folder() as folder:  # for downloads: of nothing
+      with (
+        whole_files.scratch_folder() as folder,  # for downloads: of nothing
+        stages.giving_up(f'{part} of the set'),
+      ):
         builder.download_and_prepare(
           download_dir=folder, download_config=options
         )
@@ -302,6 +329,11 @@ def _shape(path: str, rows: int, row_name: str) -> vectors.Shape:
   return found
 
 
+def _name(path: str) -> str:
+  """Of a file, without its folder."""
+  return path.rpartition('/')[2]
+
+
 def _unlisted(sent: Facts, strict: bool) -> dict[str, Any]:
   """Which watches are kept out, as `sources/prepared` tells it."""
   if not sent.get('unlisted'):
@@ -312,24 +344,3 @@ def _unlisted(sent: Facts, strict: bool) -> dict[str, Any]:
   }
   prepared.report_unlisted(told, strict)
   return told
-
-
-def _joins(found: Inputs, met: Facts) -> notes.Notes:
-  """How the tables meet, in lines for the log."""
-  odd = notes.no_notes()
-  names = {
-    table: paths[0].rpartition('/')[2] for table, paths in found.tables.items()
-  }
-  for table in ('tweets', 'profiles'):
-    if table in names:
-      odd.add_join(
-        joins.join_of_counts(
-          'users',
-          names[table],
-          met[f'users_{table}'],
-          names['watches'],
-          met['users_watches'],
-          met[f'met_{table}'],
-        )
-      )
-  return odd

@@ -5,6 +5,7 @@ and counts of blocks of videos, which are summed by their key. Rows of events
 never go that way, see `spill`.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -127,15 +128,22 @@ def run(
     | 'Sum' >> beam.CombinePerKey(_Sum())
     | 'StoreCounts' >> beam.Map(_store_counts, into)
   )
-  try:
+  with giving_up(name):
     pipeline.run().wait_until_finish()
-  except RuntimeError as error:
-    told = ' '.join(str(error).split())
-    raise OSError(f'the stage {name} of the pipeline failed: {told}') from error
   facts = files.read_json(files.join(into, 'facts.json'))
   if 'wrong' in facts:
     raise ValueError(facts['wrong'][-1])
   return Results(facts, _read_counts(into, video_count))
+
+
+@contextlib.contextmanager
+def giving_up(name: str) -> Iterator[None]:
+  """Whatever a runner fails with, as an OSError that names the stage."""
+  try:
+    yield
+  except Exception as error:  # every runner has its own
+    told = ' '.join(str(error).split())
+    raise OSError(f'the stage {name} of the pipeline failed: {told}') from error
 
 
 def _sorted_out(task, work: Work) -> Iterator[Any]:

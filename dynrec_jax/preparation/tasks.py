@@ -57,6 +57,7 @@ def scatter(task: Read, shared: Shared) -> Iterator[Facts]:
       range_of = ranges.of(users, shared.starts)
     order = (task.number, part)
     found = spill.write(table, order, shared.folder, rows, range_of)
+    facts['odd'] = list(piece.odd)
     yield facts | {'spilled': [found] if found else []}
 
 

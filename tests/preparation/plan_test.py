@@ -80,6 +80,15 @@ def lines_of(monkeypatch, config):
   return studied, rules
 
 
+def notes_of(root):
+  """What the copy in memory's way tells of joins, but that of unlisted ids."""
+  found = []
+  for part in ('videos', 'users'):
+    (path,) = (root / 'cache').rglob(f'files/{part}/*/metadata.json')
+    found += json.loads(path.read_text())['told']
+  return [line for line in found if 'watches.parquet and videos' not in line]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('name', STUDIES)
 def test_it_is_the_study_of_the_memory(name, tmp_path, monkeypatch):
@@ -102,6 +111,7 @@ def test_it_is_the_study_of_the_memory(name, tmp_path, monkeypatch):
   assert 3 < len(found.records.videos.id) < odd_worlds.VIDEOS
   assert len(found.outside.watches.user)
   facts = json.loads((tmp_path / 'set' / 'set.json').read_text())
+  assert facts['notes']['told'] == notes_of(tmp_path)
   shards = list((tmp_path / 'set' / 'prepared_study' / 'users').rglob('*-of-*'))
   assert len(shards) > 2  # users of several ranges
   assert facts['notes']['unlisted_count'] > 0
@@ -116,8 +126,12 @@ def test_files_of_text_and_rows_in_another_order(tmp_path):
   for name in ('watches', 'tweets'):
     head, *rows = (folder / f'{name}.csv').read_text().splitlines()
     (folder / f'{name}.csv').write_text('\n'.join([head, *rows[::-1]]))
+  (folder / 'watches.csv.gz').touch()
   config.data.prepared_dir = str(tmp_path / 'set')
   at_scale.prepare_at_scale(config)
+  facts = json.loads((tmp_path / 'set' / 'set.json').read_text())
+  (line,) = facts['notes']['warned']
+  assert 'not read as tables or features: watches.csv.gz (right' in line
   shutil.rmtree(folder)  # nobody asks for it again
   found = prepare.prepare(config)
   assert_same(found.records, wanted.records)
