@@ -162,6 +162,8 @@ def door_of(mode: str) -> Door:
       from dynrec_jax.study.topics import describe
 
       return _prepared(describe)
+    case 'prepare_at_scale':
+      from dynrec_jax.study.at_scale import prepare_at_scale as door
     case 'choose_topics':
       from dynrec_jax.study.topics import choose_topics as door
     case 'recommend':

@@ -4,6 +4,8 @@ Files are tables: rows in another order are the same data, and give the same
 positions, draws, ties and lists.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from dynrec_jax.data.records import Tweets, Watches
@@ -51,10 +53,24 @@ def watches_in_order(watches: Watches, video_ids: np.ndarray) -> Watches:
     watches: in any order.
     video_ids: [V] object (str), of the rows that `video` names.
   """
+  return watches_drawn(
+    watches, lambda videos: digests.numbers(video_ids[videos])
+  )
+
+
+def watches_drawn(
+  watches: Watches, numbers_of: Callable[[np.ndarray], np.ndarray]
+) -> Watches:
+  """The same where the ids are elsewhere: few of them are asked for.
+
+  Args:
+    watches: in any order.
+    numbers_of: `digests.numbers` of the ids of distinct videos.
+  """
   order, tied, moment = _by_time(watches)
   rows = order[tied]
-  ids = digests.numbers(video_ids)
-  drawn = digests.mixed(ids[watches.video[rows]], watches.time[rows])
+  videos, place = np.unique(watches.video[rows], return_inverse=True)
+  drawn = digests.mixed(numbers_of(videos)[place], watches.time[rows])
   order[tied] = rows[np.lexsort((drawn, moment))]
   return _taken(watches, order)
 

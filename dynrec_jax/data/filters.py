@@ -91,12 +91,19 @@ def filter_watches(
     count_left(f'users with >= {min_watches_left} watches left', watches)
   )
   if not len(watches.user):
-    raise LacksDataError(
-      'the filters left no watch; what each rule left: '
-      + '; '.join(describe(step) for step in steps)
-      + f'. {_advice(steps, min_watches_left)}'
-    )
+    raise nothing_left(steps, min_watches_left)
   return watches, steps
+
+
+def nothing_left(
+  steps: Sequence[FilterStep], min_watches_left: int
+) -> LacksDataError:
+  """The error of filters that leave nothing, for the steps that they took."""
+  return LacksDataError(
+    'the filters left no watch; what each rule left: '
+    + '; '.join(describe(step) for step in steps)
+    + f'. {_advice(steps, min_watches_left)}'
+  )
 
 
 def _advice(steps: Sequence[FilterStep], min_watches_left: int) -> str:

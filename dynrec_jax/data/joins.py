@@ -77,6 +77,23 @@ def of_counts(
   return Join(line, smaller > 0 and not met, met < _HARDLY * smaller, shown)
 
 
+def join_of_counts(
+  what: str, left: str, left_count: int, right: str, right_count: int, met: int
+) -> Join:
+  """The same of two columns that somebody else has compared; shows no ids.
+
+  Args:
+    what: the ids are of, in the plural.
+    left: where the first are from.
+    left_count: how many different ones.
+    right: where the others are from.
+    right_count: how many different ones.
+    met: how many are in both.
+  """
+  sides = (left, left_count - met, ()), (right, right_count - met, ())
+  return of_counts(what, met, *sides)._replace(shown='')
+
+
 def _two(ids: dict[str, None], others: dict[str, None]) -> list[str]:
   """The first two that the others lack."""
   alone = (name for name in ids if name not in others)

@@ -47,3 +47,19 @@ def _join(values):
 def has_words(documents: Sequence[str]) -> np.ndarray:
   """Which documents hold anything but white space: [V] bool."""
   return np.array([bool(text.strip()) for text in documents], dtype=bool)
+
+
+def described(videos: Videos, fields: Sequence[str]) -> np.ndarray:
+  """Which videos one of the fields is known of: [V] bool.
+
+  Args:
+    videos: the catalogue.
+    fields: some of `FIELDS`, and `visual`.
+  """
+  texts = [name for name in fields if name != 'visual']
+  found = np.zeros(len(videos.id), bool)
+  if texts:
+    found |= has_words(video_documents(videos, texts))
+  if 'visual' in fields:
+    found |= videos.has_visual
+  return found

@@ -8,7 +8,7 @@ import functools
 import math
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from dynrec_jax.sources import columns as columns_lib
 from dynrec_jax.sources import table_files
@@ -45,19 +45,28 @@ def read_table(
   if named:
     return _read_named(path, spec, named)
   table = _readers(strict=True)[path.suffix[1:]](path, spec)
+  check_columns(path, table.columns, spec)
+  return table
+
+
+def check_columns(
+  path: pathlib.Path | str,
+  columns: Collection[str],
+  spec: Mapping[str, Column],
+) -> None:
+  """Raises ValueError for a missing or an unknown column of a file."""
   names = ', '.join(spec)
-  for name in table.columns:
+  for name in columns:
     if name not in spec:
       raise ValueError(
         f'{path}: found the unknown column {name!r}; right: {names}'
       )
   for name, column in spec.items():
-    if column.required and name not in table.columns:
-      found = ', '.join(table.columns)
+    if column.required and name not in columns:
+      found = ', '.join(columns)
       raise ValueError(
         f'{path}: found no column {name!r} (columns: {found}); right: {names}'
       )
-  return table
 
 
 def _readers(*, strict: bool):
@@ -137,7 +146,7 @@ def checked(table: Table, name: str, column: Column) -> list:
     return [column.missing] * table.row_count
   check = _CHECKS[table.kinds.get(name, column.kind)]
   values = []
-  for row, value in enumerate(table.columns[name](), 1):
+  for row, value in enumerate(table.columns[name](), table.first_row):
     if value is None and not column.required:
       values.append(column.missing)
       continue

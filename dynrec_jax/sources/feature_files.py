@@ -64,7 +64,7 @@ def matrix_from_npy(path: pathlib.Path) -> np.ndarray:
   Raises:
     ValueError: another shape or dtype, or a number that is not finite.
   """
-  return _checked_rows(path, 'the array', _loaded(path))
+  return checked_rows(path, 'the array', _loaded(path))
 
 
 def features_from_npz(
@@ -96,7 +96,7 @@ def features_from_npz(
     raise ValueError(
       f'{path}: found {", ".join(names)}; right: {key} and feature'
     )
-  feature = _checked_rows(path, "'feature'", arrays['feature'])
+  feature = checked_rows(path, "'feature'", arrays['feature'])
   ids = arrays[key]
   if ids.ndim != 1 or ids.dtype.kind not in 'iuU' or len(ids) != len(feature):
     raise ValueError(
@@ -158,8 +158,20 @@ def _loaded(path: pathlib.Path):
     ) from error
 
 
-def _checked_rows(path, name: str, feature) -> np.ndarray:
-  """The features as float16 or float32, all finite."""
+def checked_rows(
+  path: pathlib.Path | str, name: str, feature: np.ndarray, first_row: int = 1
+) -> np.ndarray:
+  """Vectors as float16 or float32, all finite.
+
+  Args:
+    path: of the file, for messages.
+    name: of the array in it, for messages.
+    feature: some or all rows of it.
+    first_row: the number of the first of these, for messages.
+
+  Raises:
+    ValueError: another shape or dtype, or a number that is not finite.
+  """
   if not isinstance(feature, np.ndarray):
     raise ValueError(f'{path}: found several arrays; right: one, [videos, D]')
   if feature.ndim != 2 or not feature.size or feature.dtype.kind != 'f':
@@ -175,7 +187,7 @@ def _checked_rows(path, name: str, feature) -> np.ndarray:
     if bad.any():
       row, column = np.argwhere(bad)[0] + (start, 0)
       raise ValueError(
-        f'{path}, {name}, row {row + 1}, column {column + 1}: found '
+        f'{path}, {name}, row {row + first_row}, column {column + 1}: found '
         f'{feature[row, column]}; right: a finite float32 number'
       )
   return rows

@@ -26,9 +26,9 @@ class Notes(NamedTuple):
   def add_join(self, join: joins.Join) -> None:
     """Tells a join; where hardly any id met, with two ids of each side."""
     if join.hardly_any:
+      shown = f'. {join.shown}' if join.shown else ''
       self.warned.append(
-        f'{join.line}: hardly any. {join.shown}; right: the same ids, spelled '
-        'alike'
+        f'{join.line}: hardly any{shown}; right: the same ids, spelled alike'
       )
     else:
       self.told.append(join.line)

@@ -33,7 +33,7 @@ from dynrec_jax.sources.notes import Notes
 from dynrec_jax.sources.table_files import Table
 
 _Column = table_files.Column
-_SPECS = {
+SPECS = {
   'watches': {
     'user': _Column('id'),
     'video': _Column('id'),
@@ -56,9 +56,9 @@ _SPECS = {
   'profiles': {'user': _Column('id'), 'text': _Column('text')},
 }
 # The same table where vectors say what the tweets are about.
-_TWEETS_WITH_TOPICS = _SPECS['tweets'] | {'text': _Column('text', False, '')}
+TWEETS_WITH_TOPICS = SPECS['tweets'] | {'text': _Column('text', False, '')}
 # What is an event, by its table.
-EVENTS = {'watches': _SPECS['watches'], 'tweets': _TWEETS_WITH_TOPICS}
+EVENTS = {'watches': SPECS['watches'], 'tweets': TWEETS_WITH_TOPICS}
 
 
 class Files(record_files.PartBuilder):
@@ -125,7 +125,7 @@ def videos_from_folder(
   row_of = _unique_rows(table, 'videos', 'id')
   column = {
     name: checked_tables.checked(table, name, spec)
-    for name, spec in _SPECS['videos'].items()
+    for name, spec in SPECS['videos'].items()
     if name != 'id'
   }
   visual = _visual(paths.get('visual'), row_of)
@@ -296,7 +296,7 @@ def _tweets(path, topics_path, user_of, odd: Notes, columns: Mapped):
       f'{path}: found no such file; right: a .csv, .jsonl or .parquet file '
       'with the columns user, time, text'
     )
-  spec = _TWEETS_WITH_TOPICS if topics_path else _SPECS['tweets']
+  spec = TWEETS_WITH_TOPICS if topics_path else SPECS['tweets']
   table = checked_tables.read_table(path, spec, columns.get('tweets'))
   _tell(table, odd)
   values = {
@@ -311,13 +311,21 @@ def _tweets(path, topics_path, user_of, odd: Notes, columns: Mapped):
   if topics_path is None:
     return tweets, values['user']
   vectors = feature_files.rows_from_npy(topics_path, table.row_count, 'tweet')
-  if (vectors < 0).any():
-    row, column = np.argwhere(vectors < 0)[0]
-    raise ValueError(
-      f'{topics_path}, the array, row {row + 1}, column {column + 1}: found '
-      f'{vectors[row, column]}; right: a share of a topic, 0 or more'
-    )
+  check_shares(topics_path, vectors)
   return tweets._replace(topics=vectors), values['user']
+
+
+def check_shares(
+  path: pathlib.Path | str, vectors: np.ndarray, first_row: int = 1
+) -> None:
+  """Raises ValueError for a negative share of a topic; names its row."""
+  if not (vectors < 0).any():
+    return
+  row, column = np.argwhere(vectors < 0)[0]
+  raise ValueError(
+    f'{path}, the array, row {row + first_row}, column {column + 1}: found '
+    f'{vectors[row, column]}; right: a share of a topic, 0 or more'
+  )
 
 
 def _profiles(path, user_of, odd: Notes, columns: Mapped) -> dict[str, str]:
@@ -341,7 +349,7 @@ def _visual(path, row_of) -> feature_files.FeatureRows:
 
 
 def _table(path: pathlib.Path, name: str, odd: Notes, columns: Mapped) -> Table:
-  table = checked_tables.read_table(path, _SPECS[name], columns.get(name))
+  table = checked_tables.read_table(path, SPECS[name], columns.get(name))
   _tell(table, odd)
   return table
 
@@ -355,7 +363,7 @@ def _tell(table: Table, odd: Notes) -> None:
 
 
 def _values(table: Table, name: str, column: str) -> list:
-  return checked_tables.checked(table, column, _SPECS[name][column])
+  return checked_tables.checked(table, column, SPECS[name][column])
 
 
 def _positions(table, name: str, user_of: dict[str, int]) -> np.ndarray:

@@ -108,7 +108,7 @@ def read(
   )
   for builder in (videos_builder, users_builder):
     notes.log(builder.info.metadata)
-  _report_unlisted(users_builder.info.metadata, strict)
+  report_unlisted(users_builder.info.metadata, strict)
   videos = record_files.videos_from_blocks(_blocks(videos_builder))
   users = record_files.users_from_blocks(_blocks(users_builder))
   return records_lib.Records(
@@ -187,7 +187,7 @@ def _blocks(builder: tfds.core.DatasetBuilder):
   return builder.as_data_source(record_files.SPLIT)
 
 
-def _report_unlisted(metadata, strict: bool) -> None:
+def report_unlisted(metadata, strict: bool) -> None:
   """Logs, or if strict refuses, watches of videos that are not listed."""
   count = metadata.get('unlisted_count', 0)
   if not count:

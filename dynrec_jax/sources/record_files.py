@@ -33,36 +33,36 @@ class Users(NamedTuple):
   profiles: np.ndarray
 
 
-def _flat(dtype) -> tfds.features.Tensor:
+def flat(dtype) -> tfds.features.Tensor:
   """A column of numbers, stored as raw bytes: exact, and no slow proto list."""
   return tfds.features.Tensor(shape=(None,), dtype=dtype, encoding='bytes')
 
 
 _TEXT = tfds.features.Tensor(shape=(None,), dtype=np.str_)
-_USERS = {
+USERS = {
   'id': _TEXT,
   'profile': _TEXT,
-  'watch_count': _flat(np.int64),
-  'video': _flat(np.int32),
-  'time': _flat(np.int64),
-  'tweet_count': _flat(np.int64),
-  'tweet_time': _flat(np.int64),
+  'watch_count': flat(np.int64),
+  'video': flat(np.int32),
+  'time': flat(np.int64),
+  'tweet_count': flat(np.int64),
+  'tweet_time': flat(np.int64),
   'tweet_text': _TEXT,
-  'tweet_topics': _flat(np.uint8),  # the bytes of numbers of this dtype:
+  'tweet_topics': flat(np.uint8),  # the bytes of numbers of this dtype:
   'tweet_topics_dtype': tfds.features.Text(),
 }
-_VIDEOS = {
+VIDEOS = {
   'id': _TEXT,
   'title': _TEXT,
   'description': _TEXT,
-  'tag_count': _flat(np.int64),
+  'tag_count': flat(np.int64),
   'tags': _TEXT,
-  'category_count': _flat(np.int64),
+  'category_count': flat(np.int64),
   'categories': _TEXT,
-  'upload_time': _flat(np.int64),
-  'view_count': _flat(np.int64),
-  'has_visual': _flat(np.uint8),
-  'visual': _flat(np.uint8),  # the bytes of numbers of this dtype:
+  'upload_time': flat(np.int64),
+  'view_count': flat(np.int64),
+  'has_visual': flat(np.uint8),
+  'visual': flat(np.uint8),  # the bytes of numbers of this dtype:
   'visual_dtype': tfds.features.Text(),
 }
 
@@ -100,7 +100,7 @@ class PartBuilder(tfds.core.GeneratorBasedBuilder):
     return pathlib.Path(data_dir) / cls.name / config / str(cls.VERSION)
 
   def _info(self) -> tfds.core.DatasetInfo:
-    features = {'users': _USERS, 'videos': _VIDEOS}
+    features = {'users': USERS, 'videos': VIDEOS}
     return tfds.core.DatasetInfo(
       builder=self,
       features=tfds.features.FeaturesDict(features[self.builder_config.name]),

@@ -46,15 +46,17 @@ class Table(NamedTuple):
     named: what the file calls a column, where that is another name.
     kinds: what a column holds, where that is not what a reader expects.
     passed_by: the file's other columns, where it may have any.
+    first_row: the file's number of the first row, for messages.
   """
 
-  path: pathlib.Path
+  path: pathlib.Path | str
   columns: dict[str, Callable[[], Iterable[object]]]
   row_count: int
   odd: tuple[str, ...] = ()
   named: Mapping[str, str] = types.MappingProxyType({})
   kinds: Mapping[str, str] = types.MappingProxyType({})
   passed_by: tuple[str, ...] = ()
+  first_row: int = 1
 
   def called(self, name: str) -> str:
     """A column as the file calls it, for messages."""
@@ -74,14 +76,14 @@ def read_parquet(path: pathlib.Path, spec: Mapping[str, Column]) -> Table:
     ) from error
   refuse_twins(path, table.column_names)
   columns = {
-    name: _parquet_values(path, name, table.column(name), spec.get(name))
+    name: parquet_values(path, name, table.column(name), spec.get(name))
     for name in table.column_names
   }
   return Table(path, columns, table.num_rows)
 
 
-def _parquet_values(
-  path: pathlib.Path,
+def parquet_values(
+  path: pathlib.Path | str,
   name: str,
   column: pa.ChunkedArray,
   spec: Column | None,
@@ -91,7 +93,7 @@ def _parquet_values(
   def values():
     try:
       if spec is not None and spec.kind in _TIMES:
-        return _seconds(column).to_pylist()
+        return seconds(column).to_pylist()
       return column.to_pylist()
     except (pa.ArrowException, ArithmeticError, ImportError, ValueError) as why:
       raise ValueError(
@@ -103,7 +105,7 @@ def _parquet_values(
   return values
 
 
-def _seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
   """Timestamps and dates as whole seconds, rounded down; others unchanged."""
   if pa.types.is_dictionary(column.type):
     column = column.cast(column.type.value_type)
@@ -256,7 +258,7 @@ def read_jsonl(
   )
 
 
-def refuse_twins(path: pathlib.Path, names: list[str]) -> None:
+def refuse_twins(path: pathlib.Path | str, names: list[str]) -> None:
   """One column name must not occur twice."""
   for name in names:
     if names.count(name) > 1:

@@ -8,6 +8,7 @@ its own, beside the file, until it is whole.
 import contextlib
 import os
 import pathlib
+import tempfile
 import uuid
 import zipfile
 import zlib
@@ -52,7 +53,7 @@ def whole_file(
       has its name; names `path`.
   """
   target = pathlib.Path(path)
-  part = target.with_name(f'.{target.name}.{uuid.uuid4().hex[:12]}.part')
+  part = target.with_name(f'.{target.name}.{new_name()}.part')
   try:
     with _naming(target, part):
       target.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +66,18 @@ def whole_file(
     with contextlib.suppress(OSError):
       part.unlink()
     raise
+
+
+def new_name() -> str:
+  """Letters and digits that nobody else has as a name."""
+  return uuid.uuid4().hex[:12]
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[pathlib.Path]:
+  """A folder on this machine that is gone at the end of the block."""
+  with tempfile.TemporaryDirectory(prefix='dynrec-jax-') as folder:
+    yield pathlib.Path(folder)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

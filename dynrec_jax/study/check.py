@@ -39,6 +39,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_kim_cnn(config)
   _check_text_features(config.text)
   _check_scenario(config)
+  _check_prepared(config)
   _check_time_split(config)
   _check_target_weights(config)
   _check_stopping(config)
@@ -142,6 +143,43 @@ def _check_scenario(config: ml_collections.ConfigDict) -> None:
     raise ValueError(
       f'topics.mode_count is {config.topics.mode_count}; it must be at most '
       'topics.first_sweeps and topics.day_sweeps'
+    )
+
+
+def _check_prepared(config: ml_collections.ConfigDict) -> None:
+  """What a study asks for whose records are prepared at scale."""
+  data = config.data
+  if config.mode == 'prepare_at_scale' and not data.prepared_dir:
+    raise ValueError(
+      "data.prepared_dir is ''; mode=prepare_at_scale puts the study's records "
+      'there; right: a new folder'
+    )
+  if config.mode == 'prepare_at_scale' and not data.manual_dir:
+    raise ValueError(
+      "data.manual_dir is ''; mode=prepare_at_scale reads tables there; right: "
+      'the folder of watches.parquet, videos.parquet and so on'
+    )
+  if not data.prepared_dir:
+    return
+  if data.name != 'files':
+    raise ValueError(
+      f'data.prepared_dir is {data.prepared_dir!r} and data.name {data.name}; '
+      'right there: files'
+    )
+  if data.columns:
+    raise ValueError(
+      f'data.columns is {data.columns!r} and data.prepared_dir '
+      f"{data.prepared_dir!r}; right there: '', and tables whose columns have "
+      'the names of files'
+    )
+  if config.visual.encoder not in content.OF_SOURCE and (
+    data.require_visual
+    or (config.split.by == 'time' and 'visual' in config.split.new_videos)
+  ):
+    raise ValueError(
+      f'visual.encoder is {config.visual.encoder}, and what it finds tells '
+      'which videos stay; right with data.prepared_dir: given, its features in '
+      'visual.npz beside the tables'
     )
 
 

@@ -27,6 +27,7 @@ from dynrec_jax.features.catalogue import Features
 from dynrec_jax.sources import load
 from dynrec_jax.storage import digests
 from dynrec_jax.study import (
+  at_scale,
   behaviours,
   content,
   event_spread,
@@ -194,6 +195,8 @@ def study_records(config: ml_collections.ConfigDict) -> Studied:
   Video files are encoded after the filters, as fewer are left then; only where
   a feature decides which videos stay, before.
   """
+  if config.data.prepared_dir:
+    return _from_set(config)
   source, blocks = _load(config), None
   records = span.inside(source, config)
   clock = span.make_clock(config)
@@ -223,6 +226,18 @@ def study_records(config: ml_collections.ConfigDict) -> Studied:
     known = np.ones(len(studied.videos.id), bool)
   left_out = span_lib.outside(source, studied, *clock.borders[[0, -1]])
   return Studied(studied, left_out, clock, known, blocks)
+
+
+def _from_set(config: ml_collections.ConfigDict) -> Studied:
+  """The same, prepared at scale: nothing is left to be filtered."""
+  clock = span.make_clock(config)
+  found = at_scale.read(config)
+  if config.split.by == 'time':
+    time = clock.end(config.split.cut)
+    _tell_cut(found.records, found.known_videos, found.steps, time, config)
+  else:
+    _tell(list(found.steps), config.data.name)
+  return Studied(found.records, found.outside, clock, found.known_videos, None)
 
 
 def known_until(clock: Sessions, config: ml_collections.ConfigDict) -> int:
@@ -277,32 +292,38 @@ def _cut(
   cut = time_cut.with_later(
     records, training, time, _described(records, config)
   )
+  _tell_cut(cut.records, cut.known_videos, steps, time, config)
+  return cut
+
+
+def _tell_cut(
+  records: Records,
+  known_videos: np.ndarray,
+  steps: Sequence[filters.FilterStep],
+  time: int,
+  config: ml_collections.ConfigDict,
+) -> None:
+  """What is left on both sides of the date; by each rule in more lines."""
   for line in filters.removed(steps):
     logging.debug('%s', line)
-  known, total = int(cut.known_videos.sum()), len(cut.known_videos)
+  known, total = int(known_videos.sum()), len(known_videos)
+  before = int((records.watches.time < time).sum())
   logging.info(
     'data: %s users, %s videos, %s of them watched by nobody before, %s '
     'watches before %s UTC and %s after it of %s; filters count what is before',
-    f'{len(cut.records.user_ids):,}',
+    f'{len(records.user_ids):,}',
     f'{total:,}',
     f'{total - known:,}',
-    f'{len(training.user):,}',
+    f'{before:,}',
     datetime.datetime.fromtimestamp(time, datetime.UTC).strftime('%F %T'),
-    f'{len(cut.records.watches.user) - len(training.user):,}',
+    f'{len(records.watches.user) - before:,}',
     config.data.name,
   )
-  return cut
 
 
 def _described(records: Records, config) -> np.ndarray:
   """[V] bool, the videos of the source whose content is known."""
-  fields = [name for name in config.split.new_videos if name != 'visual']
-  found = np.zeros(len(records.videos.id), bool)
-  if fields:
-    texts = documents.video_documents(records.videos, fields)
-    found |= documents.has_words(texts)
-  if 'visual' in config.split.new_videos:
-    found |= records.videos.has_visual
+  found = documents.described(records.videos, config.split.new_videos)
   if config.data.require_visual:
     found &= records.videos.has_visual & _has_text(records, config)
   return found

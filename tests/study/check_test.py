@@ -44,6 +44,9 @@ def test_each_choice_is_accepted(key, value):
   config = parse(f'--config.{key}={value}', '--config.visual.folder=/')
   config.visual.vgg19_weights = config.visual.c3d_weights = __file__
   config.text.features = __file__
+  if value == 'prepare_at_scale':  # of tables, and into a folder
+    config.data.name, config.data.manual_dir = 'files', 'in'
+    config.data.prepared_dir = 'set'
   assert keys.value(config, key) == value
   check.check_config(config)
 

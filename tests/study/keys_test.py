@@ -88,6 +88,11 @@ DECISIONS = {
     'plus.ahead': (2, 1),
   },
   43: {'topics.starts': (1, 0), 'topics.start_rounds': (3, 0)},
+  48: {
+    'data.prepared_dir': ('', 'set'),
+    'data.beam_options': ('', '--runner=FlinkRunner'),
+    'data.range_rows': (1_000_000, 1),
+  },
   51: {
     'data.columns': ('', 'user=uid,video=item_id,time=ts:ms'),
     'data.watched': ('', 'all', 'rating>=4'),

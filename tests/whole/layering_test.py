@@ -28,7 +28,7 @@ LEVELS = (
     ('storage', 'parallel'),
     ('checkpoint', 'metric_log', 'data'),
     ('sources', 'topics', 'features'),
-    ('recommender',),
+    ('preparation', 'recommender'),
   ),
   # 2 networks and loops
   (
@@ -61,6 +61,7 @@ LIBRARIES = {
   'data': ('scipy.sparse',),
   'sources': ('tensorflow_datasets', 'pyarrow', 'scipy.sparse'),
   'topics': ('sklearn', 'scipy.sparse', 'scipy.special', 'threadpoolctl'),
+  'preparation': ('apache_beam', 'pyarrow', 'tensorflow_datasets'),
   'features': (
     'av',
     'flax',

@@ -31,6 +31,7 @@ KEYS = {
       (
         'train_and_evaluate',
         'prepare',
+        'prepare_at_scale',
         'choose_topics',
         'tune',
         'cross_validate',
@@ -122,6 +123,31 @@ KEYS = {
     Path('a folder', made='folder'),
     Of.NOTHING,
     "where prepared data lie; `''` is the user's cache",
+  ),
+  'data.prepared_dir': Key(
+    '',
+    Path('a folder'),
+    Of.NOTHING,
+    "where `mode=prepare_at_scale` puts a study's records, and from where all "
+    "other modes then read them; `''` reads the source itself",
+    decision=48,
+  ),
+  'data.beam_options': Key(
+    '',
+    Text('options as on a command line'),
+    Of.NOTHING,
+    'of `prepare_at_scale`: of Apache Beam, such as `--runner=FlinkRunner '
+    "--flink_master=HOST:8081`; `''` is this machine",
+    decision=48,
+  ),
+  'data.range_rows': Key(
+    1_000_000,
+    Whole(1, 2**31 - 1),
+    Of.NOTHING,
+    'of `prepare_at_scale`: that one worker holds at a time, about, which is '
+    'what its memory grows with',
+    unit='events',
+    decision=48,
   ),
   'data.cache_dir': Key(
     '',
