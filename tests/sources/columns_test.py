@@ -45,7 +45,7 @@ def test_the_tables_are_those_of_own_folders():
   """Whose columns a module without heavy libraries must know."""
   for table, names in columns.NAMES.items():
     assert tuple(own_folder.EVENTS.get(table, names)) == names
-  specs = own_folder._SPECS
+  specs = own_folder.SPECS
   assert {name: tuple(spec) for name, spec in specs.items()} == columns.NAMES
 
 
