@@ -8,6 +8,7 @@ import ml_collections
 import numpy as np
 from absl import logging
 
+from dynrec_jax import host_shares
 from dynrec_jax.data import canonical, filters, histories, records, span
 from dynrec_jax.parallel import hosts
 from dynrec_jax.report import user_lists
@@ -76,7 +77,8 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
     mask_known=config.eval.mask_history,
     until=ends_of(everyone.known)[users],
   )
-  lists = parts.serving(config, params)(queries, config.decode.k)
+  serving = host_shares.by_all_hosts(parts.serving(config, params))
+  lists = serving(queries, config.decode.k)
   path = config.recommend.output or os.path.join(
     config.workdir, 'recommendations.jsonl'
   )

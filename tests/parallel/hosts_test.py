@@ -32,8 +32,8 @@ def test_two_processes(tmp_path):
   program = f"""
     import pathlib, time
     import jax, numpy as np
-    jax.distributed.initialize('127.0.0.1:{port}', 2, INDEX)
     from dynrec_jax.parallel import hosts
+    hosts.start('127.0.0.1:{port}', 2, INDEX)
     assert (hosts.index(), hosts.count()) == (INDEX, 2)
     assert hosts.is_writer() == (INDEX == 0)
     mark = pathlib.Path(DIRECTORY) / 'mark'
@@ -45,7 +45,33 @@ def test_two_processes(tmp_path):
     got = hosts.gather(np.array([INDEX, 4_000_000_000], np.uint32))
     assert got.dtype == np.uint32
     assert got.tolist() == [[0, 4_000_000_000], [1, 4_000_000_000]], got
-    hosts.wait_for_all('end')
+    rows = np.full((1 + 2 * INDEX, 2), INDEX, np.float32)
+    assert hosts.gather_rows(rows).tolist() == [[0, 0], *[[1, 1]] * 3]
+    assert hosts.gather_rows(rows[:INDEX]).tolist() == [[1, 1]]
+    assert hosts.gather_text('\u00e4' * INDEX) == ['', '\u00e4']
+    assert hosts.any_of_all(INDEX == 1) and not hosts.any_of_all(False)
+    assert hosts.most_of_all([3 - INDEX, INDEX]).tolist() == [3, 1]
+    tree = hosts.of_first({{'a': np.float32([INDEX, 7]), 'b': np.int32(INDEX)}})
+    assert tree['a'].tolist() == [0, 7] and tree['b'] == 0
+    numbers = hosts.numbers_of_first({{'f': 1 / 3 + INDEX, 'g': -1e300}})
+    assert numbers == {{'f': 1 / 3, 'g': -1e300}}, numbers
+    with hosts.first_alone('alone'):
+      assert mark.exists() == (INDEX == 0)
+      mark.unlink(missing_ok=True)
+    for raises in ((), (1,), (0, 1)):
+      try:
+        with hosts.all_or_none(KeyError):
+          if INDEX in raises:
+            raise KeyError(f'of {{INDEX}}')
+        assert not raises
+      except KeyError as error:
+        assert error.args[0].strip("'") == f'of {{min(raises)}}', error
+    try:
+      with hosts.together():
+        pass
+      hosts.client().wait_at_barrier('left', 60_000)
+    finally:
+      print('ended in order')
     """
   started = time.monotonic()
   processes = [
@@ -55,4 +81,5 @@ def test_two_processes(tmp_path):
   for process in processes:
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
+    assert 'ended in order' in output
   assert time.monotonic() - started > 1
