@@ -7,6 +7,7 @@ What is waited for, gathered or agreed on must be asked for by all of them.
 
 import contextlib
 import itertools
+import json
 import logging
 import os
 import socket
@@ -61,10 +62,17 @@ def _join(how: dict[str, Any]) -> None:
   # Stops are agreed on by `exchange`: JAX's own count the steps of one loop,
   # and would keep a signal from whoever has begun no loop yet.
   jax.config.update('jax_enable_preemption_service', False)
+  joined = False
+  lifeline.outlive_abort(
+    lambda: '' if joined else _why_alone(how, f'none came in {_JOIN_SECS} s')
+  )
   try:
     jax.distributed.initialize(initialization_timeout=_JOIN_SECS, **how)
   except Exception as error:
-    raise OSError(_why_alone(how, error)) from error
+    kind = OSError if 'process_id' in how else ValueError
+    why = str(error).strip() or repr(error)
+    raise kind(_why_alone(how, why.splitlines()[0])) from error
+  joined = True
   if count() == 1:
     return
   if jax.device_count() != count() * jax.local_device_count():
@@ -85,19 +93,15 @@ def _join(how: dict[str, Any]) -> None:
       address, int(port), bytes.fromhex(token), index()
     )
   _LIFELINE = Lifeline(index(), count(), peers)
-  lifeline.outlive_abort()
 
 
-def _why_alone(how: dict[str, Any], error: Exception) -> str:
+def _why_alone(how: dict[str, Any], why: str) -> str:
   """Why the others were not joined, in a line."""
-  why = (
-    str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-  )
-  if how.get('coordinator_address'):
+  if 'process_id' in how:
     return (
-      f'host {how["process_id"]} of {how["num_processes"]} did not meet the '
-      f'others at {how["coordinator_address"]} within {_JOIN_SECS} s ({why}); '
-      'right: all of them started, and that address reached from each'
+      f'host {how["process_id"]} of {how["num_processes"]} did not meet all '
+      f'others at {how["coordinator_address"]} ({why}); right: all of them '
+      'started, and that address reached from each'
     )
   return (
     'the launcher tells of several hosts, and JAX cannot join them '
@@ -291,6 +295,25 @@ def numbers_of_first(values: Mapping[str, float]) -> dict[str, float]:
   words = np.array(list(values.values()), np.float64).view(np.uint32)
   found = np.ascontiguousarray(of_first(words)).view(np.float64)
   return dict(zip(values, found.tolist(), strict=True))
+
+
+def arrays_of_first(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """The first process's arrays, of any names, shapes and dtypes.
+
+  Args:
+    arrays: the first process's; of the others nothing is read.
+  """
+  arrays = {key: np.asarray(value) for key, value in arrays.items()}
+  if count() == 1:
+    return arrays
+  own = [[key, of.dtype.str, of.shape] for key, of in arrays.items()]
+  out = {}
+  for key, dtype, shape in json.loads(gather_text(json.dumps(own))[0]):
+    value = arrays[key] if is_writer() else np.zeros(shape, dtype)
+    words = np.frombuffer(value.tobytes(), np.uint8)
+    found = np.asarray(of_first(words), np.uint8) if words.size else words
+    out[key] = found.view(np.dtype(dtype)).reshape(shape)
+  return out
 
 
 @contextlib.contextmanager

@@ -229,17 +229,23 @@ class Lifeline:
         peer.shutdown(socket.SHUT_WR)
 
 
-def outlive_abort() -> None:
-  """Gives a lifeline the time to say why before JAX aborts the process.
+def outlive_abort(why: Callable[[], str]) -> None:
+  """Gives the time to say why before JAX aborts the process.
 
   JAX aborts whoever was connected to a first process that died, within
-  milliseconds and with the exit code of a crash. An abort that the lifeline
-  knows nothing of goes on afterwards, with Python's stack.
+  milliseconds and with the exit code of a crash, and whoever waits for others
+  that do not come. An abort that neither a lifeline nor `why` knows goes on
+  afterwards, with Python's stack.
+
+  Args:
+    why: a line that the process then ends with; '' if it is not known.
   """
 
   def wait(number: int) -> None:
     del number
-    time.sleep(_GRACE_SECS)
+    if text := why():
+      end_process(Ending(1, text))
+    time.sleep(_GRACE_SECS)  # a lifeline ends the process meanwhile
     faulthandler.dump_traceback(all_threads=True)
 
   handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(wait)

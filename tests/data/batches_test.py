@@ -738,7 +738,7 @@ def test_hosts_make_their_devices_shares_of_the_same_batches(
   data = data_of()
   spec = SPEC._replace(device_count=4, partners=partners)
   monkeypatch.setattr(batches, '_LOOKED_AT', 1)  # so that batches outgrow it
-  monkeypatch.setattr(batches, '_SMALLEST', 8)
+  monkeypatch.setattr(batches, 'bucket_size', lambda count, limit: count)
   monkeypatch.setattr(batches, '_AGREED_ON', 3)
   per_epoch = batches.steps_per_epoch(data, spec)
   count, first = per_epoch + 4, 2

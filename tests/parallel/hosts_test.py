@@ -10,6 +10,12 @@ from saved_states import run_python
 from dynrec_jax.parallel import hosts
 
 
+def free_port():
+  with socket.socket() as free:
+    free.bind(('127.0.0.1', 0))
+    return free.getsockname()[1]
+
+
 def test_a_process_on_its_own():
   assert (hosts.index(), hosts.count()) == (0, 1)
   assert hosts.is_writer()
@@ -26,9 +32,7 @@ def test_others_do_not_write(monkeypatch):
 
 @pytest.mark.slow
 def test_two_processes(tmp_path):
-  with socket.socket() as free:
-    free.bind(('127.0.0.1', 0))
-    port = free.getsockname()[1]
+  port = free_port()
   program = f"""
     import pathlib, time
     import jax, numpy as np
@@ -53,6 +57,12 @@ def test_two_processes(tmp_path):
     assert hosts.most_of_all([3 - INDEX, INDEX]).tolist() == [3, 1]
     tree = hosts.of_first({{'a': np.float32([INDEX, 7]), 'b': np.int32(INDEX)}})
     assert tree['a'].tolist() == [0, 7] and tree['b'] == 0
+    arrays = {{'a': np.arange(3.0) / 3, 'b': np.array(['x', 'yz']),
+              'c': np.zeros((0, 2), np.float32)}}
+    found = hosts.arrays_of_first({{}} if INDEX else arrays)
+    for key, of in arrays.items():
+      assert found[key].dtype == of.dtype
+      np.testing.assert_array_equal(found[key], of)
     numbers = hosts.numbers_of_first({{'f': 1 / 3 + INDEX, 'g': -1e300}})
     assert numbers == {{'f': 1 / 3, 'g': -1e300}}, numbers
     with hosts.first_alone('alone'):
@@ -83,3 +93,24 @@ def test_two_processes(tmp_path):
     assert process.returncode == 0, output
     assert 'ended in order' in output
   assert time.monotonic() - started > 1
+
+
+@pytest.mark.slow
+def test_others_that_do_not_come_are_missed_in_a_line(tmp_path):
+  """By the first host, and by one who finds no first host."""
+  processes = [
+    run_python(
+      f"""
+      from dynrec_jax.parallel import hosts
+      hosts._JOIN_SECS = 2
+      hosts.start('127.0.0.1:{free_port()}', 2, {index})
+      """,
+      tmp_path,
+      wait=False,
+    )
+    for index in range(2)
+  ]
+  for index, process in enumerate(processes):
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, output
+    assert f'host {index} of 2 did not meet all others at 127.0.0.1' in output

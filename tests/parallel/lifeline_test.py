@@ -130,8 +130,9 @@ from dynrec_jax.parallel import lifeline
 a, b = socket.socketpair()
 lifeline._keep_alive = lambda peer: peer.settimeout(None)
 line = lifeline.Lifeline(1, 2, {0: a})
-lifeline.outlive_abort()
-if sys.argv[1] == 'peer':
+which = sys.argv[1]
+lifeline.outlive_abort(lambda: 'nobody came' if which == 'join' else '')
+if which == 'peer':
   b.close()
 os.abort()
 """
@@ -149,6 +150,12 @@ def test_an_abort_by_another_s_death_is_told_in_a_line():
   assert done.returncode == 75
   (line,) = done.stderr.splitlines()
   assert line.startswith('warning: host 0 of 2 has died or cannot be reached')
+
+
+@pytest.mark.slow
+def test_an_abort_while_others_are_waited_for_is_told_in_a_line():
+  done = ends('join')
+  assert (done.returncode, done.stderr) == (1, 'error: nobody came\n')
 
 
 @pytest.mark.slow
