@@ -135,11 +135,13 @@ def run(config, door: Door) -> None:
   """The whole job, for a checked config and the door of its mode."""
   from dynrec_jax.study import process, text_content, workdir
 
-  process.set_up(config)
-  with workdir.alone(config):
+  with process.set_up(config), workdir.alone(config):
     if config.text.encoder == 'kim_cnn':  # results keep what was found
       config.text.word_vectors = text_content.word_vectors_file(config)
-    print(door(config) or _exit_to_requeue())
+    text = door(config)
+    if text is None:
+      _exit_to_requeue()
+    process.tell(text)
 
 
 def door_of(mode: str) -> Door:
@@ -187,7 +189,7 @@ def door_of(mode: str) -> Door:
 
 def _prepared(door: Door) -> Door:
   """A door that is given a prepared study."""
-  from dynrec_jax.study.prepare import prepare
+  from dynrec_jax.study.shared_study import prepare
 
   return lambda config: door(config, prepare(config))
 
@@ -195,7 +197,7 @@ def _prepared(door: Door) -> Door:
 def _until_stopped(door: Door) -> Door:
   """A prepared study's door that saves and gives None when told to stop."""
   from dynrec_jax.checkpoint import StopRequest
-  from dynrec_jax.study.prepare import prepare
+  from dynrec_jax.study.shared_study import prepare
 
   def enter(config) -> str | None:
     prepared = prepare(config)

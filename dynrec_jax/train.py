@@ -33,7 +33,8 @@ from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.models.network import Network, join_params, split_params
 from dynrec_jax.objective import ObjectiveSettings
-from dynrec_jax.parallel import devices
+from dynrec_jax.parallel import devices, hosts
+from dynrec_jax.parallel.exchange import Exchange
 from dynrec_jax.step_watch import NonFiniteLossError, StepWatch
 
 if TYPE_CHECKING:  # Orbax is slow to import
@@ -304,12 +305,14 @@ def fit(
       number; earlier checkpoints are kept.
   """
   # From the first step on as the step gives it back: compiled once, not twice.
-  state, position = _resume(saver, devices.replicate(state))
+  state, position = _resume(saver, devices.replicate(hosts.of_first(state)))
   per_epoch = batches.steps_per_epoch(data, spec)
   done = int(state.step)
   # Made while the devices work: index arrays, and what the next epoch draws.
-  ahead = Ahead(batches.batches(data, spec, done))
-  with metric_log.MetricLog(log_dir) as log, ahead as stream:
+  exchange = Exchange()
+  most = exchange.most if hosts.count() > 1 else None
+  ahead = Ahead(batches.batches(data, spec, done, most))
+  with metric_log.MetricLog(log_dir) as log, ahead as stream, exchange:
     log.resume(done)
     watch = StepWatch(log, settings.log_every_steps, spec.batch_size)
     while not early_stopping.finished(

@@ -9,8 +9,7 @@ import signal
 import threading
 from typing import Any
 
-import jax
-from jax.experimental import multihost_utils
+from dynrec_jax.parallel.exchange import NowAndThen
 
 REQUEUE_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again.
 _LOG = logging.getLogger(__name__)
@@ -24,19 +23,20 @@ class StopRequest:
   KeyboardInterrupt. The earlier handlers come back at the end. Signals can
   only be caught in the main thread; elsewhere they keep their handlers.
 
-  Where `jax.distributed` is initialised no handler is set: JAX turns SIGTERM
-  on any process into a step that all processes agree on, and a process that
-  stopped on its own would leave the others waiting.
+  Of several processes any one may be told, and all are asked to stop at the
+  same step: one that stopped on its own would leave the others waiting.
   """
 
   def __init__(self) -> None:
+    self._told = False
     self._requested = False
-    self._announced = False
+    self._step = -1
+    self._agreed = NowAndThen()
     self._previous: dict[int, Any] = {}
 
   def __enter__(self) -> 'StopRequest':
     in_main = threading.current_thread() is threading.main_thread()
-    if in_main and not jax.distributed.is_initialized():
+    if in_main:
       for number in (signal.SIGTERM, signal.SIGINT):
         self._previous[number] = signal.signal(number, self._handle)
     return self
@@ -50,26 +50,19 @@ class StopRequest:
     """Says whether to save and stop now.
 
     Args:
-      step: updates done. With several processes, ask at every step: JAX
-        picks the step at which all of them stop.
+      step: updates done. Several processes ask at the same steps, and answer
+        alike. Where steps do not count up, each is slow, and agreed on.
     """
-    if _notified(step):
-      self._requested = True
-    if self._requested and not self._announced:
-      self._announced = True
-      _LOG.warning('asked to stop: saving at step %d', step)
+    if not self._requested:
+      at_once = step <= self._step
+      self._step = step
+      self._requested = self._agreed.any(self._told, at_once=at_once)
+      if self._requested:
+        _LOG.warning('asked to stop: saving at step %d', step)
     return self._requested
 
   def _handle(self, number: int, frame: Any) -> None:
     del frame
-    if number == signal.SIGINT and self._requested:
+    if number == signal.SIGINT and self._told:
       raise KeyboardInterrupt
-    self._requested = True
-
-
-def _notified(step: int) -> bool:
-  """Says whether JAX's preemption service wants a save at `step`."""
-  try:
-    return multihost_utils.reached_preemption_sync_point(step)
-  except RuntimeError:  # The service is switched off in JAX's settings.
-    return False
+    self._told = True

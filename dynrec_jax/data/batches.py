@@ -9,7 +9,7 @@ Where partners are anchors of the same batch, or nobody has any, it holds B
 sequences.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from dynrec_jax.data.training_set import TrainingSet
 _SHUFFLE, _TRIPLETS, _SEMANTIC, _NEGATIVES = range(4)
 _SMALLEST = 256
 _LOOKED_AT = 64  # steps that tell the usual sizes
+_AGREED_ON = 16  # steps whose sizes hosts agree on at once
 _NO_SIZES = Sizes(0, 0)
 # Whose states Eq (6) compares an anchor's with: those of two more sequences
 # each, drawn from all samples, or of other anchors of its batch.
@@ -36,7 +37,7 @@ class BatchSpec(NamedTuple):
 
   Attributes:
     batch_size: B anchors per step, over all devices.
-    device_count: devices that share a step.
+    device_count: devices that share a step, of all hosts.
     semantic_batch_size: rows of Eq (1) per step, over all devices; 0 leaves
       the term out.
     negative_count: N negatives per row and direction; 0 for 'in_batch'.
@@ -45,6 +46,8 @@ class BatchSpec(NamedTuple):
     unseen_count: videos that the user never watched, per prediction; 0 if no
       loss asks for them.
     partners: one of PARTNERS, see `in_batch`.
+    own_devices: the host's own of all these devices, whose shares it makes;
+      None is all.
   """
 
   batch_size: int
@@ -55,6 +58,14 @@ class BatchSpec(NamedTuple):
   seed: int
   unseen_count: int = 0
   partners: str = 'drawn'
+  own_devices: Sequence[int] | None = None
+
+  @property
+  def made_here(self) -> Sequence[int]:
+    """The devices whose shares of a step this host makes."""
+    if self.own_devices is None:
+      return range(self.device_count)
+    return self.own_devices
 
 
 class Epoch(NamedTuple):
@@ -95,29 +106,74 @@ def steps_per_epoch(data: TrainingSet, spec: BatchSpec) -> int:
 
 
 def batches(
-  data: TrainingSet, spec: BatchSpec, first_step: int = 0
+  data: TrainingSet,
+  spec: BatchSpec,
+  first_step: int = 0,
+  most: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[Batch]:
-  """Batches from a step on, without end; step s is the same however reached."""
+  """Batches from a step on, without end; step s is the same however reached.
+
+  Args:
+    data: what the samples refer to.
+    spec: sizes and rules.
+    first_step: of the training.
+    most: numbers of this host -> the largest of each over all hosts, which all
+      ask the same; None where one host makes all shares.
+
+  Yields:
+    The batches, stacked over the host's own devices, each as large as that of
+    any host.
+  """
   per_epoch = steps_per_epoch(data, spec)
-  usual = usual_sizes(data, spec)
+  usual = usual_sizes(data, spec, most)
+  at_once = 1 if most is None else _AGREED_ON
   epoch_count, start = divmod(first_step, per_epoch)
   while True:
     epoch = draw_epoch(data, spec, epoch_count)
-    for step in range(start, per_epoch):
-      yield make_batch(data, spec, epoch, step, usual)
+    for first in range(start, per_epoch, at_once):
+      steps = range(first, min(first + at_once, per_epoch))
+      each = [_shares(data, spec, epoch, step) for step in steps]
+      for shares, room in zip(each, _rooms(data, each, most), strict=True):
+        yield _stacked(data, shares, room, usual)
     epoch_count, start = epoch_count + 1, 0
 
 
-def usual_sizes(data: TrainingSet, spec: BatchSpec) -> Sizes:
+def usual_sizes(
+  data: TrainingSet,
+  spec: BatchSpec,
+  most: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Sizes:
   """Sizes that nearly all batches fit in, so that one program serves them.
 
   Those of the first epoch's first steps, wherever training goes on from. Each
   other size is another program, seconds to compile; more padding costs less.
+  `most` is as in `batches`.
   """
   epoch = draw_epoch(data, spec, 0)
   steps = min(_LOOKED_AT, steps_per_epoch(data, spec))
   each = [_sizes(data, _shares(data, spec, epoch, s)) for s in range(steps)]
-  return Sizes(*map(max, zip(*each, strict=True)))
+  room = np.max(each, axis=0)
+  return Sizes(*(room if most is None else most(room)).tolist())
+
+
+def _rooms(
+  data: TrainingSet,
+  each: list[list[Share]],
+  most: Callable[[np.ndarray], np.ndarray] | None,
+) -> list[Sizes]:
+  """What each of some steps needs, on any host."""
+  rooms = np.array([_sizes(data, shares) for shares in each])
+  if most is not None:
+    rooms = most(rooms)
+  return [Sizes(*room) for room in rooms.tolist()]
+
+
+def _stacked(
+  data: TrainingSet, shares: list[Share], room: Sizes, usual: Sizes
+) -> Batch:
+  """A step's batch, of the usual sizes at least."""
+  room = Sizes(*map(max, zip(room, usual, strict=True)))
+  return assemble.stacked(shares, data.video_count, room)
 
 
 def draw_epoch(data: TrainingSet, spec: BatchSpec, epoch: int) -> Epoch:
@@ -226,6 +282,8 @@ def make_batch(
 ) -> Batch:
   """Step `step` of an epoch, stacked over devices: axis 0 is the device.
 
+  Of one host, or of one host's devices as if there were no others.
+
   Args:
     data: what the samples refer to.
     spec: sizes and rules.
@@ -237,8 +295,7 @@ def make_batch(
     The batch.
   """
   shares = _shares(data, spec, epoch, step)
-  room = Sizes(*map(max, zip(_sizes(data, shares), usual, strict=True)))
-  return assemble.stacked(shares, data.video_count, room)
+  return _stacked(data, shares, _sizes(data, shares), usual)
 
 
 def _sizes(data: TrainingSet, shares: list[Share]) -> Sizes:
@@ -251,7 +308,7 @@ def _sizes(data: TrainingSet, shares: list[Share]) -> Sizes:
 def _shares(
   data: TrainingSet, spec: BatchSpec, epoch: Epoch, step: int
 ) -> list[Share]:
-  """Every device's share of a step."""
+  """The share of a step of each of the host's devices."""
   rows = epoch.order[step * spec.batch_size : (step + 1) * spec.batch_size]
   where = np.arange(spec.batch_size) < len(rows)
   rows = np.concatenate([rows, np.zeros(spec.batch_size - len(rows), int)])
@@ -259,7 +316,7 @@ def _shares(
   if _among_anchors(data, spec):
     in_minibatch = _rows_of(epoch.triplets, rows, where)
   shares = []
-  for device in range(spec.device_count):
+  for device in spec.made_here:
     own = _share(spec.batch_size, spec.device_count, device)
     chosen, exists = rows[None, own], where[None, own]
     if data.relevance is not None and in_minibatch is None:

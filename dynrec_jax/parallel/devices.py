@@ -17,23 +17,38 @@ _AXIS = 'devices'
 
 
 def device_count() -> int:
-  """Devices of this process."""
-  return jax.local_device_count()
+  """Devices of all processes."""
+  return jax.device_count()
+
+
+def own_devices() -> range:
+  """Which of all devices are this process's, in the order that steps have."""
+  processes = [device.process_index for device in _in_order()]
+  first = processes.index(jax.process_index())
+  return range(first, first + jax.local_device_count())
+
+
+def _in_order() -> list[jax.Device]:
+  """All devices, a process's side by side; JAX has no such order on TPUs."""
+  return sorted(jax.devices(), key=lambda of: (of.process_index, of.id))
 
 
 def data_parallel(
   step: Callable, *, split: Sequence[bool], donate: Sequence[int] = ()
 ) -> Callable:
-  """`step` on every device at once, jitted.
+  """`step` on every device of all processes at once, jitted.
+
+  All processes call it, each with its own devices' parts of what is split.
 
   Args:
     step: its results must be equal on all devices, see `sum_over_devices`.
     split: for each argument, whether axis 0 is split over devices (and gone
-      inside) or the argument is the same on all of them.
+      inside) or the argument is the same on all of them, of all processes.
     donate: arguments whose buffers the results may take over.
 
   Returns:
-    The function; its results come once, not per device.
+    The function; its results come once, not per device, and lie on the
+    process's own devices.
   """
   return jax.pmap(
     step,
@@ -41,6 +56,7 @@ def data_parallel(
     in_axes=tuple(0 if s else None for s in split),
     out_axes=None,
     donate_argnums=tuple(donate),
+    devices=_in_order() if jax.process_count() > 1 else None,
   )
 
 
@@ -75,6 +91,6 @@ def row_numbers(count: int) -> jax.Array:
 
 
 def replicate(tree: Any) -> Any:
-  """The arrays on every device, so that steps need not copy them."""
+  """The arrays on the process's devices, so that steps need not copy them."""
   mesh = Mesh(np.array(jax.local_devices()), (_AXIS,))
   return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))

@@ -98,10 +98,8 @@ def visual_basis(
     settings = {'kept': config.features.kept}
     return cache.cached(config.workdir, 'basis', [visual], settings, compute)
 
-  if hosts.is_writer():
-    stored()
-  hosts.wait_for_all('basis')
-  arrays = stored()
+  # The first host's: each would find one that is turned a little.
+  arrays = hosts.arrays_of_first(stored() if hosts.is_writer() else {})
   dimensions, rank = visual.shape[1], arrays['vectors'].shape[1]
   if not rank:
     logging.info('features: %s numbers are of full rank', f'{dimensions:,}')

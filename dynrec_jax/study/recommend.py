@@ -8,6 +8,7 @@ import ml_collections
 import numpy as np
 from absl import logging
 
+from dynrec_jax import host_shares
 from dynrec_jax.data import canonical, filters, histories, records, span
 from dynrec_jax.parallel import hosts
 from dynrec_jax.recommender import Queries
@@ -80,7 +81,8 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   asked = ask(config, prepared)
   parts = make_parts(config, prepared)
   params = load_params(config, parts, asked.split)
-  lists = parts.serving(config, params)(asked.queries, config.decode.k)
+  serving = host_shares.by_all_hosts(parts.serving(config, params))
+  lists = serving(asked.queries, config.decode.k)
   path = config.recommend.output or os.path.join(
     config.workdir, 'recommendations.jsonl'
   )

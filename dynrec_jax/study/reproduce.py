@@ -15,7 +15,7 @@ from absl import logging
 from dynrec_jax import checkpoint
 from dynrec_jax.data.records import LacksDataError
 from dynrec_jax.study import check, report, studies, tune, workdir
-from dynrec_jax.study.prepare import prepare
+from dynrec_jax.study.shared_study import prepare
 from dynrec_jax.study.train_and_evaluate import train_and_evaluate
 
 

@@ -10,7 +10,7 @@ from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.data.query_inputs import InputSettings
 from dynrec_jax.losses import LossWeights
 from dynrec_jax.objective import ObjectiveSettings
-from dynrec_jax.parallel import devices
+from dynrec_jax.parallel import devices, hosts
 from dynrec_jax.predict import PredictSettings
 from dynrec_jax.sources import load
 from dynrec_jax.study import first_inputs, keys
@@ -54,7 +54,7 @@ def predict_settings(
 
 
 def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
-  """How the config's batches are made on this machine's devices.
+  """How the config's batches are made on the devices of all hosts.
 
   Raises:
     ValueError: if a batch cannot be split over the devices.
@@ -67,6 +67,7 @@ def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
     if size % device_count:
       raise ValueError(
         f'{key} is {size}, not a multiple of the {device_count} devices'
+        + (f' of {hosts.count()} hosts' if hosts.count() > 1 else '')
       )
   in_batch = config.sem.negative == 'in_batch'
   sampled = _coherence(config) != 'softmax'
@@ -81,6 +82,7 @@ def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
     seed=seed,
     unseen_count=config.static.n_neg if sampled else 0,
     partners=config.rel.partners,
+    own_devices=devices.own_devices(),
   )
 
 

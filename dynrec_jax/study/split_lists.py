@@ -7,6 +7,7 @@ method cannot use the data.
 
 import json
 import pathlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ from dynrec_jax.study import identity, methods, split_run, splits, stories
 from dynrec_jax.study.asked import Asked, ask, digest
 from dynrec_jax.study.contenders import Contender
 from dynrec_jax.study.splits import Split
+
+_SEEN_SECS = 60.0  # as long as network folders may show what was there before
 
 
 def test_split(
@@ -108,12 +111,15 @@ def _lists_of(
   path = user_lists.path_of(this.directory, asked.mode, name)
   note = pathlib.Path(this.directory, 'made', asked.mode, f'{name}.json')
   known = {} if anew else _read_note(note)
-  hosts.wait_for_all(f'{asked.mode} {name} of split {this.number}: note')
-  if known.get('of') == made_of:
+  same = known.get('of') == made_of
+  if not (same and (known['cannot'] or _is_whole(path, known['lists']))):
+    known = {}
+  # As the first host sees it: folders may show others what was there before.
+  known = json.loads(hosts.gather_text(json.dumps(known))[0])
+  if known:
     if known['cannot']:
       raise CannotFit(known['cannot'])
-    if _is_whole(path, known['lists']):
-      return user_lists.read_lists(path)
+    return _read_lists(path, known['lists'])
   label = methods.METHODS[name].label
   logging.debug('%s, %s: fitted and asked', label, asked.mode)
   cannot = None
@@ -122,15 +128,31 @@ def _lists_of(
   except CannotFit as error:
     cannot = error
     logging.warning('%s, %s: not run: %s', label, asked.mode, error)
+  sha256 = ''
   if hosts.is_writer():
-    line = {'of': made_of, 'cannot': str(cannot) if cannot else ''}
-    line['lists'] = '' if cannot else digests.file_sha256(path)
+    sha256 = '' if cannot else digests.file_sha256(path)
+    line = {'of': made_of, 'cannot': str(cannot or ''), 'lists': sha256}
     whole_files.write_text(note, json.dumps(line))
     if cannot:
       pathlib.Path(path).unlink(missing_ok=True)  # of other data
   if cannot:
     raise cannot
-  hosts.wait_for_all(f'{asked.mode} {name} of split {this.number}')
+  return _read_lists(path, hosts.gather_text(sha256)[0])
+
+
+def _read_lists(path: str, sha256: str) -> UserLists:
+  """The lists of a file that the first host has written, once they are seen.
+
+  Raises:
+    OSError: this host does not see them; names the file.
+  """
+  until = time.monotonic() + _SEEN_SECS
+  while not hosts.is_writer():
+    if pathlib.Path(path).is_file() and digests.file_sha256(path) == sha256:
+      break
+    if time.monotonic() > until:
+      raise OSError(f'{path} is not here as host 0 wrote it, after a minute')
+    time.sleep(0.1)
   return user_lists.read_lists(path)
 
 
@@ -162,8 +184,14 @@ def _write(
   network = None
   if trained is not None:
     network = parts.predictor.recommender(trained.state)
-  recommend = methods.fit(contender.name, config, asked.seen, network)
-  scored = split_run.score(config, recommend, asked.questions)
+  with hosts.all_or_none(CannotFit):
+    recommend = methods.fit(contender.name, config, asked.seen, network)
+  scored = split_run.score(
+    config,
+    recommend,
+    asked.questions,
+    shared=contender.name not in methods.BY_PLACE,
+  )
   records = parts.prepared.records
   rows = user_lists.as_rows(
     records.user_ids[scored.users],

@@ -7,10 +7,16 @@ import jax
 import ml_collections
 import numpy as np
 
-from dynrec_jax import checkpoint, evaluate, likelihood, train
+from dynrec_jax import (
+  checkpoint,
+  evaluate,
+  host_shares,
+  likelihood,
+  train,
+)
 from dynrec_jax.data import ordered_batches
 from dynrec_jax.data.histories import Histories
-from dynrec_jax.parallel import host_memory
+from dynrec_jax.parallel import host_memory, hosts
 from dynrec_jax.recommender import Queries, Recommender
 from dynrec_jax.study import identity, method_config, settings, splits
 from dynrec_jax.study.naming import naming
@@ -235,7 +241,7 @@ def scores_at_borders(
     scored = measures(config, score(config, recommenders(mode), asked))
     found |= {f'{mode}/{name}': value for name, value in scored.items()}
   mean = np.mean([found[f'{mode}/f_score'] for mode in questions])
-  return found | {'f_score': float(mean)}
+  return hosts.numbers_of_first(found | {'f_score': float(mean)})
 
 
 def questions_at_borders(
@@ -252,13 +258,23 @@ def score(
   config: ml_collections.ConfigDict,
   recommend: Recommender,
   questions: tuple[Queries, Histories],
+  *,
+  shared: bool = True,
 ) -> evaluate.Scored:
   """A recommender's lists at the config's k, against the ground truth.
+
+  Args:
+    config: of the run.
+    recommend: the method; the same on all hosts.
+    questions: what is asked, and the truth.
+    shared: every host asks for its share of the users; else for all of them.
 
   Raises:
     ValueError: if no user has a ground truth.
   """
   queries, later = questions
+  if shared:
+    recommend = host_shares.by_all_hosts(recommend)
   return evaluate.evaluate(recommend, queries, later, config.decode.k)
 
 
@@ -297,6 +313,8 @@ def _log_likelihoods(
     list(rows.values()),
     batch_size=spec.batch_size,
     device_count=spec.device_count,
+    own_devices=spec.own_devices,
+    most=hosts.most_of_all if hosts.count() > 1 else None,
   )
   objective = settings.objective_settings(config)
 

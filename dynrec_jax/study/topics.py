@@ -56,10 +56,11 @@ def choose_topics(config: ml_collections.ConfigDict) -> str:
   Raises:
     ValueError: the source has nothing to find topics in.
   """
-  if config.scenario == 'single':
-    choice, key = _choose_for_videos(config), 'topics.count'
-  else:
-    choice, key = _choose_for_tweets(config), 'topics.tweet_count'
+  with hosts.first_alone('choose_topics'):  # the others read what it stored
+    if config.scenario == 'single':
+      choice, key = _choose_for_videos(config), 'topics.count'
+    else:
+      choice, key = _choose_for_tweets(config), 'topics.tweet_count'
   if hosts.is_writer():
     topic_report.plot_counts(
       workdir.path_of(config, 'topic_count.png'), *choice

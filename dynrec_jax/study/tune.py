@@ -78,7 +78,8 @@ def tune(
   if hosts.count() > 1:
     raise ValueError(
       f'mode is tune in a run of {hosts.count()} hosts; right: a run of one '
-      'host each, which share the workdir and so the trials'
+      'host each, which share the workdir and so the trials (mode=reproduce: '
+      'report.tune=False)'
     )
   config = split_run.without_refit(config)
   this = splits.make_split(config, prepared, config.tune.split)

@@ -3,9 +3,12 @@
 import contextlib
 import os
 import pathlib
+import secrets
+import time
 from collections.abc import Iterator
 
 import ml_collections
+import numpy as np
 from absl import logging
 
 from dynrec_jax.parallel import hosts
@@ -13,6 +16,8 @@ from dynrec_jax.storage import file_locks, whole_files
 
 _LOCK = '.lock'
 _SHARED = 'tune'  # the mode of which several processes share a folder
+_TOKEN = '.hosts'  # what all hosts must see
+_SEEN_SECS = 60.0  # as long as network folders may show what was there before
 
 
 def path_of(config: ml_collections.ConfigDict, name: str) -> str:
@@ -26,14 +31,23 @@ def alone(config: ml_collections.ConfigDict) -> Iterator[None]:
   """Keeps other runs out of the folder for the block.
 
   Runs of mode=tune keep all others out but those of their own mode. A folder
-  that the block leaves empty goes again.
+  that the block leaves empty goes again. Of several hosts the first one holds
+  the folder for all.
 
   Raises:
-    ValueError: another process is at it; names it and the folder.
+    ValueError: another process is at it, or it is not one folder on all hosts;
+      names the folder.
   """
-  if not hosts.is_writer():
+  with contextlib.ExitStack() as stack:
+    if hosts.is_writer():
+      stack.enter_context(_held(config))
+    _refuse_other_folders(config)
     yield
-    return
+
+
+@contextlib.contextmanager
+def _held(config: ml_collections.ConfigDict) -> Iterator[None]:
+  """The folder, locked for the block."""
   is_new = not os.path.exists(config.workdir)
   path = path_of(config, _LOCK)
   try:
@@ -44,6 +58,40 @@ def alone(config: ml_collections.ConfigDict) -> Iterator[None]:
     if is_new:
       with contextlib.suppress(OSError):  # it holds something
         os.rmdir(config.workdir)
+
+
+def _refuse_other_folders(config: ml_collections.ConfigDict) -> None:
+  """Raises on all hosts if some do not see what the first one writes.
+
+  Raises:
+    ValueError: names the folder and the first such host.
+  """
+  if hosts.count() == 1:
+    return
+  token = hosts.gather_text(secrets.token_hex(8))[0]
+  if hosts.is_writer():
+    write_text(config, _TOKEN, token)
+  hosts.wait_for_all('token')
+  sees = hosts.gather(np.int32(_sees(config, token)))
+  if hosts.is_writer():
+    remove(config, _TOKEN)
+  if not sees.all():
+    raise ValueError(
+      f'workdir is {config.workdir!r}, where host {int(np.argmin(sees))} of '
+      f'{len(sees)} does not see what host 0 writes; right: a folder that all '
+      'hosts share, by its whole path'
+    )
+
+
+def _sees(config: ml_collections.ConfigDict, token: str) -> bool:
+  """Whether the folder shows the token, soon or at once."""
+  until = time.monotonic() + _SEEN_SECS
+  while time.monotonic() < until:
+    with contextlib.suppress(OSError):
+      if pathlib.Path(config.workdir, _TOKEN).read_text().strip() == token:
+        return True
+    time.sleep(0.2)
+  return False
 
 
 def _take(stack: contextlib.ExitStack, path: str, config) -> None:

@@ -69,11 +69,25 @@ def test_outside_the_main_thread_handlers_stay():
   assert seen == [[signal.getsignal(number) for number in SIGNALS], False]
 
 
+def test_where_steps_do_not_count_up_all_are_asked_at_once(monkeypatch):
+  """Between methods, each of which may take minutes."""
+  asked = []
+  stop = preemption.StopRequest()
+
+  def any_of(flag, *, at_once):
+    asked.append(at_once)
+    return flag
+
+  monkeypatch.setattr(stop._agreed, 'any', any_of)
+  for step in (0, 1, 2, 0, 1, 9, 9, 9):
+    assert not stop.requested(step)
+  assert asked == [False, False, False, True, False, False, True, True]
+
+
 TRAINING_LOOP = """
 import sys, time
-import jax
-jax.distributed.initialize(
-  ADDRESS, num_processes=PROCESSES, process_id=int(sys.argv[1]))
+from dynrec_jax.parallel import hosts
+hosts.start(ADDRESS, PROCESSES, int(sys.argv[1]))
 import numpy as np
 from jax.experimental import multihost_utils
 from dynrec_jax import checkpoint
@@ -136,14 +150,14 @@ def finish(processes):
 
 
 @pytest.mark.slow
-def test_a_preemption_notice_stops_all_processes_at_one_step(tmp_path):
+def test_a_notice_to_one_stops_all_processes_at_one_step(tmp_path):
   count = 2
   processes = start_processes(tmp_path, count)
   for process in processes:
     while (line := process.stdout.readline()) != 'started\n':
       assert line, process.communicate()[1]
   time.sleep(0.3)
-  processes[-1].send_signal(signal.SIGTERM)  # One of them is told.
+  processes[-1].send_signal(signal.SIGINT)  # One of them is told.
   codes, said, outputs = finish(processes)
   assert codes == [75] * count, outputs
   assert said == [said[0]] * count

@@ -1,17 +1,20 @@
 """Batches taken apart again and compared with plain loops."""
 
 import collections
+import itertools
 import math
 
 import jax
 import numpy as np
 import pytest
 import small_world
+from fake_hosts import FakeHosts
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynrec_jax.data import batches, inputs, sequences
 from dynrec_jax.data.batch import Batch
 from dynrec_jax.data.batches import BatchSpec
+from dynrec_jax.parallel import hosts
 
 WORLD = small_world.make_world(video_count=65)
 USERS = np.setdiff1d(np.arange(25), [2, 12, 13, 24])
@@ -725,3 +728,40 @@ class TestUsersOfVeryManyWatches:
     one, two = map(jax.tree.leaves, found)
     for a, b in zip(one, two, strict=True):
       np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize('partners', batches.PARTNERS)
+def test_hosts_make_their_devices_shares_of_the_same_batches(
+  monkeypatch, partners
+):
+  """As large as the largest share of any host, across the end of an epoch."""
+  data = data_of()
+  spec = SPEC._replace(device_count=4, partners=partners)
+  monkeypatch.setattr(batches, '_LOOKED_AT', 1)  # so that batches outgrow it
+  monkeypatch.setattr(batches, 'bucket_size', lambda count, limit: count)
+  monkeypatch.setattr(batches, '_AGREED_ON', 3)
+  per_epoch = batches.steps_per_epoch(data, spec)
+  count, first = per_epoch + 4, 2
+  whole = list(itertools.islice(batches.batches(data, spec, first), count))
+  fake = FakeHosts(monkeypatch, 2)
+  turns = []
+
+  def most(values):
+    turns.append(len(values))
+    return hosts.gather(values.astype(np.int32)).max(axis=0)
+
+  def host(index):
+    own = spec._replace(own_devices=range(2 * index, 2 * index + 2))
+    made = batches.batches(data, own, first, most)
+    return list(itertools.islice(made, count))
+
+  parts = fake.run(host)
+  shapes = {
+    (of.sequences.video_ids.shape, of.sequences.inputs.shape) for of in whole
+  }
+  assert len(shapes) > 1
+  for expected, *found in zip(whole, *parts, strict=True):
+    joined = jax.tree.map(lambda *x: np.concatenate(x), *found)
+    jax.tree.map(assert_array_equal, joined, expected)
+  # Not of every step: the usual sizes, then a few steps' at once.
+  assert len(turns) < 2 * count

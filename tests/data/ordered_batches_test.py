@@ -3,8 +3,10 @@
 import jax
 import numpy as np
 import pytest
+from fake_hosts import FakeHosts
 
 from dynrec_jax.data import batches, ordered_batches, sequences
+from dynrec_jax.parallel import hosts
 
 
 def make(study, groups, *, batch_size=8, device_count=1):
@@ -73,3 +75,24 @@ def test_a_batch_is_what_training_reads(study):
     for batch in (theirs, ours)
   ]
   np.testing.assert_array_equal(*own)
+
+
+def test_hosts_make_their_devices_shares_of_the_same_batches(
+  study, monkeypatch
+):
+  groups = [np.array([30, 2, 17]), np.arange(40, 61)]
+  whole = make(study, groups, device_count=4)
+
+  def host(index):
+    return ordered_batches.ordered_batches(
+      study.data,
+      groups,
+      batch_size=8,
+      device_count=4,
+      own_devices=range(2 * index, 2 * index + 2),
+      most=hosts.most_of_all,
+    )
+
+  parts = FakeHosts(monkeypatch, 2).run(host)
+  joined = jax.tree.map(lambda *x: np.concatenate(x), *parts)
+  jax.tree.map(np.testing.assert_array_equal, joined, whole)

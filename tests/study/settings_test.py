@@ -69,8 +69,10 @@ def test_batches_are_as_the_config_has_them(tiny_settings, monkeypatch):
     sem__n_neg=3,
     rel__negative='less_than_pos',
   )
+  monkeypatch.setattr(settings.devices, 'own_devices', lambda: range(2, 4))
   spec = settings.batch_spec(config, 7)
-  assert spec == (12, 4, 20, 3, 'less_than_pos', 7, 0, 'drawn')
+  rest = (0, 'drawn', range(2, 4))
+  assert spec == (12, 4, 20, 3, 'less_than_pos', 7, *rest)
   config.rel.partners = 'in_batch'
   assert settings.batch_spec(config, 7).partners == 'in_batch'
   config.sem.negative = 'in_batch'

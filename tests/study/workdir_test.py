@@ -6,6 +6,7 @@ import os
 
 import pytest
 import worlds
+from fake_hosts import FakeHosts
 
 from dynrec_jax.parallel import hosts
 from dynrec_jax.study import workdir
@@ -87,3 +88,26 @@ def test_a_disk_without_locks_is_warned_of(
   with workdir.alone(config):
     pass
   assert 'no lock' in caplog.text
+
+
+def test_all_hosts_must_see_one_folder(tiny_settings, tmp_path, monkeypatch):
+  monkeypatch.setattr(workdir, '_SEEN_SECS', 0.3)
+  fake = FakeHosts(monkeypatch, 3)
+
+  def enter(folders):
+    def host(index):
+      folder = str(tmp_path / folders[index])
+      with workdir.alone(worlds.tiny_config(tiny_settings, workdir=folder)):
+        return os.listdir(folder)
+
+    return fake.run(host)
+
+  # Held by the first alone, and nothing of the question is left.
+  assert enter('aaa') == [['.lock']] * 3
+  assert not (tmp_path / 'a').exists()  # nothing was written there
+  found = enter('aab')
+  for error, folder in zip(found, 'aab', strict=True):
+    assert str(error) == (
+      f"workdir is '{tmp_path / folder}', where host 2 of 3 does not see what "
+      'host 0 writes; right: a folder that all hosts share, by its whole path'
+    )

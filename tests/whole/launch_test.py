@@ -4,8 +4,11 @@ slurm_test.py runs one on a real Slurm.
 """
 
 import json
+import os
 import pathlib
+import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -283,3 +286,84 @@ def test_the_hosts_of_a_job_set_are_those_of_its_slice():
   check.check_config(config)
   assert config.workdir.startswith('/shared')
   assert config.data.data_dir.startswith('/shared')
+
+
+LOCAL = LAUNCH / 'local.sh'
+
+
+def local(count, command, **env):
+  done = subprocess.run(
+    [LOCAL, str(count), 'bash', '-c', command],
+    capture_output=True,
+    text=True,
+    timeout=30,
+    env=os.environ | env,
+  )
+  return done.returncode, done.stdout, done.stderr
+
+
+def test_every_host_is_told_who_it_is_and_where_the_first_is():
+  code, out, _ = local(
+    3,
+    'echo $DYNREC_HOST_INDEX of $DYNREC_HOST_COUNT at $DYNREC_COORDINATOR',
+  )
+  assert code == 0
+  lines = sorted(out.splitlines())
+  (address,) = {line.split()[-1] for line in lines}
+  assert re.fullmatch(r'127\.0\.0\.1:\d+', address)
+  assert lines == [f'[{i}] {i} of 3 at {address}' for i in range(3)]
+
+
+def test_logs_in_files_of_their_own(tmp_path):
+  command = 'echo out; echo err >&2'
+  code, out, errors = local(2, command, LOG_DIR=str(tmp_path / 'logs'))
+  assert (code, out, errors) == (0, '', '')
+  for index in range(2):
+    log = tmp_path / 'logs' / f'host_{index}.log'
+    assert log.read_text() == 'out\nerr\n'
+
+
+@pytest.mark.parametrize(
+  ('commands', 'code'),
+  [
+    (('exit 0', 'exit 0'), 0),
+    (('exit 75', 'exit 75'), 75),
+    (('exit 75', 'exit 1'), 1),  # an error is not tried again
+    (('sleep 0.2; exit 1', 'exit 75'), 1),
+    (('sleep 0.2; exit 75', 'kill -9 $$'), 75),  # a death is
+    (('exit 0', 'kill -9 $$'), 137),
+  ],
+)
+def test_the_gravest_code_is_the_run_s(commands, code):
+  first, second = commands
+  found, _, errors = local(
+    2, f'if ((DYNREC_HOST_INDEX)); then {second}; else {first}; fi'
+  )
+  assert found == code, errors
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signals_reach_every_host_once(number):
+  command = (
+    'trap "echo told; exit 75" INT TERM; echo up; '
+    'for i in {1..100}; do sleep 0.1; done'
+  )
+  process = subprocess.Popen(
+    [LOCAL, '2', 'bash', '-c', command],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    start_new_session=True,
+  )
+  up = sorted(process.stdout.readline() for _ in range(2))
+  assert up == ['[0] up\n', '[1] up\n']
+  os.killpg(process.pid, number)  # as a terminal does, or a scheduler
+  out, errors = process.communicate(timeout=30)
+  assert process.returncode == 75, errors
+  assert sorted(out.splitlines()) == ['[0] told', '[1] told']
+
+
+def test_no_number_of_hosts_is_an_error():
+  done = subprocess.run([LOCAL, 'python'], capture_output=True, text=True)
+  assert done.returncode == 2
+  assert 'launch/local.sh N [COMMAND ...]' in done.stderr

@@ -29,6 +29,7 @@ LEVELS = (
     ('checkpoint', 'metric_log', 'data'),
     ('sources', 'topics', 'features'),
     ('preparation', 'recommender'),
+    ('host_shares',),
   ),
   # 2 networks and loops
   (

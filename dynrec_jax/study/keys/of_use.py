@@ -13,6 +13,7 @@ from dynrec_jax.study.keys.declared import (
   Real,
   SomeOf,
   Switch,
+  Text,
   Texts,
   Whole,
   WholeNumbers,
@@ -38,6 +39,7 @@ SECTIONS = {
   'recommend': '`mode=recommend`',
   'compare': '`mode=compare`',
   'report': '`mode=reproduce` and `mode=report`: every study, and the report',
+  'hosts': 'Several hosts, a process each',
   'cv': '`mode=cross_validate`: lambda_1 to lambda_3 by 3-fold '
   'cross-validation',
 }
@@ -154,6 +156,26 @@ KEYS = {
     Paths("NAME=FOLDER of runs, NAME as the studies' folders have it"),
     Of.NOTHING,
     'that `mode=report` is on; `()` is what lies in the workdir',
+  ),
+  'hosts.coordinator': Key(
+    '',
+    Text('HOST:PORT'),
+    Of.NOTHING,
+    "of the first host; `''` is what the launcher says (SLURM, Kubernetes, "
+    'Cloud TPU, `launch/local.sh`)',
+  ),
+  'hosts.count': Key(
+    0,
+    Whole(0),
+    Of.NOTHING,
+    'of the run; 0 is what the launcher says, 1 is this one alone',
+    unit='processes',
+  ),
+  'hosts.index': Key(
+    -1,
+    Whole(-1),
+    Of.NOTHING,
+    'which one this is, from 0; -1 is what the launcher says',
   ),
   'cv.grid': Key(
     'full',
