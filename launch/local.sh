@@ -44,7 +44,7 @@ for ((host = 0; host < count; host++)); do
       {err}> >(trap '' INT TERM; exec sed -u "s/^/[$host] /" >&2)
   fi
   set -m
-  DYNREC_HOST_INDEX=$host "$@" >&"$out" 2>&"$err" </dev/null &
+  DYNREC_HOST_INDEX=$host "$@" 1>&"$out" 2>&"$err" </dev/null &
   set +m
   pids+=($!)
   exec {out}>&- {err}>&-
