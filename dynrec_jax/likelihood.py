@@ -69,6 +69,4 @@ def _program(network: Network, settings: ObjectiveSettings) -> Callable:
       weights *= targets.weights
     return devices.sum_over_devices((-terms.coherence, jnp.sum(weights)))
 
-  return catalogue.data_parallel(
-    sums, settings.cut, split=(False, False, True)
-  )
+  return catalogue.data_parallel(sums, settings.cut, split=(False, False, True))

@@ -7,6 +7,7 @@ before JAX starts: `python -c` of `run_checks`.
 import functools
 import os
 import pathlib
+import re
 import socket
 import subprocess
 
@@ -239,7 +240,9 @@ def check_lists(video_count, k, chunk_size=None, kinds=tuple(KINDS)):
     np.testing.assert_array_equal(ids, want[0], err_msg=name)
     np.testing.assert_allclose(log_p, want[1], rtol=1e-5, atol=1e-5)
     if name == 'topk_first':
-      np.testing.assert_array_equal(ids, _ranked(tables, state, known, where, k))
+      np.testing.assert_array_equal(
+        ids, _ranked(tables, state, known, where, k)
+      )
 
 
 def _ranked(tables, state, known, where, k):
@@ -273,6 +276,51 @@ def check_norm(video_count):
   np.testing.assert_allclose(length, np.sqrt(want), rtol=1e-5)
 
 
+def check_nothing_is_whole(video_count=4001):
+  """No device makes an array of V of anything, nor of the logits of all."""
+  if jax.device_count() == 1:
+    return
+  cut = cut_over_all(video_count)
+  weights, rows = problem(video_count)
+  tables, state = whole_numbers(video_count)
+
+  def loss(weights, states, targets):
+    def own(weights, states):
+      kernel, bias = weights['output_kernel'], weights['output_bias']
+      return cut_coherence_loss(
+        states, kernel, targets, video_count=video_count, output_bias=bias
+      )
+
+    return jax.grad(own, (0, 1))(weights, states)[0]
+
+  def lists(tables, state, known):
+    rows = cut.readable(tables, alike=True).recurrence
+    own = tables._replace(recurrence=rows)
+    return KINDS['greedy'](own, state, known, k=3, cut=cut)
+
+  programs, jit = [], jax.jit
+  jax.jit = lambda *args, **settings: (
+    programs.append(jit(*args, **settings)) or programs[-1]
+  )
+  try:
+    catalogue.data_parallel(
+      loss, cut, split=(False, True, True), results=lambda weights, *_: weights
+    )
+    catalogue.data_parallel(lists, cut, split=(False,) * 3)
+  finally:
+    jax.jit = jit
+  known = np.zeros((6, 2), np.int32)
+  for program, args in zip(
+    programs,
+    ((cut.place(weights), *rows[:2]), (cut.place(tables), state, known)),
+    strict=True,
+  ):
+    text = program.lower(*args).compile().as_text()
+    sizes = re.findall(r'\w\d+\[([\d,]+)\]', text)
+    most = max(int(x) for size in sizes for x in size.split(','))
+    assert most == cut.rows_per_device, most
+
+
 def run_checks():
   """All of them, with numbers of videos that devices divide or do not."""
   n = jax.device_count()
@@ -282,6 +330,8 @@ def run_checks():
     check_rows(count)
     check_norm(count)
   check_lists(23, 5, chunk_size=2)
+  if jax.process_count() == 1:
+    check_nothing_is_whole()
   check_lists(9, 9, kinds=('topk_first', 'greedy'))  # more than are left
 
 

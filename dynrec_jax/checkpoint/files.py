@@ -91,9 +91,7 @@ def save_args(
     note: json about the step.
     cut_rows: rows of cut arrays that count, see `leaves.describe`.
   """
-  content = {
-    **note, 'leaves': leaves_lib.describe(leaves, cut_rows=cut_rows)
-  }
+  content = {**note, 'leaves': leaves_lib.describe(leaves, cut_rows=cut_rows)}
   stored = {name: leaf for name, leaf in leaves.items() if leaf.size}
   return ocp.args.Composite(
     state=ocp.args.PyTreeSave(stored),

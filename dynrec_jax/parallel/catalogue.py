@@ -280,7 +280,9 @@ def data_parallel(
     return program(
       *(
         jax.tree.map(
-          lambda x: jax.make_array_from_process_local_data(parts, np.asarray(x)),
+          lambda x: jax.make_array_from_process_local_data(
+            parts, np.asarray(x)
+          ),
           arg,
         )
         if s

@@ -156,7 +156,9 @@ def _chunk(plan: _Plan, start, states, kernel, bias, rows: _Rows) -> _Chunk:
   exps = jnp.exp(logits - peak[:, None])
   highest = lax.pmax(peak, _AXIS)
   share = jnp.exp(peak - highest)
-  label = logits.at[jnp.arange(len(place)), place].get(mode='fill', fill_value=0)
+  label = logits.at[jnp.arange(len(place)), place].get(
+    mode='fill', fill_value=0
+  )
   norm, label = lax.psum((share * jnp.sum(exps, axis=-1), label), _AXIS)
   cost = jnp.where(mass != 0, mass * (highest + jnp.log(norm) - label), 0)
   return _Chunk(states, mass, place, exps, share / norm, cost)
@@ -191,9 +193,7 @@ def _loss_fwd(plan, states, kernel, bias, rows):
     scale = jnp.where(mass != 0, mass * chunk.share, 0)[:, None]
     d_here = scale * _product(plan, 'pv,vh->ph', chunk.exps, kernel)
     label = kernel.at[place].get(mode='fill', fill_value=0)
-    d_here = lax.psum_scatter(
-      d_here - mass[:, None] * label, _AXIS, tiled=True
-    )
+    d_here = lax.psum_scatter(d_here - mass[:, None] * label, _AXIS, tiled=True)
     d_states = lax.dynamic_update_slice_in_dim(
       d_states, d_here, i * plan.size, 0
     )

@@ -49,13 +49,20 @@ def test_what_is_cut_is_told_by_its_name():
   rows, whole = PartitionSpec('devices'), PartitionSpec()
   params = {'output_kernel': 0, 'gru': {'bias': 0}, 'visual_kernel': 0}
   assert cut.specs({'params': params, 'mu': params}) == {
-    name: {'output_kernel': rows, 'gru': {'bias': whole}, 'visual_kernel': whole}
+    name: {
+      'output_kernel': rows,
+      'gru': {'bias': whole},
+      'visual_kernel': whole,
+    }
     for name in ('params', 'mu')
   }
   assert cut.specs(Features(0, 0, 0, 0)) == Features(rows, rows, rows, rows)
   # A batch has inputs too: they are no table's.
   found = cut.specs({'sequences': {'inputs': 0}, 'recurrence': {'inputs': 0}})
-  assert found == {'sequences': {'inputs': whole}, 'recurrence': {'inputs': rows}}
+  assert found == {
+    'sequences': {'inputs': whole},
+    'recurrence': {'inputs': rows},
+  }
 
 
 def test_another_number_of_rows_is_an_error():
@@ -89,9 +96,7 @@ def test_what_is_made_in_place_is_what_is_placed():
     return {'output_kernel': jax.random.normal(jax.random.key(3), (5, 2))}
 
   built, placed = cut.build(make), cut.place(jax.tree.map(np.asarray, make()))
-  np.testing.assert_array_equal(
-    built['output_kernel'], placed['output_kernel']
-  )
+  np.testing.assert_array_equal(built['output_kernel'], placed['output_kernel'])
   assert cut.place(built)['output_kernel'] is built['output_kernel']
   template = cut.template(jax.eval_shape(make))['output_kernel']
   assert template.sharding == built['output_kernel'].sharding

@@ -365,7 +365,9 @@ def test_a_catalogue_over_devices_refuses_who_reads_it_whole(
   made = parts.make_parts(config, study.prepared)
   assert made.cut.video_count == worlds.VIDEOS
   config.model.network = 'plus'
-  with pytest.raises(CannotFit, match=r'^model\.network=plus reads the catalog'):
+  with pytest.raises(
+    CannotFit, match=r'^model\.network=plus reads the catalog'
+  ):
     parts.make_parts(config, study.prepared, made)
   config.model.network = 'static_dnn'
   config.static.loss = 'bpr'

@@ -32,9 +32,7 @@ def test_a_whole_training_and_other_devices(tiny_root, tmp_path):
 
 def test_two_processes(tiny_root, tmp_path):
   """2 processes with 2 devices each, then all of it by one."""
-  saved = f"{str(tmp_path / 'saved')!r}"
-  run(f'check_steps.__name__\nimport worlds\nworlds.Study('
-      "cut_training.config_of(ROOT, 'replicated'))",
-      tiny_root, tmp_path, devices=1)  # prepared once
+  saved = repr(str(tmp_path / 'saved'))
+  run('prepare(ROOT)', tiny_root, tmp_path, devices=1)  # once, for both
   run(f'save_steps(ROOT, {saved})', tiny_root, tmp_path, devices=2, processes=2)
   run(f'check_steps(ROOT, {saved})', tiny_root, tmp_path, devices=4)
