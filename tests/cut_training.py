@@ -88,13 +88,17 @@ def compare_steps(root, methods):
   """Steps of several networks over a cut catalogue and over a whole one."""
   prepared = None
   for changes in methods:
-    both = []
+    both, states = [], []
     for where in ('replicated', 'sharded'):
       study = worlds.Study(config_of(root, where, **changes), prepared)
       prepared = study.prepared
       assert (study.parts.cut is None) == (where == 'replicated')
       both.append(some_steps(study, 3))
+      states.append((study, both[-1][0].read))
     (state, seen), (cut_state, cut_seen) = both
+    lists = [lists_of(of.config, of, of.split, read) for of, read in states]
+    np.testing.assert_array_equal(lists[1].ids, lists[0].ids)
+    np.testing.assert_allclose(lists[1].scores, lists[0].scores, rtol=1e-5)
     for row, cut_row in zip(seen, cut_seen, strict=True):
       assert_close(cut_row, row)
     assert_close(whole(cut_state), whole(state))
