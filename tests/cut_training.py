@@ -170,11 +170,12 @@ def serve(root):
 
 
 def save_steps(root, directory):
-  """Three steps over all processes' devices, and a checkpoint of them."""
+  """Three steps over all processes' devices, and what is left of them."""
   study = worlds.Study(config_of(root, 'sharded'))
   state, seen = some_steps(study, 3)
   with open_in(directory) as saver:
-    saver.save(3, state, {'seen': seen})
+    lists = lists_of(study.config, study, study.split, state.read)
+    saver.save(3, state, {'seen': seen, 'ids': lists.ids.tolist()})
   with open_in(directory) as saver:
     again = saver.restore_latest(state).state
   for x, y in zip(*map(jax.tree.leaves, (again, state)), strict=True):
@@ -193,6 +194,8 @@ def check_steps(root, directory):
   assert_close(whole(found.state), whole(state))
   for row, other in zip(seen, found.position['seen'], strict=True):
     assert_close(other, row)
+  lists = lists_of(study.config, study, study.split, state.read)
+  assert found.position['ids'] == lists.ids.tolist()
 
 
 def open_in(directory):
