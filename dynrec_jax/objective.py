@@ -12,6 +12,8 @@ from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.models.network import Forward, Network
 from dynrec_jax.parallel import devices
+from dynrec_jax.parallel.catalogue import Cut
+from dynrec_jax.parallel.cut_softmax import cut_coherence_loss
 
 REDUCTIONS = ('sum', 'mean', 'full_sum')
 # What tells the videos that were watched from others: Eq (7) and (8), or a loss
@@ -32,6 +34,8 @@ class ObjectiveSettings(NamedTuple):
     coherence: of COHERENCES; others than 'softmax' read the batch's negatives.
     mask_known: no softmax holds the videos that a user is known to have
       watched, as no list does; of networks that read the history, of one state.
+    cut: of a catalogue over devices: parameters and features are a device's
+      part of them. None where each has all.
   """
 
   wanted: LossWeights
@@ -41,6 +45,7 @@ class ObjectiveSettings(NamedTuple):
   product_dtype: Any
   coherence: str = 'softmax'
   mask_known: bool = False
+  cut: Cut | None = None
 
 
 def loss_terms(
@@ -59,7 +64,7 @@ def loss_terms(
   Args:
     network: any.
     params: its parameters.
-    features: of the whole catalogue.
+    features: of the whole catalogue; a device's part of a cut one.
     batch: one device's share.
     settings: static choices.
     key: of a training step, the same on all devices; None leaves nothing to
@@ -68,7 +73,13 @@ def loss_terms(
   Returns:
     The sums, and the sum over anchors of |T_u u|, which shows a collapse of
     Eq (4)'s trivial minimum.
+
+  Raises:
+    ValueError: a catalogue is cut, of a network or loss that reads it whole.
   """
+  if settings.cut is not None:
+    _check_cut(network, settings)
+    features = settings.cut.readable(features, alike=False)
   reads_history = settings.wanted.interest or network.reads_history
   forward = network.forward(
     params,
@@ -91,6 +102,20 @@ def loss_terms(
     return terms, jnp.zeros(())
   length = jnp.sqrt(jnp.sum(own * own, axis=-1))
   return terms, losses.masked_sum(length, batch.sample_where)
+
+
+def _check_cut(network: Network, settings: ObjectiveSettings) -> None:
+  """Raises ValueError for what reads a catalogue whole that is cut."""
+  if settings.coherence != 'softmax':
+    raise ValueError(
+      f'coherence is {settings.coherence}, which reads single rows of weights; '
+      'of a catalogue that is cut over devices it must be softmax'
+    )
+  if network.frozen:
+    raise ValueError(
+      f'a catalogue is cut over devices, of which {", ".join(network.frozen)} '
+      'are not; right: one that is whole on each'
+    )
 
 
 def term_counts(batch: Batch) -> LossTerms:
@@ -151,6 +176,8 @@ def _coherence(
     'output_bias': forward.output_bias,
     'product_dtype': settings.product_dtype,
   }
+  if settings.cut is not None:
+    return _cut_coherence(network, forward, targets, counted, settings.cut)
   if network.one_state:
     if network.reads_history and settings.mask_known:
       counted['excluded'] = _known(network, batch)
@@ -159,6 +186,21 @@ def _coherence(
     forward.states[targets.positions],
     forward.output_kernel,
     targets.videos,
+    **counted,
+  )
+
+
+def _cut_coherence(
+  network: Network, forward: Forward, targets: Targets, counted: dict, cut: Cut
+) -> Array:
+  """Eq (8) on states before a catalogue that is cut over devices."""
+  # Of one state, which stands for all its targets, a row for each of them.
+  places = targets.rows if network.one_state else targets.positions
+  return cut_coherence_loss(
+    forward.states[places],
+    forward.output_kernel,
+    targets.videos,
+    video_count=cut.video_count,
     **counted,
   )
 

@@ -33,7 +33,7 @@ from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.models.network import Network, join_params, split_params
 from dynrec_jax.objective import ObjectiveSettings
-from dynrec_jax.parallel import devices, hosts
+from dynrec_jax.parallel import catalogue, devices, hosts
 from dynrec_jax.parallel.exchange import Exchange
 from dynrec_jax.step_watch import NonFiniteLossError, StepWatch
 
@@ -172,7 +172,7 @@ def make_train_step(
   Args:
     network: any.
     optimizer: see `make_optimizer`.
-    settings: of Eq (9).
+    settings: of Eq (9); says how the catalogue is cut, if it is.
     reduction: what each term is summed or averaged over, see
       `objective.term_scales`.
     average: share of the average of thetas that a step keeps, in [0, 1); of a
@@ -213,15 +213,16 @@ def make_train_step(
 
     grad_of = jax.value_and_grad(local_loss, has_aux=True)
     (total, (terms, interest_length)), grads = grad_of(learned)
-    total, terms, interest_length, grads = devices.sum_over_devices(
-      (total, terms, interest_length, grads)
+    total, terms, interest_length = devices.sum_over_devices(
+      (total, terms, interest_length)
     )
+    grads = catalogue.sum_gradients(grads, settings.cut)
     updates, opt_state = optimizer.update(grads, state.opt_state, learned)
     moved = optax.apply_updates(learned, updates)
     metrics = {
       'loss': total,
       **{f'loss_{name}': value for name, value in terms._asdict().items()},
-      'gradient_norm': optax.tree.norm(grads),
+      'gradient_norm': catalogue.norm(grads, settings.cut),
       'interest_length': interest_length / counts.coherence,
     }
     mean = state.average
@@ -232,8 +233,12 @@ def make_train_step(
     params = join_params(moved, frozen)
     return TrainState(state.step + 1, params, opt_state, mean), metrics
 
-  return devices.data_parallel(
-    step, split=(False, False, True, False, False), donate=(0,)
+  return catalogue.data_parallel(
+    step,
+    settings.cut,
+    split=(False, False, True, False, False),
+    donate=(0,),
+    results=lambda state, *_: (state, 'metrics'),
   )
 
 
@@ -281,6 +286,7 @@ def fit(
   saver: 'checkpoint.Checkpointer',
   log_dir: str,
   stop_requested: Callable[[int], bool],
+  place: Callable[[Any], Any] = devices.replicate,
 ) -> bool:
   """Trains until early stopping, the last epoch or a request to stop.
 
@@ -289,13 +295,14 @@ def fit(
     state: a fresh state; the latest checkpoint replaces it if there is one.
     data: what is learned from.
     spec: how batches are made.
-    features: replicated, see `devices.replicate`.
+    features: placed as the state is.
     settings: when to stop, save and log.
     validate: parameters -> scores on validation users, `settings.score` among
       them; None trains for all epochs and keeps the last.
     saver: keeps the latest and the best state.
     log_dir: where metrics are written.
     stop_requested: polled before every step; True saves and returns.
+    place: puts a state where the steps want it: on every device, or cut.
 
   Returns:
     Whether training is complete, and was not stopped on request.
@@ -305,7 +312,7 @@ def fit(
       number; earlier checkpoints are kept.
   """
   # From the first step on as the step gives it back: compiled once, not twice.
-  state, position = _resume(saver, devices.replicate(hosts.of_first(state)))
+  state, position = _resume(saver, place(state))
   per_epoch = batches.steps_per_epoch(data, spec)
   done = int(state.step)
   # Made while the devices work: index arrays, and what the next epoch draws.

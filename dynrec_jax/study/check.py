@@ -43,6 +43,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_time_split(config)
   _check_target_weights(config)
   _check_stopping(config)
+  _check_catalogue(config)
 
 
 def _check_studies(config: ml_collections.ConfigDict) -> None:
@@ -231,4 +232,22 @@ def _check_stopping(config: ml_collections.ConfigDict) -> None:
       f'static.loss is {config.static.loss}, which makes no probability; '
       'train.stop_by=likelihood reads one: right is softmax, or '
       'train.stop_by=f_score'
+    )
+
+
+def _check_catalogue(config: ml_collections.ConfigDict) -> None:
+  """What a catalogue that is cut over devices asks for."""
+  if config.parallel.catalogue != 'sharded':
+    return
+  network = config.model.network
+  right = 'right there: parallel.catalogue=replicated'
+  if network not in keys.CUT_NETWORKS:
+    raise ValueError(
+      f'parallel.catalogue is sharded, which is of model.network='
+      f'{", ".join(keys.CUT_NETWORKS)}; it is {network}; {right}'
+    )
+  if network == 'static_dnn' and config.static.loss != 'softmax':
+    raise ValueError(
+      'parallel.catalogue is sharded, whose loss is the full softmax; '
+      f'static.loss is {config.static.loss}; {right}, or static.loss=softmax'
     )

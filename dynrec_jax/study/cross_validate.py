@@ -164,7 +164,9 @@ def _fit(
     config, parts, this, this.users.test
   )
   recommend = parts.predictor.recommender(found.state)
-  scores = split_run.scores_at_borders(config, lambda _: recommend, questions)
+  scores = split_run.scores_at_borders(
+    config, lambda _: recommend, questions, shared=parts.cut is None
+  )
   logging.info('%s: F %.4f', label, scores['f_score'])
   return scores
 

@@ -81,7 +81,9 @@ def recommend(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
   asked = ask(config, prepared)
   parts = make_parts(config, prepared)
   params = load_params(config, parts, asked.split)
-  serving = host_shares.by_all_hosts(parts.serving(config, params))
+  serving = parts.serving(config, params)
+  if parts.cut is None:  # else all devices of all hosts make each list
+    serving = host_shares.by_all_hosts(serving)
   lists = serving(asked.queries, config.decode.k)
   path = config.recommend.output or os.path.join(
     config.workdir, 'recommendations.jsonl'

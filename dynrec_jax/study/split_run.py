@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
 import ml_collections
 import numpy as np
+from absl import logging
 
 from dynrec_jax import (
   checkpoint,
@@ -16,6 +16,8 @@ from dynrec_jax import (
 )
 from dynrec_jax.data import ordered_batches
 from dynrec_jax.data.histories import Histories
+from dynrec_jax.data.video_facts import VideoFacts
+from dynrec_jax.parallel import catalogue as cut_catalogue
 from dynrec_jax.parallel import host_memory, hosts
 from dynrec_jax.recommender import Queries, Recommender
 from dynrec_jax.study import identity, method_config, settings, splits
@@ -35,7 +37,7 @@ def make_step(config: ml_collections.ConfigDict, parts: Parts) -> Callable:
   return train.make_train_step(
     parts.network,
     settings.make_optimizer(config),
-    settings.objective_settings(config),
+    settings.objective_settings(config)._replace(cut=parts.cut),
     reduction=settings.preset_value(config, 'reduction'),
     average=config.opt.average,
   )
@@ -144,6 +146,7 @@ def _fit(
     config=saved_config(config, parts, this),
     must_match=identity.CHECKPOINT,
     absent=identity.ABSENT,
+    cut_rows=parts.network.video_count,
   ) as saver:
     facts = None
     if parts.network.frozen and not saver.has_saved:
@@ -159,13 +162,7 @@ def _fit(
       )
     return train.fit(
       train.balanced(step, balance, this.seed),
-      train.init_state(
-        parts.network,
-        settings.make_optimizer(config),
-        this.seed,
-        averaged=config.opt.average > 0,
-        params=parts.first_params(config, this.seed, facts),
-      ),
+      _first_state(config, parts, this, facts),
       data,
       settings.batch_spec(config, this.seed),
       parts.features,
@@ -174,7 +171,41 @@ def _fit(
       saver=saver,
       log_dir=this.directory,
       stop_requested=stop_requested,
+      place=parts.place,
     )
+
+
+def _first_state(
+  config: ml_collections.ConfigDict,
+  parts: Parts,
+  this: Split,
+  facts: VideoFacts | None,
+) -> train.TrainState:
+  """The state before the first step; of a cut catalogue where it lies."""
+
+  def make():
+    return train.init_state(
+      parts.network,
+      settings.make_optimizer(config),
+      this.seed,
+      averaged=config.opt.average > 0,
+      params=parts.first_params(config, this.seed, facts),
+    )
+
+  if parts.cut is None:
+    return hosts.of_first(make())
+  state = parts.cut.build(make)
+  held = [
+    cut_catalogue.bytes_per_device(x) / 2**20 for x in (state, parts.features)
+  ]
+  logging.info(
+    '%d videos cut over %d devices: each holds %.1f MiB of parameters and of '
+    'what the optimiser keeps, %.1f MiB of features',
+    parts.cut.video_count,
+    parts.cut.device_count,
+    *held,
+  )
+  return state
 
 
 def saved_config(
@@ -212,10 +243,10 @@ def load_params(
       identity.ABSENT,
     )
 
-  template = jax.eval_shape(lambda: parts.network.init(jax.random.key(0)))
   return checkpoint.load_for_inference(
     this.checkpoints,
-    template,
+    parts.template(),
+    cut_rows=parts.network.video_count,
     subtree='average' if config.opt.average else 'params',
     check=check,
   )
@@ -225,6 +256,8 @@ def scores_at_borders(
   config: ml_collections.ConfigDict,
   recommenders: Callable[[str], Recommender],
   questions: Mapping[str, tuple[Queries, Histories]],
+  *,
+  shared: bool = True,
 ) -> dict[str, float]:
   """A method's measures in every mode, and 'f_score', the mean of their F.
 
@@ -232,14 +265,16 @@ def scores_at_borders(
     config: of the run.
     recommenders: mode -> the method, as it was fitted for the mode.
     questions: mode -> what is asked, and the truth.
+    shared: see `score`.
 
   Returns:
     'MODE/MEASURE' and 'f_score'.
   """
   found: dict[str, float] = {}
   for mode, asked in questions.items():
-    scored = measures(config, score(config, recommenders(mode), asked))
-    found |= {f'{mode}/{name}': value for name, value in scored.items()}
+    scored = score(config, recommenders(mode), asked, shared=shared)
+    own = measures(config, scored)
+    found |= {f'{mode}/{name}': value for name, value in own.items()}
   mean = np.mean([found[f'{mode}/f_score'] for mode in questions])
   return hosts.numbers_of_first(found | {'f_score': float(mean)})
 
@@ -267,7 +302,8 @@ def score(
     config: of the run.
     recommend: the method; the same on all hosts.
     questions: what is asked, and the truth.
-    shared: every host asks for its share of the users; else for all of them.
+    shared: every host asks for its share of the users; else for all of them,
+      as where all devices of all hosts make each list together.
 
   Raises:
     ValueError: if no user has a ground truth.
@@ -296,7 +332,9 @@ def _validation(
 
   def validate(params):
     recommend = parts.predictor.recommender(params)
-    found = scores_at_borders(config, lambda _: recommend, questions)
+    found = scores_at_borders(
+      config, lambda _: recommend, questions, shared=parts.cut is None
+    )
     return found if likelihoods is None else found | likelihoods(params)
 
   return validate
@@ -316,7 +354,7 @@ def _log_likelihoods(
     own_devices=spec.own_devices,
     most=hosts.most_of_all if hosts.count() > 1 else None,
   )
-  objective = settings.objective_settings(config)
+  objective = settings.objective_settings(config)._replace(cut=parts.cut)
 
   def log_likelihoods(params):
     each = [
