@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from dynrec_jax import losses, softmax
+from dynrec_jax import losses, sampled_softmax, softmax
 from dynrec_jax.data.batch import Batch, Targets
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
@@ -14,9 +14,11 @@ from dynrec_jax.models.network import Forward, Network
 from dynrec_jax.parallel import devices
 
 REDUCTIONS = ('sum', 'mean', 'full_sum')
-# What tells the videos that were watched from others: Eq (7) and (8), or a loss
-# of sampled negatives, each alone or each beside the video watched (A28).
-COHERENCES = ('softmax', 'logistic', 'bpr')
+# What tells the videos that were watched from others: Eq (7) and (8) over all
+# videos or over a sample of them (A47), or a loss of sampled negatives, each
+# alone or each beside the video watched (A28).
+SOFTMAXES = ('softmax', 'sampled_softmax')
+LOSSES = ('softmax', 'logistic', 'bpr')
 
 
 class ObjectiveSettings(NamedTuple):
@@ -29,7 +31,8 @@ class ObjectiveSettings(NamedTuple):
     relevance_margin: tau_2.
     in_batch_negatives: Eq (1) against all others of the minibatch.
     product_dtype: of products' operands; None is float32.
-    coherence: of COHERENCES; others than 'softmax' read the batch's negatives.
+    coherence: of SOFTMAXES or LOSSES; 'sampled_softmax' reads the batch's candidates
+      and parameters with their rows alone, the last two the batch's negatives.
     mask_known: no softmax holds the videos that a user is known to have
       watched, as no list does; of networks that read the history, of one state.
   """
@@ -58,7 +61,8 @@ def loss_terms(
 
   Args:
     network: any.
-    params: its parameters.
+    params: its parameters; of 'sampled_softmax', and of a network to match, the
+      candidates' rows in the place of all videos'.
     features: of the whole catalogue.
     batch: one device's share.
     settings: static choices.
@@ -144,6 +148,8 @@ def _coherence(
   if settings.coherence != 'softmax':
     places = targets.rows if network.one_state else targets.positions
     states = forward.states[places]  # [Q, H]
+    if settings.coherence == 'sampled_softmax':
+      return _by_candidates(forward, states, batch, settings)
     return _sampled_coherence(forward, states, targets, settings.coherence)
   counted = {
     'where': targets.where,
@@ -180,6 +186,28 @@ def _bag_coherence(forward: Forward, batch: Batch, counted: dict) -> Array:
     for own, kernel in zip(states, kernels, strict=True)
   ]
   return jnp.mean(jnp.stack(losses_of))
+
+
+def _by_candidates(
+  forward: Forward, states: Array, batch: Batch, settings: ObjectiveSettings
+) -> Array:
+  """Eq (8) over the batch's candidates, whose rows are the kernel."""
+  targets, candidates = batch.targets, batch.candidates
+  shape = (len(batch.sample_where), len(candidates.videos))
+  own = jnp.zeros(shape, bool)
+  own = own.at[targets.rows, candidates.targets].max(targets.where)
+  return sampled_softmax.sampled_coherence_loss(
+    states,
+    forward.output_kernel,
+    candidates.targets,
+    candidates.log_weights,
+    sequences=targets.rows,
+    own=own,
+    where=targets.where,
+    weights=targets.weights,
+    candidate_bias=forward.output_bias,
+    product_dtype=settings.product_dtype,
+  )
 
 
 def _known(network: Network, batch: Batch) -> Array:

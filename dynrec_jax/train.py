@@ -21,6 +21,7 @@ from dynrec_jax import (
   losses,
   metric_log,
   objective,
+  row_updates,
 )
 from dynrec_jax.data import batches
 from dynrec_jax.data.ahead import Ahead
@@ -183,10 +184,15 @@ def make_train_step(
     is random follows from the seed and the state's step alone.
 
   Raises:
-    ValueError: average is not in [0, 1).
+    ValueError: average is not in [0, 1), or the settings ask for a sampled
+      softmax, which reads a few rows of T_p, of a network without such rows or
+      beside an average of all.
   """
   if not 0 <= average < 1:
     raise ValueError(f'average is {average}; it must lie in [0, 1)')
+  tables = frozenset()  # of which a step reads and writes some rows alone
+  if settings.coherence == 'sampled_softmax':
+    tables = _sampled_tables(network, average)
 
   def step(
     state: TrainState,
@@ -196,13 +202,18 @@ def make_train_step(
     seed: jax.Array,
   ):
     key = jax.random.fold_in(jax.random.key(seed), state.step)
-    learned, frozen = split_params(network, state.params)
+    every, frozen = split_params(network, state.params)
+    learned, opt_state, of_batch = every, state.opt_state, network
+    if tables:
+      rows = batch.candidates.videos
+      of_batch = network.of_rows(len(rows))
+      learned, opt_state = row_updates.take((every, opt_state), tables, rows)
     counts = devices.sum_over_devices(objective.term_counts(batch))
     scales = objective.term_scales(counts, balance.populations, reduction)
 
     def local_loss(learned):
       terms, interest_length = objective.loss_terms(
-        network, join_params(learned, frozen), features, batch, settings, key
+        of_batch, join_params(learned, frozen), features, batch, settings, key
       )
       scaled = LossTerms(*(t * s for t, s in zip(terms, scales, strict=True)))
       return losses.unified_loss(scaled, balance.weights), (
@@ -215,8 +226,12 @@ def make_train_step(
     total, terms, interest_length, grads = devices.sum_over_devices(
       (total, terms, interest_length, grads)
     )
-    updates, opt_state = optimizer.update(grads, state.opt_state, learned)
+    updates, opt_state = optimizer.update(grads, opt_state, learned)
     moved = optax.apply_updates(learned, updates)
+    if tables:
+      moved, opt_state = row_updates.put(
+        (every, state.opt_state), (moved, opt_state), tables, rows
+      )
     metrics = {
       'loss': total,
       **{f'loss_{name}': value for name, value in terms._asdict().items()},
@@ -234,6 +249,21 @@ def make_train_step(
   return devices.data_parallel(
     step, split=(False, False, True, False, False), donate=(0,)
   )
+
+
+def _sampled_tables(network: Network, average: float) -> frozenset[str]:
+  """Parameters of which a sampled softmax reads some rows alone."""
+  if not network.video_rows:
+    raise ValueError(
+      f'coherence is sampled_softmax; {type(network).__name__} has no output '
+      'rows of videos apart from what all of them share; right there: softmax'
+    )
+  if average:
+    raise ValueError(
+      f'average is {average}, of all parameters at every step; '
+      'coherence=sampled_softmax steps on a few rows; right there: 0'
+    )
+  return network.video_rows
 
 
 def balanced(step_fn: Callable, balance: Balance, seed: int) -> Callable:

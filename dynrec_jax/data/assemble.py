@@ -32,10 +32,12 @@ class Sizes(NamedTuple):
   Attributes:
     videos: M, rows of the table of videos.
     inputs: P, places for inputs.
+    candidates: R, of a sampled softmax; 0 of none.
   """
 
   videos: int
   inputs: int
+  candidates: int = 0
 
 
 def make_share(
@@ -173,7 +175,7 @@ def stacked(shares: Sequence[Share], video_count: int, room: Sizes) -> Batch:
     room: what they fit in, see `sizes`.
   """
   local = [
-    _localise(share, _videos_of(share, video_count), *room, video_count)
+    _localise(share, _videos_of(share, video_count), *room[:2], video_count)
     for share in shares
   ]
   return _stack(local)

@@ -14,15 +14,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dynrec_jax.data import assemble, in_batch, negatives, relevance
+from dynrec_jax.data import (
+  assemble,
+  in_batch,
+  negatives,
+  relevance,
+  sequences,
+  shared_samples,
+)
 from dynrec_jax.data.assemble import Share, Sizes
 from dynrec_jax.data.batch import Batch, Semantic
 from dynrec_jax.data.negatives import Negatives
 from dynrec_jax.data.relevance import Triplets
+from dynrec_jax.data.shared_samples import Sample
 from dynrec_jax.data.training_set import TrainingSet
 
 # Purposes of an epoch's randomness.
-_SHUFFLE, _TRIPLETS, _SEMANTIC, _NEGATIVES = range(4)
+_SHUFFLE, _TRIPLETS, _SEMANTIC, _NEGATIVES, _SHARED = range(5)
 _SMALLEST = 256
 _LOOKED_AT = 64  # steps that tell the usual sizes
 _NO_SIZES = Sizes(0, 0)
@@ -45,6 +53,10 @@ class BatchSpec(NamedTuple):
     unseen_count: videos that the user never watched, per prediction; 0 if no
       loss asks for them.
     partners: one of PARTNERS, see `in_batch`.
+    shared_count: S, videos drawn in a step that stand for all others; 0 if no
+      loss asks for them.
+    in_batch_candidates: whether a batch's own targets stand for others too, see
+      `shared_samples`.
   """
 
   batch_size: int
@@ -55,6 +67,8 @@ class BatchSpec(NamedTuple):
   seed: int
   unseen_count: int = 0
   partners: str = 'drawn'
+  shared_count: int = 0
+  in_batch_candidates: bool = True
 
 
 class Epoch(NamedTuple):
@@ -68,6 +82,7 @@ class Epoch(NamedTuple):
     negative_text: [steps, rows, N] int32 videos.
     anchor_where: [rows] bool.
     unseen: of every sample's targets; None if no loss asks for them.
+    number: which epoch, from 0.
   """
 
   order: np.ndarray
@@ -77,6 +92,7 @@ class Epoch(NamedTuple):
   negative_text: np.ndarray
   anchor_where: np.ndarray
   unseen: Negatives | None
+  number: int
 
 
 def steps_per_epoch(data: TrainingSet, spec: BatchSpec) -> int:
@@ -116,7 +132,12 @@ def usual_sizes(data: TrainingSet, spec: BatchSpec) -> Sizes:
   """
   epoch = draw_epoch(data, spec, 0)
   steps = min(_LOOKED_AT, steps_per_epoch(data, spec))
-  each = [_sizes(data, _shares(data, spec, epoch, s)) for s in range(steps)]
+  each = [
+    _sizes(
+      data, _shares(data, spec, epoch, s), _candidates(data, spec, epoch, s)
+    )
+    for s in range(steps)
+  ]
   return Sizes(*map(max, zip(*each, strict=True)))
 
 
@@ -142,7 +163,7 @@ def draw_epoch(data: TrainingSet, spec: BatchSpec, epoch: int) -> Epoch:
       count=spec.unseen_count,
       rng=_rng(spec, epoch, _NEGATIVES),
     )
-  return Epoch(order, triplets, *semantic, unseen)
+  return Epoch(order, triplets, *semantic, unseen, epoch)
 
 
 def _order(
@@ -237,14 +258,47 @@ def make_batch(
     The batch.
   """
   shares = _shares(data, spec, epoch, step)
-  room = Sizes(*map(max, zip(_sizes(data, shares), usual, strict=True)))
-  return assemble.stacked(shares, data.video_count, room)
+  found = _candidates(data, spec, epoch, step)
+  needed = _sizes(data, shares, found)
+  room = Sizes(*map(max, zip(needed, usual, strict=True)))
+  batch = assemble.stacked(shares, data.video_count, room)
+  if found is None:
+    return batch
+  return batch._replace(
+    candidates=shared_samples.placed(
+      found, batch.targets, room.candidates, data.video_count
+    )
+  )
 
 
-def _sizes(data: TrainingSet, shares: list[Share]) -> Sizes:
-  """What a step's shares need, as a size that others have too."""
-  return assemble.sizes(
+def _sizes(
+  data: TrainingSet, shares: list[Share], found: Sample | None
+) -> Sizes:
+  """What a step needs, as a size that others have too."""
+  room = assemble.sizes(
     shares, data.video_count, data.sequence_len, bucket_size
+  )
+  if found is None:
+    return room
+  count = bucket_size(len(found.videos), data.video_count)
+  return room._replace(candidates=count)
+
+
+def _candidates(
+  data: TrainingSet, spec: BatchSpec, epoch: Epoch, step: int
+) -> Sample | None:
+  """A step's candidates, of the whole batch; None if no loss asks for any."""
+  if not spec.shared_count:
+    return None
+  rows = epoch.order[step * spec.batch_size : (step + 1) * spec.batch_size]
+  _, targets = sequences.targets_of(data.samples.take(rows), data.watches)
+  rng = np.random.default_rng((spec.seed, epoch.number, _SHARED, step))
+  return shared_samples.sample(
+    data.proposal,
+    shared_samples.draw(data.proposal, spec.shared_count, rng),
+    targets,
+    sequence_count=len(rows),
+    in_batch=spec.in_batch_candidates,
   )
 
 

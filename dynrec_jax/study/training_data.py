@@ -5,12 +5,19 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 
-from dynrec_jax.data import histories, inputs, relevance, sequences
+from dynrec_jax.data import (
+  histories,
+  inputs,
+  relevance,
+  sequences,
+  shared_samples,
+)
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import MISSING_COUNT, LacksDataError
 from dynrec_jax.data.relevance import Relevance
 from dynrec_jax.data.sequences import Samples
 from dynrec_jax.data.sessions import Sessions
+from dynrec_jax.data.shared_samples import Proposal
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.recommender import Queries, Seen
 from dynrec_jax.study import behaviours, first_inputs, settings, splits
@@ -55,6 +62,7 @@ def make_training_set(
   return data._replace(
     relevance=_related(config, data.watches, data.samples, prepared),
     paired_videos=paired.astype(np.int32),
+    proposal=_proposal(config, data),
   )
 
 
@@ -177,6 +185,20 @@ def _related(
     np.unique(samples.user),
     len(prepared.records.videos.id),
     positive=config.rel.positive,
+  )
+
+
+def _proposal(
+  config: ml_collections.ConfigDict, data: TrainingSet
+) -> Proposal | None:
+  """Of the videos that stand for all; None if the loss is over all."""
+  rule = settings.proposal_rule(config)
+  if rule is None:
+    return None
+  _, targets = sequences.targets_of(data.samples, data.watches)
+  counts = shared_samples.target_counts(targets, data.video_count)
+  return shared_samples.make_proposal(
+    counts, len(data.samples.user), rule=rule
   )
 
 

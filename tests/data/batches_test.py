@@ -9,7 +9,7 @@ import pytest
 import small_world
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dynrec_jax.data import batches, inputs, sequences
+from dynrec_jax.data import batches, inputs, sequences, shared_samples
 from dynrec_jax.data.batch import Batch
 from dynrec_jax.data.batches import BatchSpec
 
@@ -295,6 +295,67 @@ class TestMakeBatch:
       assert_array_equal(found[where], weights[epoch.order[places]])
       batch = batch._replace(targets=batch.targets._replace(weights=None))
       jax.tree.map(assert_array_equal, plain, batch)
+
+  @pytest.mark.parametrize('device_count', [1, 4])
+  def test_candidates_hold_the_batch_s_targets_and_what_is_drawn(
+    self, device_count
+  ):
+    """By loops over the epoch; the same on every device, and for 1 and 4."""
+    data, samples = data_of(), expected_of()
+    counts = np.bincount([v for s in samples for v in s.target], minlength=V)
+    data = data._replace(
+      proposal=shared_samples.make_proposal(
+        counts, len(samples), rule='uniform'
+      )
+    )
+    spec = SPEC._replace(device_count=device_count, shared_count=15)
+    one = spec._replace(device_count=1)
+    epoch, per_device = batches.draw_epoch(data, spec, 1), 8 // device_count
+    last = batches.steps_per_epoch(data, spec) - 1
+    for step in (0, last):
+      batch = batches.make_batch(data, spec, epoch, step)
+      found = batch.candidates
+      whole = batches.make_batch(data, one, epoch, step).candidates
+      rows = epoch.order[8 * step : 8 * step + 8]
+      rng = np.random.default_rng((SPEC.seed, 1, 4, step))
+      drawn = shared_samples.draw(data.proposal, 15, rng).tolist()
+      seen = [v for row in rows for v in samples[row].target]
+      videos = sorted({*drawn, *seen})
+      others = (len(rows) - 1) / (len(samples) - 1)
+      weights = [
+        (drawn.count(v) + seen.count(v)) / (15 / V + others * counts[v])
+        for v in videos
+      ]
+      for device in range(device_count):
+        assert_array_equal(found.videos[device], whole.videos[0])
+        assert_array_equal(found.log_weights[device], whole.log_weights[0])
+        assert found.videos[device, : len(videos)].tolist() == videos
+        np.testing.assert_allclose(
+          found.log_weights[device, : len(videos)],
+          np.log(weights),
+          atol=1e-5,
+        )
+        assert (np.diff(found.videos[device]) > 0).all()
+        targets = batch.targets.videos[device][batch.targets.where[device]]
+        places = found.targets[device][batch.targets.where[device]]
+        assert_array_equal(found.videos[device][places], targets)
+        own = rows[device * per_device : (device + 1) * per_device]
+        assert len(targets) == sum(len(samples[row].target) for row in own)
+
+  def test_candidates_change_nothing_else(self):
+    data = data_of()
+    plain = batches.make_batch(data, SPEC, batches.draw_epoch(data, SPEC, 0), 1)
+    assert plain.candidates is None
+    counts = np.ones(V)
+    data = data._replace(
+      proposal=shared_samples.make_proposal(counts, 9, rule='unigram')
+    )
+    spec = SPEC._replace(shared_count=9)
+    batch = next(batches.batches(data, spec, 1))
+    fills_up = batch.candidates.videos[0] >= V
+    assert fills_up.any()
+    assert (batch.candidates.log_weights[0] < -1e29)[fills_up].all()
+    jax.tree.map(assert_array_equal, plain.targets, batch.targets)
 
   def test_negatives_change_nothing_else(self):
     data = data_of()
@@ -654,7 +715,7 @@ def test_nearly_all_batches_have_one_shape(monkeypatch):
   def sizes_of(batch):
     return len(batch.sequences.video_ids[0]), len(batch.sequences.inputs[0])
 
-  assert usual == tuple(map(max, zip(*map(sizes_of, alone), strict=True)))
+  assert usual == (*map(max, zip(*map(sizes_of, alone), strict=True)), 0)
   for first in (0, per_epoch + 3):
     stream = batches.batches(data, SPEC, first)
     assert {sizes_of(next(stream)) for _ in range(per_epoch)} == {usual}
@@ -708,7 +769,7 @@ class TestUsersOfVeryManyWatches:
     assert self.bytes_of(many) <= 1.25 * self.bytes_of(few)
     spec = SPEC._replace(device_count=1)
     used = spec.batch_size * (self.BAG + MAX_LEN) * 3
-    videos, _ = batches.usual_sizes(many, spec)
+    videos, *_ = batches.usual_sizes(many, spec)
     assert videos <= 1.25 * used
     # Without an end they would.
     few, many = (self.data_of(n, max_bag=9999) for n in (1200, 4800))

@@ -20,7 +20,7 @@ LEVELS = (
   (
     ('typed',),
     ('losses',),
-    ('gru', 'softmax', 'interest', 'metrics'),
+    ('gru', 'softmax', 'sampled_softmax', 'interest', 'metrics'),
     ('packed_gru',),
   ),
   # 1 parts
@@ -32,7 +32,7 @@ LEVELS = (
   ),
   # 2 networks and loops
   (
-    ('averaging', 'early_stopping', 'step_watch'),
+    ('averaging', 'early_stopping', 'row_updates', 'step_watch'),
     ('models',),
     ('objective', 'decode'),
     ('predict', 'evaluate', 'likelihood'),
