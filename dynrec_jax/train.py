@@ -27,7 +27,7 @@ from dynrec_jax.data import batches
 from dynrec_jax.data.ahead import Ahead
 from dynrec_jax.data.batch import Batch
 from dynrec_jax.data.batches import BatchSpec
-from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.data.streamed_set import AnySet
 from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.early_stopping import Position
 from dynrec_jax.features.catalogue import Features
@@ -283,7 +283,7 @@ def balanced(step_fn: Callable, balance: Balance, seed: int) -> Callable:
   return step
 
 
-def populations_of(data: TrainingSet) -> LossTerms:
+def populations_of(data: AnySet) -> LossTerms:
   """Anchors of each term in one pass over everything."""
   relevance_count = 0
   if data.relevance is not None:
@@ -291,9 +291,9 @@ def populations_of(data: TrainingSet) -> LossTerms:
     owner = np.searchsorted(data.relevance.users, data.samples.user)
     relevance_count = np.sum(candidates[owner] > 0)
   return LossTerms(
-    coherence=float(len(data.samples.user)),
+    coherence=float(data.sample_count),
     semantic=float(len(data.paired_videos)),
-    interest=float(np.sum(data.samples.history_count > 0)),
+    interest=float(data.with_history),
     relevance=float(relevance_count),
   )
 
@@ -301,7 +301,7 @@ def populations_of(data: TrainingSet) -> LossTerms:
 def fit(
   step_fn: Callable,
   state: TrainState,
-  data: TrainingSet,
+  data: AnySet,
   spec: BatchSpec,
   features: Features,
   settings: LoopSettings,

@@ -20,9 +20,11 @@ from saved_states import run_python
 
 from dynrec_jax import checkpoint, objective, train
 from dynrec_jax.data import batches
+from dynrec_jax.data.batch import Candidates
 from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features import catalogue
 from dynrec_jax.losses import LossTerms, LossWeights
+from dynrec_jax.models.plus import Plus
 from dynrec_jax.parallel import devices
 from dynrec_jax.study import split_run, training_data
 from dynrec_jax.study.parts import make_network
@@ -120,6 +122,10 @@ def records(directory, *, timed=False):
 def latest(directory, study, template):
   with open_saver(directory, study) as saver:
     return saver.restore_latest(template)
+
+
+def check_near(a, b, **tolerance):
+  jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **tolerance), a, b)
 
 
 def check_equal(a, b):
@@ -273,13 +279,21 @@ train_test.save_run(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
 """
 
 
+# A softmax over a sample of the videos.
+SAMPLED = {'loss__coherence': 'sampled_softmax', 'loss__shared': 10}
+
+
 def save_run(root, path):
-  """20 steps in both ways of drawing negatives and partners, into a file."""
+  """20 steps in both ways of drawing negatives and partners, into a file.
+
+  And of a softmax over some of the videos.
+  """
   out = {}
   for negative, changes in {
     'uniform': {},
     'in_batch': {'sem__negative': 'in_batch'},
     'partners': {'rel__partners': 'in_batch'},
+    'sampled': SAMPLED,
   }.items():
     settings = worlds.tiny_settings(root / 'folder', root)
     config = worlds.tiny_config(settings, **changes)
@@ -325,6 +339,84 @@ def test_8_devices_equal_one(tiny_root, tmp_path, study):
   assert (one['partners/loss_relevance'] > 0).sum() > 5
   # The last batch is not full: some devices have less to do, or nothing.
   assert 0 < len(study.data.samples.user) % study.spec.batch_size < 8
+
+
+def one_step(study, batch, optimizer, coherence, state=None):
+  """The state after a step from parameters without a zero, and its metrics."""
+  settings = study.settings._replace(coherence=coherence)
+  step = train.make_train_step(
+    study.network, optimizer, settings, reduction='mean'
+  )
+  if state is None:
+    params = worlds.random_params(study.network)
+    state = train.init_state(study.network, optimizer, 0, params=params)
+  step = train.balanced(step, study.balance, 0)
+  return step(devices.replicate(state), study.features, batch)
+
+
+@pytest.mark.parametrize('name', ['sgd', 'adamw'])
+def test_a_sampled_softmax_of_all_rows_is_the_dense_step(name, study):
+  """Twice, so that the optimiser's state counts; norms and losses as well."""
+  optimizer = train.make_optimizer(name, learning_rate=0.1, weight_decay=0.02)
+  batch = next(batches.batches(study.data, study.spec))
+  everything = batch._replace(
+    candidates=Candidates(
+      videos=np.arange(worlds.VIDEOS + 3, dtype=np.int32)[None],
+      log_weights=np.array([[0.0] * worlds.VIDEOS + [-1e30] * 3], np.float32),
+      targets=batch.targets.videos,
+    )
+  )
+  found = want = None, None
+  for _ in range(2):
+    want = one_step(study, batch, optimizer, 'softmax', want[0])
+    found = one_step(study, everything, optimizer, 'sampled_softmax', found[0])
+    check_near(found, want, rtol=1e-4, atol=2e-6)
+
+
+def test_a_sampled_step_touches_the_rows_that_came_up(tiny_root):
+  """Of T_p, its bias and the moments of both; the rest moves as ever."""
+  settings = worlds.tiny_settings(tiny_root / 'folder', tiny_root)
+  changes = SAMPLED | {'model__softmax_bias': True, 'opt__name': 'adam'}
+  study = worlds.Study(worlds.tiny_config(settings, **changes))
+  optimizer = train.make_optimizer('adam', learning_rate=0.1, weight_decay=0.02)
+  batch = next(batches.batches(study.data, study.spec))
+  before = train.init_state(
+    study.network, optimizer, 0, params=worlds.random_params(study.network)
+  )
+  before = jax.tree.map(np.asarray, before)
+  after, metrics = one_step(study, batch, optimizer, 'sampled_softmax', before)
+  came_up = np.isin(np.arange(worlds.VIDEOS), batch.candidates.videos[0])
+  assert 10 < came_up.sum() < worlds.VIDEOS - 5
+  leaves = zip(
+    jax.tree_util.tree_leaves_with_path(before),
+    jax.tree.leaves(after),
+    strict=True,
+  )
+  tables = 0
+  for (path, old), new in leaves:
+    moved = np.asarray(old) != np.asarray(new)
+    if 'output_' in jax.tree_util.keystr(path):
+      tables += 1
+      moved = moved.reshape(len(moved), -1).any(axis=1)
+      np.testing.assert_array_equal(moved, came_up)
+    else:
+      assert moved.any(), path
+  assert tables == 2 * 3  # parameters and two moments
+  assert np.isfinite(float(metrics['gradient_norm']))
+
+
+def test_a_sampled_softmax_needs_rows_of_its_own(study):
+  settings = study.settings._replace(coherence='sampled_softmax')
+  optimizer = train.make_optimizer('sgd', learning_rate=1.0, weight_decay=0.0)
+  plus = Plus(video_count=4, session_count=2, content_size=1, interest_size=1)
+  for network, average, words in (
+    (plus, 0.0, 'Plus has no output rows'),
+    (study.network, 0.5, 'average is 0.5, of all parameters'),
+  ):
+    with pytest.raises(ValueError, match=words):
+      train.make_train_step(
+        network, optimizer, settings, reduction='mean', average=average
+      )
 
 
 @pytest.mark.parametrize('method', ['model', 'static_dnn'])

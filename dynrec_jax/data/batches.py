@@ -24,15 +24,18 @@ from dynrec_jax.data import (
 )
 from dynrec_jax.data.assemble import Share, Sizes
 from dynrec_jax.data.batch import Batch, Semantic
+from dynrec_jax.data.in_blocks import InBlocks
 from dynrec_jax.data.negatives import Negatives
 from dynrec_jax.data.relevance import Triplets
 from dynrec_jax.data.shared_samples import Sample
-from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.data.shuffled import Shuffled
+from dynrec_jax.data.streamed_set import AnySet
 
 # Purposes of an epoch's randomness.
 _SHUFFLE, _TRIPLETS, _SEMANTIC, _NEGATIVES, _SHARED = range(5)
 _SMALLEST = 256
 _LOOKED_AT = 64  # steps that tell the usual sizes
+_STEPS_AT_ONCE = 4096  # whose rows of Eq (1) are drawn and held
 _NO_SIZES = Sizes(0, 0)
 # Whose states Eq (6) compares an anchor's with: those of two more sequences
 # each, drawn from all samples, or of other anchors of its batch.
@@ -76,42 +79,36 @@ class Epoch(NamedTuple):
 
   Attributes:
     order: [S] int64, the samples in the order of this epoch.
-    triplets: their partners.
-    anchors: [steps, rows] int32 videos of Eq (1).
-    negative_visual: [steps, rows, N] int32 videos.
-    negative_text: [steps, rows, N] int32 videos.
-    anchor_where: [rows] bool.
+    triplets: their partners; None if nobody has any.
+    semantic: by step, what `draw_semantic` draws.
     unseen: of every sample's targets; None if no loss asks for them.
     number: which epoch, from 0.
   """
 
-  order: np.ndarray
-  triplets: Triplets
-  anchors: np.ndarray
-  negative_visual: np.ndarray
-  negative_text: np.ndarray
-  anchor_where: np.ndarray
+  order: np.ndarray | Shuffled
+  triplets: Triplets | None
+  semantic: InBlocks
   unseen: Negatives | None
   number: int
 
 
-def steps_per_epoch(data: TrainingSet, spec: BatchSpec) -> int:
+def steps_per_epoch(data: AnySet, spec: BatchSpec) -> int:
   """How many steps see every sample once.
 
   Raises:
     ValueError: if there is no sample.
   """
-  if not len(data.samples.user):
+  if not data.sample_count:
     raise ValueError(
       'no train user has a behaviour before and a watch after any session '
       'border: there is nothing to train on; right: more watches, or another '
       'span'
     )
-  return -(-len(data.samples.user) // spec.batch_size)
+  return -(-data.sample_count // spec.batch_size)
 
 
 def batches(
-  data: TrainingSet, spec: BatchSpec, first_step: int = 0
+  data: AnySet, spec: BatchSpec, first_step: int = 0
 ) -> Iterator[Batch]:
   """Batches from a step on, without end; step s is the same however reached."""
   per_epoch = steps_per_epoch(data, spec)
@@ -124,7 +121,7 @@ def batches(
     epoch_count, start = epoch_count + 1, 0
 
 
-def usual_sizes(data: TrainingSet, spec: BatchSpec) -> Sizes:
+def usual_sizes(data: AnySet, spec: BatchSpec) -> Sizes:
   """Sizes that nearly all batches fit in, so that one program serves them.
 
   Those of the first epoch's first steps, wherever training goes on from. Each
@@ -141,19 +138,20 @@ def usual_sizes(data: TrainingSet, spec: BatchSpec) -> Sizes:
   return Sizes(*map(max, zip(*each, strict=True)))
 
 
-def draw_epoch(data: TrainingSet, spec: BatchSpec, epoch: int) -> Epoch:
+def draw_epoch(data: AnySet, spec: BatchSpec, epoch: int) -> Epoch:
   """Everything random of one epoch.
 
   Raises:
     ValueError: for an unknown rule.
   """
   order, triplets = _order(data, spec, epoch)
-  semantic = draw_semantic(
-    data.paired_videos,
-    (steps_per_epoch(data, spec), spec.semantic_batch_size),
-    spec.negative_count,
-    _rng(spec, epoch, _SEMANTIC),
-  )
+
+  def semantic(block: int, steps: int):
+    rng = _rng(spec, epoch, _SEMANTIC, *([block] if block else []))
+    shape, count = (steps, spec.semantic_batch_size), spec.negative_count
+    *videos, where = draw_semantic(data.paired_videos, shape, count, rng)
+    return (*videos, np.tile(where, (steps, 1)))
+
   unseen = None
   if spec.unseen_count:
     unseen = negatives.draw_negatives(
@@ -163,12 +161,14 @@ def draw_epoch(data: TrainingSet, spec: BatchSpec, epoch: int) -> Epoch:
       count=spec.unseen_count,
       rng=_rng(spec, epoch, _NEGATIVES),
     )
-  return Epoch(order, triplets, *semantic, unseen, epoch)
+  steps = steps_per_epoch(data, spec)
+  drawn = InBlocks(semantic, steps, _STEPS_AT_ONCE)
+  return Epoch(order, triplets, drawn, unseen, epoch)
 
 
 def _order(
-  data: TrainingSet, spec: BatchSpec, epoch: int
-) -> tuple[np.ndarray, Triplets]:
+  data: AnySet, spec: BatchSpec, epoch: int
+) -> tuple[np.ndarray | Shuffled, Triplets | None]:
   """The samples in the order of the epoch, and their partners."""
   if spec.partners not in PARTNERS:
     raise ValueError(
@@ -183,16 +183,15 @@ def _order(
       batch_size=spec.batch_size,
       negative=spec.negative,
     )
-  order = _rng(spec, epoch, _SHUFFLE).permutation(len(data.samples.user))
+  order = data.shuffled(_rng(spec, epoch, _SHUFFLE))
   if data.relevance is None:
-    nothing = np.zeros(len(order), np.int32)
-    return order, Triplets(nothing, nothing, nothing.astype(bool))
+    return order, None
   return order, relevance.draw_triplets(
     data.relevance, data.samples, rng, negative=spec.negative
   )
 
 
-def _among_anchors(data: TrainingSet, spec: BatchSpec) -> bool:
+def _among_anchors(data: AnySet, spec: BatchSpec) -> bool:
   """Whether partners are anchors of the same batch."""
   return data.relevance is not None and spec.partners == 'in_batch'
 
@@ -239,7 +238,7 @@ def draw_semantic(
 
 
 def make_batch(
-  data: TrainingSet,
+  data: AnySet,
   spec: BatchSpec,
   epoch: Epoch,
   step: int,
@@ -271,9 +270,7 @@ def make_batch(
   )
 
 
-def _sizes(
-  data: TrainingSet, shares: list[Share], found: Sample | None
-) -> Sizes:
+def _sizes(data: AnySet, shares: list[Share], found: Sample | None) -> Sizes:
   """What a step needs, as a size that others have too."""
   room = assemble.sizes(
     shares, data.video_count, data.sequence_len, bucket_size
@@ -285,14 +282,14 @@ def _sizes(
 
 
 def _candidates(
-  data: TrainingSet, spec: BatchSpec, epoch: Epoch, step: int
+  data: AnySet, spec: BatchSpec, epoch: Epoch, step: int
 ) -> Sample | None:
   """A step's candidates, of the whole batch; None if no loss asks for any."""
   if not spec.shared_count:
     return None
   rows = epoch.order[step * spec.batch_size : (step + 1) * spec.batch_size]
-  _, targets = sequences.targets_of(data.samples.take(rows), data.watches)
-  rng = np.random.default_rng((spec.seed, epoch.number, _SHARED, step))
+  _, targets = sequences.targets_of(data.take(rows), data.watches)
+  rng = _rng(spec, epoch.number, _SHARED, step)
   return shared_samples.sample(
     data.proposal,
     shared_samples.draw(data.proposal, spec.shared_count, rng),
@@ -303,7 +300,7 @@ def _candidates(
 
 
 def _shares(
-  data: TrainingSet, spec: BatchSpec, epoch: Epoch, step: int
+  data: AnySet, spec: BatchSpec, epoch: Epoch, step: int
 ) -> list[Share]:
   """Every device's share of a step."""
   rows = epoch.order[step * spec.batch_size : (step + 1) * spec.batch_size]
@@ -371,15 +368,16 @@ def _semantic(
   if not rows:
     return None
   own = _share(rows, spec.device_count, device)
+  anchors, negative_visual, negative_text, exists = epoch.semantic[step]
   where = np.zeros(rows, bool)
-  where[own] = epoch.anchor_where[own]
+  where[own] = exists[own]
   held = slice(None) if spec.negative_count == 0 else own
   return Semantic(
-    anchors=epoch.anchors[step][held],
-    negative_visual=epoch.negative_visual[step][held],
-    negative_text=epoch.negative_text[step][held],
+    anchors=anchors[held],
+    negative_visual=negative_visual[held],
+    negative_text=negative_text[held],
     where=where[held],
-    pool_where=epoch.anchor_where[held],
+    pool_where=exists[held],
   )
 
 
@@ -389,6 +387,8 @@ def _share(row_count: int, device_count: int, device: int) -> slice:
   return slice(device * size, (device + 1) * size)
 
 
-def _rng(spec: BatchSpec, epoch: int, purpose: int) -> np.random.Generator:
-  """Randomness of (seed, epoch, purpose)."""
-  return np.random.default_rng((spec.seed, epoch, purpose))
+def _rng(
+  spec: BatchSpec, epoch: int, purpose: int, *part: int
+) -> np.random.Generator:
+  """Randomness of (seed, epoch, purpose), or of a part of it."""
+  return np.random.default_rng((spec.seed, epoch, purpose, *part))

@@ -47,6 +47,24 @@ class TrainingSet(NamedTuple):
   proposal: Proposal | None = None
 
   @property
+  def sample_count(self) -> int:
+    """S."""
+    return len(self.samples.user)
+
+  @property
+  def with_history(self) -> int:
+    """Samples with a known watch."""
+    return int(np.sum(self.samples.history_count > 0))
+
+  def take(self, chosen: np.ndarray) -> Samples:
+    """The named samples."""
+    return self.samples.take(chosen)
+
+  def shuffled(self, rng: np.random.Generator) -> np.ndarray:
+    """[S] all samples in a random order."""
+    return rng.permutation(self.sample_count)
+
+  @property
   def sequence_len(self) -> int:
     """T: inputs of the longest sequence."""
     counts = inputs.prefix_counts(

@@ -35,6 +35,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_target_weights(config)
   _check_stopping(config)
   _check_sampled_softmax(config)
+  _check_streamed(config)
 
 
 def _check_studies(config: ml_collections.ConfigDict) -> None:
@@ -195,4 +196,25 @@ def _check_sampled_softmax(config: ml_collections.ConfigDict) -> None:
     raise ValueError(
       'loss.in_batch is True, which takes batches to be random; '
       'rel.partners=in_batch composes them; right there: False'
+    )
+
+
+def _check_streamed(config: ml_collections.ConfigDict) -> None:
+  """What asks for all samples at once."""
+  if not config.train.streamed:
+    return
+  for key, value, right in (
+    ('loss.relevance_weight', config.loss.relevance_weight, 0.0),
+    ('seq.weight', config.seq.weight, 'watch'),
+    ('static.loss', config.static.loss, 'softmax'),
+  ):
+    if value != right:
+      raise ValueError(
+        f'{key} is {value}, which asks for all samples at once; '
+        f'train.streamed=True holds none; right there: {right}'
+      )
+  if config.model.network == 'plus':
+    raise ValueError(
+      'model.network is plus, whose calendar and means are of all samples; '
+      'train.streamed=True holds none; right there: False'
     )

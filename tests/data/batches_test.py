@@ -404,15 +404,15 @@ class TestMakeBatch:
       batch = batches.make_batch(data, spec, epoch, 3)
       for rows, drawn in zip(
         batch.semantic[:3],
-        (epoch.anchors, epoch.negative_visual, epoch.negative_text),
+        epoch.semantic[3][:3],
         strict=True,
       ):
         got = [
           batch.sequences.video_ids[d][rows[d]] for d in range(device_count)
         ]
-        assert_array_equal(np.concatenate(got), drawn[3])
+        assert_array_equal(np.concatenate(got), drawn)
       assert_array_equal(batch.semantic.where, batch.semantic.pool_where)
-      assert_array_equal(batch.semantic.where.ravel(), epoch.anchor_where)
+      assert_array_equal(batch.semantic.where.ravel(), epoch.semantic[3][3])
 
   def test_in_batch_every_device_holds_all_and_counts_its_own(self):
     # 9 videos for 12 rows: the last 3 do not exist.
@@ -422,7 +422,7 @@ class TestMakeBatch:
     batch = batches.make_batch(data, spec, epoch, 2)
     for d in range(4):
       anchors = batch.sequences.video_ids[d][batch.semantic.anchors[d]]
-      assert_array_equal(anchors, epoch.anchors[2])
+      assert_array_equal(anchors, epoch.semantic[2][0])
       assert sorted(anchors[:9]) == list(range(3, 12))
       assert_array_equal(batch.semantic.pool_where[d], np.arange(12) < 9)
     assert batch.semantic.negative_visual.shape == (4, 12, 0)
@@ -530,8 +530,8 @@ class TestEpochs:
     two = batches.draw_epoch(data, spec._replace(partners='in_batch'), 3)
     assert sorted(two.order) == sorted(one.order)
     assert (two.order != one.order).any()
-    for name in ('anchors', 'negative_visual', 'negative_text', 'unseen'):
-      jax.tree.map(assert_array_equal, getattr(one, name), getattr(two, name))
+    jax.tree.map(assert_array_equal, one.semantic[1], two.semantic[1])
+    jax.tree.map(assert_array_equal, one.unseen, two.unseen)
     # Without the loss there is nothing to put together.
     alone = data_of(with_relevance=False)
     for s in (spec, spec._replace(partners='in_batch')):
@@ -577,7 +577,7 @@ class TestEpochs:
       batches.draw_epoch(data, SPEC._replace(seed=seed), epoch)
       for seed, epoch in ((5, 0), (5, 0), (5, 1), (6, 0))
     ]
-    flat = [[*d[:1], *d.triplets[:2], *d[2:5]] for d in draws]
+    flat = [[d.order, *d.triplets[:2], *d.semantic[1][:3]] for d in draws]
     for column in range(6):
       one, same, epoch, seed = (d[column] for d in flat)
       assert_array_equal(one, same)
@@ -713,9 +713,9 @@ def test_nearly_all_batches_have_one_shape(monkeypatch):
   alone = [batches.make_batch(data, SPEC, epoch, s) for s in range(per_epoch)]
 
   def sizes_of(batch):
-    return len(batch.sequences.video_ids[0]), len(batch.sequences.inputs[0])
+    return len(batch.sequences.video_ids[0]), len(batch.sequences.inputs[0]), 0
 
-  assert usual == (*map(max, zip(*map(sizes_of, alone), strict=True)), 0)
+  assert usual == tuple(map(max, zip(*map(sizes_of, alone), strict=True)))
   for first in (0, per_epoch + 3):
     stream = batches.batches(data, SPEC, first)
     assert {sizes_of(next(stream)) for _ in range(per_epoch)} == {usual}

@@ -51,7 +51,9 @@ def test_nobody_watches_anything():
 
 
 def test_unknown_rule():
-  with pytest.raises(ValueError, match="rule is 'zipf'; valid are unigram, log"):
+  with pytest.raises(
+    ValueError, match="rule is 'zipf'; valid are unigram, log"
+  ):
     make('zipf')
 
 

@@ -245,6 +245,18 @@ KEYS = {
     decision=3,
     young=True,
   ),
+  'train.streamed': Key(
+    False,
+    Switch(),
+    Of.TRAINING,
+    'samples and interests are cut from the log for each batch and not held, '
+    'for users by the million: beside the log a number per user. Another '
+    'random order; and not with Eq (6), which compares all users with all, nor '
+    'with what reads all samples: `plus`, `seq.weight=measure`, `static.loss` '
+    'of sampled negatives',
+    decision=47,
+    young=True,
+  ),
   'train.refit': Key(
     False,
     Switch(),
