@@ -12,6 +12,8 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from dynrec_jax.models.network import DecodeTables, ReadVideo
+from dynrec_jax.parallel import catalogue
+from dynrec_jax.parallel.catalogue import Cut
 from dynrec_jax.typed import typed
 
 # Scores held at once if the caller names no chunk size: 16 MiB of float32.
@@ -23,7 +25,8 @@ _NONE = -1
 
 
 @functools.partial(
-  jax.jit, static_argnames=('read_video', 'k', 'mask_generated', 'chunk_size')
+  jax.jit,
+  static_argnames=('read_video', 'k', 'mask_generated', 'chunk_size', 'cut'),
 )
 @typed
 def greedy_decode(
@@ -36,6 +39,7 @@ def greedy_decode(
   known_where: Bool[Array, 'B M'] | None = None,
   mask_generated: bool = True,
   chunk_size: int | None = None,
+  cut: Cut | None = None,
 ) -> tuple[Int[Array, 'B k'], Float[Array, 'B k']]:
   """The k most likely videos, each given those before it.
 
@@ -52,6 +56,10 @@ def greedy_decode(
     mask_generated: never recommends a video twice; Eq. (8) forbids nothing,
       but precision at k needs k different videos (A22).
     chunk_size: videos scored at once; None chooses it by the rows.
+    cut: of a catalogue over devices, inside of `catalogue.data_parallel`: the
+      tables are a device's part, with what `read_video` reads as
+      `catalogue.CutRows`; all else is the same on all devices, and so are the
+      results. None where the tables are whole.
 
   Returns:
     The videos in the order they are generated, ties to the lower id, and
@@ -62,15 +70,16 @@ def greedy_decode(
     ValueError: k or chunk_size is not positive.
   """
   size = _chunk_size(tables, state, k, chunk_size)
-  known = _banned(tables, known, known_where)
-  chosen = jnp.full((state.shape[0], k), tables.output_kernel.shape[0])
+  video_count = _video_count(tables, cut)
+  known = _banned(video_count, known, known_where)
+  chosen = jnp.full((state.shape[0], k), video_count)
 
   def body(carry, step):
     h, chosen = carry
     banned = jnp.concatenate([known, chosen.astype(known.dtype)], axis=1)
-    ids, log_p = _top_videos(tables, h, banned, 1, size)
+    ids, log_p = _top_videos(tables, h, banned, 1, size, cut)
     if mask_generated:
-      filled = jnp.where(ids < 0, tables.output_kernel.shape[0], ids)
+      filled = jnp.where(ids < 0, video_count, ids)
       chosen = lax.dynamic_update_slice_in_dim(chosen, filled, step, axis=1)
     h = read_video(tables, h, jnp.maximum(ids[:, 0], 0))  # -1 reads any
     return (h, chosen), (ids[:, 0], log_p[:, 0])
@@ -79,7 +88,7 @@ def greedy_decode(
   return ids.T, log_p.T
 
 
-@functools.partial(jax.jit, static_argnames=('k', 'chunk_size'))
+@functools.partial(jax.jit, static_argnames=('k', 'chunk_size', 'cut'))
 @typed
 def topk_first(
   tables: DecodeTables,
@@ -89,6 +98,7 @@ def topk_first(
   k: int,
   known_where: Bool[Array, 'B M'] | None = None,
   chunk_size: int | None = None,
+  cut: Cut | None = None,
 ) -> tuple[Int[Array, 'B k'], Float[Array, 'B k']]:
   """The k most likely first videos, a list instead of a sequence.
 
@@ -102,6 +112,7 @@ def topk_first(
     k: how many videos.
     known_where: as in `greedy_decode`.
     chunk_size: as in `greedy_decode`.
+    cut: as in `greedy_decode`.
 
   Returns:
     As `greedy_decode`, most likely first.
@@ -110,8 +121,13 @@ def topk_first(
     ValueError: k or chunk_size is not positive.
   """
   size = _chunk_size(tables, state, k, chunk_size)
-  banned = _banned(tables, known, known_where)
-  return _top_videos(tables, state, banned, k, size)
+  banned = _banned(_video_count(tables, cut), known, known_where)
+  return _top_videos(tables, state, banned, k, size, cut)
+
+
+def _video_count(tables, cut):
+  """V, of all devices together."""
+  return tables.output_kernel.shape[0] if cut is None else cut.video_count
 
 
 def _chunk_size(tables, state, k, chunk_size):
@@ -127,37 +143,47 @@ def _chunk_size(tables, state, k, chunk_size):
   return min(chunk_size, tables.output_kernel.shape[0])
 
 
-def _banned(tables, known, where):
+def _banned(video_count, known, where):
   """Known ids, with V (dropped by every mask) for what does not count."""
-  video_count = tables.output_kernel.shape[0]
   counts = (known >= 0) & (known < video_count)
   if where is not None:
     counts &= where
   return jnp.where(counts, known, video_count)
 
 
-def _top_videos(tables, h, banned, k, size):
+def _top_videos(tables, h, banned, k, size, cut):
   """The k best videos that are not banned, and their log P, each [B, k]."""
+  if cut is None:
+    (ids, logits), (peak, norm) = _walk(tables, h, banned, k, size)
+    log_sum = peak + jnp.log(norm)
+  else:
+    first = cut.first_row()
+    real = cut.video_count - first  # rows behind it are no video's
+    best, sums = _walk(tables, h, banned - first, k, size, real)
+    ids, logits = catalogue.best_of_all(best[0] + first, best[1])
+    log_sum = catalogue.log_sum_of_all(*sums)
+  found = logits > -jnp.inf
+  log_p = logits - log_sum[:, None]
+  return jnp.where(found, ids, _NONE), jnp.where(found, log_p, -jnp.inf)
+
+
+def _walk(tables, h, banned, k, size, real=None):
+  """The k best rows with their logits; the peak and sum of exponentials."""
   video_count = tables.output_kernel.shape[0]
   lowest = jnp.full((h.shape[0], k), -jnp.inf, h.dtype)
   best = (jnp.full(lowest.shape, _NONE, jnp.int32), lowest)
   carry = (best, (lowest[:, 0], jnp.zeros_like(lowest[:, 0])))
   if size == video_count:
-    carry = _visit(tables, h, banned, carry, None, size)
-  else:
-    carry = lax.fori_loop(
-      0,
-      -(-video_count // size),
-      lambda i, c: _visit(tables, h, banned, c, i * size, size),
-      carry,
-    )
-  (ids, logits), (peak, norm) = carry
-  found = logits > -jnp.inf
-  log_p = logits - (peak + jnp.log(norm))[:, None]
-  return jnp.where(found, ids, _NONE), jnp.where(found, log_p, -jnp.inf)
+    return _visit(tables, h, banned, carry, None, size, real)
+  return lax.fori_loop(
+    0,
+    -(-video_count // size),
+    lambda i, c: _visit(tables, h, banned, c, i * size, size, real),
+    carry,
+  )
 
 
-def _visit(tables, h, banned, carry, begin, size):
+def _visit(tables, h, banned, carry, begin, size, real):
   """Takes one chunk of the catalogue, from `begin`, into the running best."""
   (ids, values), (peak, norm) = carry
   # The last chunk starts early, to be as wide as the others.
@@ -170,6 +196,8 @@ def _visit(tables, h, banned, carry, begin, size):
   if begin is not None:
     seen = start + jnp.arange(size) < begin
     logits = jnp.where(seen, -jnp.inf, logits)
+  if real is not None:
+    logits = jnp.where(start + jnp.arange(size) < real, logits, -jnp.inf)
   peak, norm = _log_sum(logits, peak, norm)
   rows = jnp.arange(h.shape[0])[:, None]
   places = jnp.where(banned < start, size, banned - start)
@@ -195,8 +223,10 @@ def _logits(tables, h, start, size):
 def _log_sum(logits, peak, norm):
   """The running sum of exp(logits - peak), both [B], with these taken in."""
   higher = jnp.maximum(peak, jnp.max(logits, axis=-1))
-  exps = jnp.exp(logits - higher[:, None])
-  return higher, norm * jnp.exp(peak - higher) + jnp.sum(exps, axis=-1)
+  # A device behind the last video has none: its sum is 0.
+  shift = jnp.where(higher == -jnp.inf, 0, higher)
+  exps = jnp.exp(logits - shift[:, None])
+  return higher, norm * jnp.exp(peak - shift) + jnp.sum(exps, axis=-1)
 
 
 def _top(values, k):

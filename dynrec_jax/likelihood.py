@@ -16,7 +16,7 @@ from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossWeights
 from dynrec_jax.models.network import Network
 from dynrec_jax.objective import ObjectiveSettings
-from dynrec_jax.parallel import devices
+from dynrec_jax.parallel import catalogue, devices
 
 
 def mean_log_likelihood(
@@ -38,8 +38,8 @@ def mean_log_likelihood(
   Args:
     network: any.
     settings: of Eq (9); what it computes beside Eq (8) is left out.
-    params: theta, on one device or all.
-    features: of the whole catalogue, on every device.
+    params: theta, on one device or all; of a cut catalogue, as it is cut.
+    features: of the whole catalogue, on every device; or as it is cut.
     batches: of one shape, stacked over devices; one target at least.
 
   Returns:
@@ -69,4 +69,4 @@ def _program(network: Network, settings: ObjectiveSettings) -> Callable:
       weights *= targets.weights
     return devices.sum_over_devices((-terms.coherence, jnp.sum(weights)))
 
-  return devices.data_parallel(sums, split=(False, False, True))
+  return catalogue.data_parallel(sums, settings.cut, split=(False, False, True))

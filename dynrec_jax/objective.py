@@ -12,6 +12,8 @@ from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.models.network import Forward, Network
 from dynrec_jax.parallel import devices
+from dynrec_jax.parallel.catalogue import Cut
+from dynrec_jax.parallel.cut_softmax import cut_coherence_loss
 
 REDUCTIONS = ('sum', 'mean', 'full_sum')
 # What tells the videos that were watched from others: Eq (7) and (8) over all
@@ -31,10 +33,13 @@ class ObjectiveSettings(NamedTuple):
     relevance_margin: tau_2.
     in_batch_negatives: Eq (1) against all others of the minibatch.
     product_dtype: of products' operands; None is float32.
-    coherence: of SOFTMAXES or LOSSES; 'sampled_softmax' reads the batch's candidates
-      and parameters with their rows alone, the last two the batch's negatives.
+    coherence: of SOFTMAXES or LOSSES; 'sampled_softmax' reads the batch's
+      candidates and parameters with their rows alone, 'logistic' and 'bpr' its
+      negatives.
     mask_known: no softmax holds the videos that a user is known to have
       watched, as no list does; of networks that read the history, of one state.
+    cut: of a catalogue over devices: parameters and features are a device's
+      part of them. None where each has all.
   """
 
   wanted: LossWeights
@@ -44,6 +49,7 @@ class ObjectiveSettings(NamedTuple):
   product_dtype: Any
   coherence: str = 'softmax'
   mask_known: bool = False
+  cut: Cut | None = None
 
 
 def loss_terms(
@@ -63,7 +69,7 @@ def loss_terms(
     network: any.
     params: its parameters; of 'sampled_softmax', and of a network to match, the
       candidates' rows in the place of all videos'.
-    features: of the whole catalogue.
+    features: of the whole catalogue; a device's part of a cut one.
     batch: one device's share.
     settings: static choices.
     key: of a training step, the same on all devices; None leaves nothing to
@@ -72,7 +78,12 @@ def loss_terms(
   Returns:
     The sums, and the sum over anchors of |T_u u|, which shows a collapse of
     Eq (4)'s trivial minimum.
+
+  Raises:
+    ValueError: a catalogue is cut, of a network or loss that reads it whole.
   """
+  if settings.cut is not None:
+    features = settings.cut.readable(features, alike=False)
   reads_history = settings.wanted.interest or network.reads_history
   forward = network.forward(
     params,
@@ -145,6 +156,11 @@ def _coherence(
 ) -> Array:
   """Eq (8) on the anchors' states, or what stands in its place."""
   targets = batch.targets
+  if settings.cut is not None and settings.coherence not in SOFTMAXES:
+    raise ValueError(
+      f'coherence is {settings.coherence}, which reads single rows of weights '
+      f'that are cut over devices; right: {", ".join(SOFTMAXES)}'
+    )
   if settings.coherence != 'softmax':
     places = targets.rows if network.one_state else targets.positions
     states = forward.states[places]  # [Q, H]
@@ -157,6 +173,8 @@ def _coherence(
     'output_bias': forward.output_bias,
     'product_dtype': settings.product_dtype,
   }
+  if settings.cut is not None:
+    return _cut_coherence(network, forward, targets, counted, settings.cut)
   if network.one_state:
     if network.reads_history and settings.mask_known:
       counted['excluded'] = _known(network, batch)
@@ -165,6 +183,23 @@ def _coherence(
     forward.states[targets.positions],
     forward.output_kernel,
     targets.videos,
+    **counted,
+  )
+
+
+def _cut_coherence(
+  network: Network, forward: Forward, targets: Targets, counted: dict, cut: Cut
+) -> Array:
+  """Eq (8) on states before a catalogue that is cut over devices."""
+  if forward.states.ndim != 2 or network.frozen:
+    raise ValueError('cut is of networks with one row of weights per video')
+  # Of one state, which stands for all its targets, a row for each of them.
+  places = targets.rows if network.one_state else targets.positions
+  return cut_coherence_loss(
+    forward.states[places],
+    forward.output_kernel,
+    targets.videos,
+    video_count=cut.video_count,
     **counted,
   )
 

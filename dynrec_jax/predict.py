@@ -17,6 +17,8 @@ from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.query_inputs import InputSettings, QueryBlock
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models.network import DecodeTables, Network
+from dynrec_jax.parallel import catalogue
+from dynrec_jax.parallel.catalogue import Cut
 from dynrec_jax.recommender import Lists, Queries, Recommender
 
 METHODS = ('greedy_seq', 'topk_first')
@@ -53,6 +55,7 @@ class Predictor:
     settings: PredictSettings,
     describe: Callable[[Histories, np.ndarray], tuple[Histories, np.ndarray]]
     | None = None,
+    cut: Cut | None = None,
   ):
     """Keeps what queries are read with.
 
@@ -62,6 +65,8 @@ class Predictor:
       settings: see the class.
       describe: queries' behaviours and texts -> behaviours, and the vectors
         that they are about for this network; None takes the queries' own.
+      cut: of a catalogue over devices, as features and parameters then are:
+        all its processes must ask the same. None where each device has all.
 
     Raises:
       ValueError: for an unknown method or history mode.
@@ -75,7 +80,8 @@ class Predictor:
     self._network = network
     self._features = features
     self._describe = describe
-    self._tables = jax.jit(network.tables)
+    self._cut = cut
+    self._tables = _tables(network, cut)
     self._first_states = jax.jit(network.first_states)
 
   def recommender(self, params: Any) -> Recommender:
@@ -95,26 +101,28 @@ class Predictor:
     self, params: Any, tables: DecodeTables, queries: Queries, k: int
   ) -> Lists:
     """k videos for each query, and their log probabilities."""
-    generate = decode.topk_first
-    if self.settings.method == 'greedy_seq':
-      generate = functools.partial(
-        decode.greedy_decode, read_video=self._network.read_video
-      )
+    generate = self._generate(k)
     ids = np.full((queries.count, k), -1, np.int32)
     scores = np.full((queries.count, k), -np.inf, np.float32)
     for number, block in enumerate(self._inputs(queries)):
       rows = slice(number * _ROWS, (number + 1) * _ROWS)
       known, where = self._forbidden(queries.take(rows))
-      found = generate(
-        tables,
-        self._first_states(params, tables, *block),
-        known,
-        known_where=where,
-        k=k,
-      )
+      found = generate(params, tables, block, known, where)
       count = len(ids[rows])
       ids[rows], scores[rows] = (np.asarray(x)[:count] for x in found)
     return Lists(ids, scores)
+
+  def _generate(self, k: int) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """Parameters, tables and a block of queries -> k videos of each."""
+    if self._cut is not None:
+      return _cut_lists(self._network, self._cut, self.settings.method, k)
+    make = _decoding(self._network, self.settings.method)
+
+    def generate(params, tables, block, known, where):
+      state = self._first_states(params, tables, *block)
+      return make(tables, state, known, known_where=where, k=k)
+
+    return generate
 
   def _forbidden(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
     """A block's videos that may be in no list, in one of a few shapes."""
@@ -142,3 +150,37 @@ class Predictor:
       row_count=_ROWS,
       with_history=self._network.reads_history,
     )
+
+
+def _tables(network: Network, cut: Cut | None) -> Callable[..., DecodeTables]:
+  """Parameters and features -> tables; of a cut catalogue cut as they are."""
+  if cut is None:
+    return jax.jit(network.tables)
+  return catalogue.data_parallel(
+    network.tables,
+    cut,
+    split=(False, False),
+    results=functools.partial(jax.eval_shape, network.tables),
+  )
+
+
+def _decoding(network: Network, method: str) -> Callable:
+  """How a list is made, see `decode`."""
+  if method == 'topk_first':
+    return decode.topk_first
+  return functools.partial(decode.greedy_decode, read_video=network.read_video)
+
+
+@functools.lru_cache(maxsize=16)
+def _cut_lists(network: Network, cut: Cut, method: str, k: int) -> Callable:
+  """All devices together make a block's lists, each of its own videos."""
+
+  def lists(params, tables, block, known, where):
+    # What is read by video may lie elsewhere; T_p is what lies here.
+    rows = cut.readable(tables, alike=True).recurrence
+    tables = tables._replace(recurrence=rows)
+    state = network.first_states(params, tables, *block)
+    make = _decoding(network, method)
+    return make(tables, state, known, known_where=where, k=k, cut=cut)
+
+  return catalogue.data_parallel(lists, cut, split=(False,) * 5)

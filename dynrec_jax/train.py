@@ -34,7 +34,7 @@ from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
 from dynrec_jax.models.network import Network, join_params, split_params
 from dynrec_jax.objective import ObjectiveSettings
-from dynrec_jax.parallel import devices
+from dynrec_jax.parallel import catalogue, devices
 from dynrec_jax.step_watch import NonFiniteLossError, StepWatch
 
 if TYPE_CHECKING:  # Orbax is slow to import
@@ -172,7 +172,7 @@ def make_train_step(
   Args:
     network: any.
     optimizer: see `make_optimizer`.
-    settings: of Eq (9).
+    settings: of Eq (9); says how the catalogue is cut, if it is.
     reduction: what each term is summed or averaged over, see
       `objective.term_scales`.
     average: share of the average of thetas that a step keeps, in [0, 1); of a
@@ -184,15 +184,12 @@ def make_train_step(
     is random follows from the seed and the state's step alone.
 
   Raises:
-    ValueError: average is not in [0, 1), or the settings ask for a sampled
-      softmax, which reads a few rows of T_p, of a network without such rows or
-      beside an average of all.
+    ValueError: average is not in [0, 1); see also `row_updates.tables`.
   """
   if not 0 <= average < 1:
     raise ValueError(f'average is {average}; it must lie in [0, 1)')
-  tables = frozenset()  # of which a step reads and writes some rows alone
-  if settings.coherence == 'sampled_softmax':
-    tables = _sampled_tables(network, average)
+  tables = row_updates.tables(network, settings.coherence, average)
+  cut = None if tables else settings.cut  # rows that are read are everywhere
 
   def step(
     state: TrainState,
@@ -205,9 +202,9 @@ def make_train_step(
     every, frozen = split_params(network, state.params)
     learned, opt_state, of_batch = every, state.opt_state, network
     if tables:
-      rows = batch.candidates.videos
-      of_batch = network.of_rows(len(rows))
-      learned, opt_state = row_updates.take((every, opt_state), tables, rows)
+      rows = row_updates.Rows(tables, batch.candidates.videos, settings.cut)
+      of_batch = network.of_rows(len(rows.videos))
+      learned, opt_state = rows.take((every, opt_state))
     counts = devices.sum_over_devices(objective.term_counts(batch))
     scales = objective.term_scales(counts, balance.populations, reduction)
 
@@ -223,19 +220,19 @@ def make_train_step(
 
     grad_of = jax.value_and_grad(local_loss, has_aux=True)
     (total, (terms, interest_length)), grads = grad_of(learned)
-    total, terms, interest_length, grads = devices.sum_over_devices(
-      (total, terms, interest_length, grads)
+    total, terms, interest_length = devices.sum_over_devices(
+      (total, terms, interest_length)
     )
+    grads = catalogue.sum_gradients(grads, cut)
     updates, opt_state = optimizer.update(grads, opt_state, learned)
     moved = optax.apply_updates(learned, updates)
     if tables:
-      moved, opt_state = row_updates.put(
-        (every, state.opt_state), (moved, opt_state), tables, rows
-      )
+      before = every, state.opt_state
+      moved, opt_state = rows.put(before, (moved, opt_state))
     metrics = {
       'loss': total,
       **{f'loss_{name}': value for name, value in terms._asdict().items()},
-      'gradient_norm': optax.tree.norm(grads),
+      'gradient_norm': catalogue.norm(grads, cut),
       'interest_length': interest_length / counts.coherence,
     }
     mean = state.average
@@ -246,24 +243,13 @@ def make_train_step(
     params = join_params(moved, frozen)
     return TrainState(state.step + 1, params, opt_state, mean), metrics
 
-  return devices.data_parallel(
-    step, split=(False, False, True, False, False), donate=(0,)
+  return catalogue.data_parallel(
+    step,
+    settings.cut,
+    split=(False, False, True, False, False),
+    donate=(0,),
+    results=lambda state, *_: (state, 'metrics'),
   )
-
-
-def _sampled_tables(network: Network, average: float) -> frozenset[str]:
-  """Parameters of which a sampled softmax reads some rows alone."""
-  if not network.video_rows:
-    raise ValueError(
-      f'coherence is sampled_softmax; {type(network).__name__} has no output '
-      'rows of videos apart from what all of them share; right there: softmax'
-    )
-  if average:
-    raise ValueError(
-      f'average is {average}, of all parameters at every step; '
-      'coherence=sampled_softmax steps on a few rows; right there: 0'
-    )
-  return network.video_rows
 
 
 def balanced(step_fn: Callable, balance: Balance, seed: int) -> Callable:
@@ -287,9 +273,8 @@ def populations_of(data: AnySet) -> LossTerms:
   """Anchors of each term in one pass over everything."""
   relevance_count = 0
   if data.relevance is not None:
-    candidates = np.diff(data.relevance.offsets)
     owner = np.searchsorted(data.relevance.users, data.samples.user)
-    relevance_count = np.sum(candidates[owner] > 0)
+    relevance_count = np.sum(np.diff(data.relevance.offsets)[owner] > 0)
   return LossTerms(
     coherence=float(data.sample_count),
     semantic=float(len(data.paired_videos)),
@@ -310,6 +295,7 @@ def fit(
   saver: 'checkpoint.Checkpointer',
   log_dir: str,
   stop_requested: Callable[[int], bool],
+  place: Callable[[Any], Any] = devices.replicate,
 ) -> bool:
   """Trains until early stopping, the last epoch or a request to stop.
 
@@ -318,13 +304,14 @@ def fit(
     state: a fresh state; the latest checkpoint replaces it if there is one.
     data: what is learned from.
     spec: how batches are made.
-    features: replicated, see `devices.replicate`.
+    features: placed as the state is.
     settings: when to stop, save and log.
     validate: parameters -> scores on validation users, `settings.score` among
       them; None trains for all epochs and keeps the last.
     saver: keeps the latest and the best state.
     log_dir: where metrics are written.
     stop_requested: polled before every step; True saves and returns.
+    place: puts a state where the steps want it: on every device, or cut.
 
   Returns:
     Whether training is complete, and was not stopped on request.
@@ -334,7 +321,7 @@ def fit(
       number; earlier checkpoints are kept.
   """
   # From the first step on as the step gives it back: compiled once, not twice.
-  state, position = _resume(saver, devices.replicate(state))
+  state, position = _resume(saver, place(state))
   per_epoch = batches.steps_per_epoch(data, spec)
   done = int(state.step)
   # Made while the devices work: index arrays, and what the next epoch draws.

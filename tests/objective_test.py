@@ -527,7 +527,7 @@ def coherence_of(study, batch, params):
   rows = batch.candidates.videos
 
   def loss(params):
-    few = row_updates.take(params, network.video_rows, rows)
+    few = row_updates.Rows(network.video_rows, rows).take(params)
     of_rows = network.of_rows(len(rows))
     terms, _ = objective.loss_terms(
       of_rows, few, study.features, batch, settings

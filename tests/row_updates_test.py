@@ -6,7 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from dynrec_jax import row_updates, train
+from dynrec_jax import train
+from dynrec_jax.row_updates import Rows
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 TABLES = frozenset(['output_kernel', 'output_bias'])
@@ -30,11 +31,11 @@ def make_optimizer(name):
 
 def sparse_step(optimizer, params, state, grads, rows):
   """Gradients are of the whole tables: other rows' are not read."""
-  few, few_state = row_updates.take((params, state), TABLES, rows)
-  few_grads = row_updates.take(grads, TABLES, rows)
+  few, few_state = Rows(TABLES, rows).take((params, state))
+  few_grads = Rows(TABLES, rows).take(grads)
   updates, few_state = optimizer.update(few_grads, few_state, few)
   moved = optax.apply_updates(few, updates)
-  return row_updates.put((params, state), (moved, few_state), TABLES, rows)
+  return Rows(TABLES, rows).put((params, state), (moved, few_state))
 
 
 def dense_step(optimizer, params, state, grads):
@@ -44,16 +45,16 @@ def dense_step(optimizer, params, state, grads):
 
 def test_rows_come_and_go():
   params = make_params()
-  few = row_updates.take(params, TABLES, ROWS)
+  few = Rows(TABLES, ROWS).take(params)
   np.testing.assert_array_equal(
     few['output_kernel'][:3], params['output_kernel'][jnp.array([1, 2, 6])]
   )
   assert few['output_bias'].shape == (5,)
   assert few['gru']['kernel'] is params['gru']['kernel']
-  back = row_updates.put(params, few, TABLES, ROWS)
+  back = Rows(TABLES, ROWS).put(params, few)
   jax.tree.map(np.testing.assert_array_equal, back, params)
   new = jax.tree.map(lambda x: x + 1, few)
-  changed = row_updates.put(params, new, TABLES, ROWS)
+  changed = Rows(TABLES, ROWS).put(params, new)
   where = np.isin(np.arange(V), ROWS)
   np.testing.assert_array_equal(
     changed['output_bias'], params['output_bias'] + where

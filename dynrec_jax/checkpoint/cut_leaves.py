@@ -30,11 +30,27 @@ def is_cut(leaf: Any) -> bool:
   return hosts.count() == 1 or not sharding.is_fully_addressable
 
 
+def cut_as(whole: np.ndarray, like: Any) -> jax.Array:
+  """An array that every host holds, each part of it on its device.
+
+  Args:
+    whole: an array.
+    like: with the shape, and how it is cut; rows that it has more are zeros.
+  """
+
+  def part(index: tuple[slice, ...]) -> np.ndarray:
+    held = whole[index]
+    extra = len(range(*index[0].indices(like.shape[0]))) - len(held)
+    return np.pad(held, [(0, extra)] + [(0, 0)] * (held.ndim - 1))
+
+  return jax.make_array_from_callback(like.shape, like.sharding, part)
+
+
 def checksums(leaves: Mapping[str, np.ndarray | jax.Array]) -> dict[str, str]:
   """Sums over places of bits times weight, modulo 2^64, as hexadecimals.
 
   A change of one element is found for certain, as weights are odd, and any
-  other with odds of 1 to 2^64 or so.
+  other with odds of 1 to 2^64 or so. Rows of zeros at the end add nothing.
 
   Args:
     leaves: numpy arrays whole, and jax arrays cut over all hosts, of which

@@ -78,7 +78,9 @@ def first_line(error: BaseException) -> str:
 
 
 def save_args(
-  leaves: Mapping[str, np.ndarray | jax.Array], note: Mapping[str, Any]
+  leaves: Mapping[str, np.ndarray | jax.Array],
+  note: Mapping[str, Any],
+  cut_rows: int | None = None,
 ) -> ocp.args.Composite:
   """Gives what `CheckpointManager.save` is to write for one step.
 
@@ -87,8 +89,9 @@ def save_args(
       host writes its shards. Arrays without elements live in the note alone,
       as Orbax cannot write them.
     note: json about the step.
+    cut_rows: rows of cut arrays that count, see `leaves.describe`.
   """
-  content = {**note, 'leaves': leaves_lib.describe(leaves)}
+  content = {**note, 'leaves': leaves_lib.describe(leaves, cut_rows=cut_rows)}
   stored = {name: leaf for name, leaf in leaves.items() if leaf.size}
   return ocp.args.Composite(
     state=ocp.args.PyTreeSave(stored),
@@ -122,6 +125,7 @@ def read_leaves(
   step: int,
   described: Mapping[str, Mapping[str, Any]],
   template: Any = None,
+  cut_rows: int | None = None,
 ) -> dict[str, np.ndarray | jax.Array]:
   """Reads some or all arrays of a step and checks every byte.
 
@@ -132,6 +136,7 @@ def read_leaves(
     template: their tree. What was saved in shards and is cut in the template
       is read shard by shard, as the template has it; each host reads its
       own. None has no cut leaves.
+    cut_rows: rows of cut arrays that count, see `leaves.describe`.
 
   Returns:
     Each array whole on this host, or cut as in the template.
@@ -153,7 +158,11 @@ def read_leaves(
       item=stored, restore_args=how, partial_restore=True
     )
     leaves |= _restore(manager, step, ocp.args.Composite(state=args))['state']
-  altered = leaves_lib.damage(leaves, described)
+  # Read whole, what was cut has the rows behind those that count.
+  for name, leaf in leaves.items():
+    if isinstance(leaf, np.ndarray) and leaves_lib.in_shards(described[name]):
+      leaves[name] = leaf[: described[name]['shape'][0]]
+  altered = leaves_lib.damage(leaves, described, cut_rows)
   if hosts.any_of_all(bool(altered)):
     raise DamagedError(
       f'{where(manager, step)}: not the bytes that were saved in '
@@ -192,6 +201,7 @@ def load_for_inference(
   template: Any = None,
   *,
   subtree: str = 'params',
+  cut_rows: int | None = None,
   check: Callable[[Checkpoint], None] | None = None,
 ) -> Checkpoint:
   """Reads the best step's weights, or the newest's where none has a score.
@@ -203,6 +213,8 @@ def load_for_inference(
     template: tree of the weights, for instance from `jax.eval_shape`; None
       gives nested dicts of numpy arrays.
     subtree: the field of the saved state that holds the weights.
+    cut_rows: rows of arrays that the template cuts over devices that count; it
+      may have more, zeros. None counts all.
     check: is given the checkpoint without its state before any array is read,
       and raises if it is not the one that the caller wants.
 
@@ -226,9 +238,11 @@ def load_for_inference(
       described = _below(note['leaves'], subtree, where(manager, note['step']))
       if template is not None:
         place = where(manager, note['step'])
-        leaves_lib.refuse_other_shapes({subtree: template}, described, place)
+        leaves_lib.refuse_other_shapes(
+          {subtree: template}, described, place, cut_rows
+        )
       tree = None if template is None else {subtree: template}
-      leaves = read_leaves(manager, note['step'], described, tree)
+      leaves = read_leaves(manager, note['step'], described, tree, cut_rows)
     except DamagedError as error:
       raise ValueError(f'the checkpoint to load is damaged: {error}') from error
   if template is None:
@@ -271,7 +285,10 @@ def _below(
 def _read_as(saved: Mapping[str, Any], like: Any) -> ocp.RestoreArgs:
   """How Orbax is to give a leaf: cut as the template has it, or whole."""
   if leaves_lib.in_shards(saved) and cut_leaves.is_cut(like):
-    return ocp.ArrayRestoreArgs(sharding=like.sharding)
+    # Not strict: rows behind those that count are filled up, or left out.
+    return ocp.ArrayRestoreArgs(
+      sharding=like.sharding, global_shape=like.shape, strict=False
+    )
   return ocp.RestoreArgs(restore_type=np.ndarray)
 
 

@@ -53,7 +53,9 @@ def host_copies(tree: Any) -> dict[str, np.ndarray | jax.Array]:
 
 
 def describe(
-  leaves: Mapping[str, np.ndarray | jax.Array], cut: Iterable[str] | None = None
+  leaves: Mapping[str, np.ndarray | jax.Array],
+  cut: Iterable[str] | None = None,
+  cut_rows: int | None = None,
 ) -> dict[str, dict[str, Any]]:
   """Gives shape, dtype and checksum of each leaf, as json.
 
@@ -64,13 +66,16 @@ def describe(
   Args:
     leaves: by their names.
     cut: names of those that count as cut; None looks at the leaves.
+    cut_rows: of cut leaves, rows that count; zeros may stand behind them, so
+      that devices hold as many. The sums do not change with them, nor does
+      what is said of the shape. None counts all.
   """
   if cut is None:
     cut = [name for name, leaf in leaves.items() if cut_leaves.is_cut(leaf)]
   sums = cut_leaves.checksums({name: leaves[name] for name in cut})
   return {
     name: {
-      'shape': list(leaf.shape),
+      'shape': list(_shape_of(leaf, cut_rows if name in sums else None)),
       'dtype': str(leaf.dtype),
       **({_SUM: sums[name]} if name in sums else {'crc32': _crc32(leaf)}),
     }
@@ -86,21 +91,26 @@ def in_shards(description: Mapping[str, Any]) -> bool:
 def damage(
   leaves: Mapping[str, np.ndarray | jax.Array],
   described: Mapping[str, Mapping[str, Any]],
+  cut_rows: int | None = None,
 ) -> list[str]:
   """Lists the leaves that are not what `describe` said when they were saved.
 
   Args:
     leaves: as read.
     described: as saved.
+    cut_rows: see `describe`.
   """
   cut = [n for n in leaves if in_shards(described[n])]
-  found = describe(leaves, cut)
+  found = describe(leaves, cut, cut_rows)
   names = sorted(found.keys() | described.keys())
   return [name for name in names if found.get(name) != described.get(name)]
 
 
 def refuse_other_shapes(
-  template: Any, described: Mapping[str, Mapping[str, Any]], where: str
+  template: Any,
+  described: Mapping[str, Mapping[str, Any]],
+  where: str,
+  cut_rows: int | None = None,
 ) -> None:
   """Raises unless saved leaves fit a template in name, shape and dtype.
 
@@ -108,12 +118,15 @@ def refuse_other_shapes(
     template: tree of arrays or `jax.ShapeDtypeStruct`.
     described: what `describe` gave for each saved leaf.
     where: names the checkpoint in the message.
+    cut_rows: see `describe`.
 
   Raises:
     ValueError: naming each leaf that differs, what is saved and what this
       run needs.
   """
-  needed = {name: _type_of(leaf) for name, leaf in flatten(template).items()}
+  needed = {
+    name: _type_of(leaf, cut_rows) for name, leaf in flatten(template).items()
+  }
   saved = {
     name: _type_text(d['dtype'], d['shape']) for name, d in described.items()
   }
@@ -172,13 +185,20 @@ def _place(value: np.ndarray | jax.Array, like: Any) -> Any:
     return value
   if isinstance(like, int | float):
     return value.item()
+  if cut_leaves.is_cut(like):
+    return cut_leaves.cut_as(value, like)
   return jax.device_put(value, getattr(like, 'sharding', None))
 
 
-def _type_of(leaf: Any) -> str:
+def _type_of(leaf: Any, cut_rows: int | None) -> str:
   if not hasattr(leaf, 'dtype'):
     leaf = np.asarray(leaf)
-  return _type_text(leaf.dtype, leaf.shape)
+  rows = cut_rows if cut_leaves.is_cut(leaf) else None
+  return _type_text(leaf.dtype, _shape_of(leaf, rows))
+
+
+def _shape_of(leaf: Any, rows: int | None) -> tuple[int, ...]:
+  return leaf.shape if rows is None else (rows, *leaf.shape[1:])
 
 
 def _type_text(dtype: Any, shape: Iterable[int]) -> str:

@@ -53,6 +53,7 @@ class Checkpointer:
     must_match: Sequence[str],
     absent: Mapping[str, Any] = MappingProxyType({}),
     keep_latest: int = 2,
+    cut_rows: int | None = None,
   ):
     """Opens a directory, creating it if needed, and clears aborted saves.
 
@@ -65,6 +66,10 @@ class Checkpointer:
         `refuse_other_config`.
       keep_latest: how many of the newest steps stay. Two, so that one
         damaged step does not send a run back to its start.
+      cut_rows: rows of arrays cut over devices that count, of the states to
+        save and of templates; they may have more, zeros, so that devices hold
+        as many. None counts all. A step does not depend on how many there are,
+        so it may be restored on other devices, or whole.
 
     Raises:
       ValueError: `config` is not json, lacks a key of `must_match`, or
@@ -79,6 +84,7 @@ class Checkpointer:
     for key in self._must_match:
       if not same_config.select(self._config, [key]):
         raise ValueError(f'must_match names {key!r}, which config lacks')
+    self._cut_rows = cut_rows
     self._scores: dict[int, float | None] = {}
     self._pending: int | None = None
     options = ocp.CheckpointManagerOptions(
@@ -163,7 +169,7 @@ class Checkpointer:
       'best_step': files.best_step(self._scores, [*steps, step]),
     }
     with self._clear_error(step):
-      args = files.save_args(leaves, note)
+      args = files.save_args(leaves, note, self._cut_rows)
       self._manager.save(step, args=args, force=True)
     return True
 
@@ -279,9 +285,17 @@ class Checkpointer:
     same_config.refuse_other_config(
       note['config'], self._config, self._must_match, place, self._absent
     )
-    leaves_lib.refuse_other_shapes(template, note['leaves'], place)
-    leaves = files.read_leaves(self._manager, step, note['leaves'], template)
+    leaves_lib.refuse_other_shapes(
+      template, note['leaves'], place, self._cut_rows
+    )
+    leaves = self._read(step, note, template)
     return files.as_checkpoint(note, leaves_lib.fill(template, leaves))
+
+  def _read(self, step: int, note: Mapping[str, Any], template: Any) -> Any:
+    """A step's arrays, as the template has them."""
+    return files.read_leaves(
+      self._manager, step, note['leaves'], template, self._cut_rows
+    )
 
   def _require_best(self, step: int, template: Any) -> None:
     """Refuses to go on from a step whose best can no longer be read."""
@@ -298,7 +312,7 @@ class Checkpointer:
       return
     try:
       note = files.read_note(self._manager, best)
-      files.read_leaves(self._manager, best, note['leaves'], template)
+      self._read(best, note, template)
     except files.DamagedError as error:
       raise ValueError(
         f'the best checkpoint is damaged: {error}; delete that step to go on '

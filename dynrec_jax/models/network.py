@@ -67,6 +67,17 @@ class DecodeTables(NamedTuple):
   output_bias: Array | None = None
 
 
+# Ends of the paths of what has a row per video, of parameters and of what the
+# optimiser keeps of them, of features and of tables: what a catalogue is cut
+# by, see `parallel.catalogue`. Of networks that have no other such arrays.
+OF_VIDEOS = (
+  'output_kernel',
+  'output_bias',
+  *Features._fields,
+  'recurrence/inputs',
+  'recurrence/products',
+)
+
 # Tables, states [B, H] and [B] videos -> the states after reading them. A
 # module's function, so that equal networks share a compiled program.
 ReadVideo = Callable[[DecodeTables, Array, Array], Array]

@@ -67,12 +67,21 @@ def over_given(params: Any, vectors: Float[ArrayLike, 'Dv r']) -> Any:
 def output_layer(
   shell: nn.Module, video_count: int, hidden_size: int, *, use_bias: bool
 ) -> tuple[Array, Array | None]:
-  """T_p and its bias, declared in a shell; the paper has no bias."""
-  kernel = shell.param('output_kernel', glorot, (video_count, hidden_size))
+  """T_p and its bias, declared in a shell; the paper has no bias.
+
+  A shell may be bound to a device's rows of a catalogue that is cut.
+  """
+
+  def declared(name: str, make: Any, shape: tuple[int, ...]) -> Array:
+    if shell.has_variable('params', name):  # Flax would ask for all rows
+      return shell.get_variable('params', name)
+    return shell.param(name, make, shape)
+
+  kernel = declared('output_kernel', glorot, (video_count, hidden_size))
   if not use_bias:
     return kernel, None
   zeros = nn.initializers.zeros
-  return kernel, shell.param('output_bias', zeros, (video_count,))
+  return kernel, declared('output_bias', zeros, (video_count,))
 
 
 def output_names(use_bias: bool) -> frozenset[str]:

@@ -36,6 +36,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_stopping(config)
   _check_sampled_softmax(config)
   _check_streamed(config)
+  _check_catalogue(config)
 
 
 def _check_studies(config: ml_collections.ConfigDict) -> None:
@@ -217,4 +218,22 @@ def _check_streamed(config: ml_collections.ConfigDict) -> None:
     raise ValueError(
       'model.network is plus, whose calendar and means are of all samples; '
       'train.streamed=True holds none; right there: False'
+    )
+
+
+def _check_catalogue(config: ml_collections.ConfigDict) -> None:
+  """What a catalogue that is cut over devices asks for."""
+  if config.parallel.catalogue != 'sharded':
+    return
+  network = config.model.network
+  right = 'right there: parallel.catalogue=replicated'
+  if network not in keys.CUT_NETWORKS:
+    raise ValueError(
+      f'parallel.catalogue is sharded, which is of model.network='
+      f'{", ".join(keys.CUT_NETWORKS)}; it is {network}; {right}'
+    )
+  if network == 'static_dnn' and config.static.loss != 'softmax':
+    raise ValueError(
+      'parallel.catalogue is sharded, whose loss is the full softmax; '
+      f'static.loss is {config.static.loss}; {right}, or static.loss=softmax'
     )

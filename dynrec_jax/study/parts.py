@@ -12,14 +12,23 @@ from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models import theta
 from dynrec_jax.models.dynamic import Dynamic
 from dynrec_jax.models.history_rnn import HistoryRnn, SemanticTheta, TextTheta
-from dynrec_jax.models.network import Network
+from dynrec_jax.models.network import OF_VIDEOS, Network
 from dynrec_jax.models.plus import Plus
 from dynrec_jax.models.static_dnn import StaticDnn, StaticTheta
 from dynrec_jax.models.theta import Theta
+from dynrec_jax.parallel import catalogue as cut_catalogue
 from dynrec_jax.parallel import devices
+from dynrec_jax.parallel.catalogue import Cut
 from dynrec_jax.predict import Predictor
-from dynrec_jax.recommender import Recommender
-from dynrec_jax.study import content, first_inputs, settings, video_facts
+from dynrec_jax.recommender import CannotFit, Recommender
+from dynrec_jax.study import (
+  content,
+  first_inputs,
+  keys,
+  settings,
+  video_facts,
+)
+from dynrec_jax.study.naming import naming
 from dynrec_jax.study.prepare import Prepared
 
 
@@ -29,10 +38,11 @@ class Parts(NamedTuple):
   Attributes:
     prepared: what all splits share.
     network: at the sizes of the data.
-    features: of the catalogue, on every device, as the network reads them.
+    features: of the catalogue, placed, as the network reads them.
     predictor: makes lists with any parameters of the network.
     basis: in which `features` and the network's T_v are; None is that of the
       prepared features.
+    cut: of a catalogue over devices; None where each has all of it.
   """
 
   prepared: Prepared
@@ -40,6 +50,16 @@ class Parts(NamedTuple):
   features: Features
   predictor: Predictor
   basis: Basis | None = None
+  cut: Cut | None = None
+
+  def place(self, tree: Any) -> Any:
+    """A state or features, where steps and lists want them."""
+    return _place(tree, self.cut)
+
+  def template(self) -> Any:
+    """Shapes of the parameters, and where they lie if these are cut."""
+    shapes = jax.eval_shape(lambda: self.network.init(jax.random.key(0)))
+    return shapes if self.cut is None else self.cut.template(shapes)
 
   def first_params(
     self, config: ml_collections.ConfigDict, seed: int, facts: VideoFacts | None
@@ -75,7 +95,8 @@ class Parts(NamedTuple):
       config,
       self.prepared,
       make_network(config, self.prepared),
-      devices.replicate(catalogue.padded(self.prepared.features)),
+      self.place(catalogue.padded(self.prepared.features)),
+      self.cut,
     ).recommender(params)
 
   def _turned(self, params: Any) -> bool:
@@ -99,15 +120,44 @@ def make_parts(
   Raises:
     CannotFit: the config's network cannot read what there is.
   """
+  cut = _cut(config, prepared) if shared is None else shared.cut
+  _refuse_whole(config, cut)
   if shared is None:
     basis = content.visual_basis(prepared.features.visual, config)
-    features = devices.replicate(_as_read(prepared.features, basis))
+    features = _place(_as_read(prepared.features, basis), cut)
   else:
     basis, features = shared.basis, shared.features
   size = None if basis is None else basis.vectors.shape[1]
   network = make_network(config, prepared, visual_size=size)
-  predictor = _predictor(config, prepared, network, features)
-  return Parts(prepared, network, features, predictor, basis)
+  predictor = _predictor(config, prepared, network, features, cut)
+  return Parts(prepared, network, features, predictor, basis, cut)
+
+
+@naming(video_count='of parallel.catalogue=sharded the number of videos')
+def _cut(config: ml_collections.ConfigDict, prepared: Prepared) -> Cut | None:
+  """How the catalogue is cut over devices; None if it is not."""
+  if config.parallel.catalogue == 'replicated':
+    return None
+  return cut_catalogue.over_all_devices(
+    len(prepared.records.videos.id), OF_VIDEOS
+  )
+
+
+def _refuse_whole(config: ml_collections.ConfigDict, cut: Cut | None) -> None:
+  """Raises CannotFit for a network or loss that reads a catalogue whole."""
+  network = config.model.network
+  sampled = network == 'static_dnn' and config.static.loss != 'softmax'
+  if cut is not None and (sampled or network not in keys.CUT_NETWORKS):
+    raise CannotFit(
+      f'model.network={network} reads the catalogue whole'
+      f'{" with a loss of sampled negatives" if sampled else ""}; '
+      'parallel.catalogue is sharded'
+    )
+
+
+def _place(tree: Any, cut: Cut | None) -> Any:
+  """Arrays on every device, or cut over them."""
+  return devices.replicate(tree) if cut is None else cut.place(tree)
 
 
 def _as_read(features: Features, basis: Basis | None) -> Features:
@@ -123,6 +173,7 @@ def _predictor(
   prepared: Prepared,
   network: Network,
   features: Features,
+  cut: Cut | None,
 ) -> Predictor:
   """What makes lists by the config."""
   return Predictor(
@@ -130,6 +181,7 @@ def _predictor(
     features,
     settings.predict_settings(config, prepared),
     first_inputs.description(config, prepared),
+    cut,
   )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from absl import logging
 
 from dynrec_jax import checkpoint, evaluate, metric_log
-from dynrec_jax.checkpoint import same_config
+from dynrec_jax.checkpoint import cut_leaves, same_config
 from dynrec_jax.parallel import hosts
 from dynrec_jax.recommender import CannotFit
 from dynrec_jax.report import user_lists
@@ -186,9 +186,16 @@ def _made_of(
   )
   arrays = []
   if trained is not None:
-    arrays = [np.asarray(x) for x in jax.tree.leaves(trained.state)]
+    arrays = [_content(x) for x in jax.tree.leaves(trained.state)]
   settings = json.dumps([chosen, contender.cannot], sort_keys=True)
   return digests.fingerprint(settings, data, *arrays)
+
+
+def _content(leaf: Any) -> np.ndarray | str:
+  """What tells a parameter from others: itself; its checksum if it is cut."""
+  if not cut_leaves.is_cut(leaf):
+    return np.asarray(leaf)
+  return cut_leaves.checksums({'': leaf})['']
 
 
 def _read_note(note: pathlib.Path) -> Mapping[str, Any]:

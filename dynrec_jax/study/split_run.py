@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
 import ml_collections
 import numpy as np
+from absl import logging
 
 from dynrec_jax import checkpoint, evaluate, likelihood, train
 from dynrec_jax.data import ordered_batches
 from dynrec_jax.data.histories import Histories
+from dynrec_jax.data.video_facts import VideoFacts
+from dynrec_jax.parallel import catalogue as cut_catalogue
 from dynrec_jax.parallel import host_memory
 from dynrec_jax.recommender import Queries, Recommender
 from dynrec_jax.study import identity, method_config, settings, splits
@@ -29,7 +31,7 @@ def make_step(config: ml_collections.ConfigDict, parts: Parts) -> Callable:
   return train.make_train_step(
     parts.network,
     settings.make_optimizer(config),
-    settings.objective_settings(config),
+    settings.objective_settings(config)._replace(cut=parts.cut),
     reduction=settings.preset_value(config, 'reduction'),
     average=config.opt.average,
   )
@@ -138,6 +140,7 @@ def _fit(
     config=saved_config(config, parts, this),
     must_match=identity.CHECKPOINT,
     absent=identity.ABSENT,
+    cut_rows=parts.network.video_count,
   ) as saver:
     facts = None
     if parts.network.frozen and not saver.has_saved:
@@ -153,13 +156,7 @@ def _fit(
       )
     return train.fit(
       train.balanced(step, balance, this.seed),
-      train.init_state(
-        parts.network,
-        settings.make_optimizer(config),
-        this.seed,
-        averaged=config.opt.average > 0,
-        params=parts.first_params(config, this.seed, facts),
-      ),
+      _first_state(config, parts, this, facts),
       data,
       settings.batch_spec(config, this.seed),
       parts.features,
@@ -168,7 +165,41 @@ def _fit(
       saver=saver,
       log_dir=this.directory,
       stop_requested=stop_requested,
+      place=parts.place,
     )
+
+
+def _first_state(
+  config: ml_collections.ConfigDict,
+  parts: Parts,
+  this: Split,
+  facts: VideoFacts | None,
+) -> train.TrainState:
+  """The state before the first step; of a cut catalogue where it lies."""
+
+  def make():
+    return train.init_state(
+      parts.network,
+      settings.make_optimizer(config),
+      this.seed,
+      averaged=config.opt.average > 0,
+      params=parts.first_params(config, this.seed, facts),
+    )
+
+  if parts.cut is None:
+    return make()
+  state = parts.cut.build(make)
+  held = [
+    cut_catalogue.bytes_per_device(x) / 2**20 for x in (state, parts.features)
+  ]
+  logging.info(
+    '%d videos cut over %d devices: each holds %.1f MiB of parameters and of '
+    'what the optimiser keeps, %.1f MiB of features',
+    parts.cut.video_count,
+    parts.cut.device_count,
+    *held,
+  )
+  return state
 
 
 def saved_config(
@@ -206,10 +237,10 @@ def load_params(
       identity.ABSENT,
     )
 
-  template = jax.eval_shape(lambda: parts.network.init(jax.random.key(0)))
   return checkpoint.load_for_inference(
     this.checkpoints,
-    template,
+    parts.template(),
+    cut_rows=parts.network.video_count,
     subtree='average' if config.opt.average else 'params',
     check=check,
   )
@@ -298,7 +329,7 @@ def _log_likelihoods(
     batch_size=spec.batch_size,
     device_count=spec.device_count,
   )
-  objective = settings.objective_settings(config)
+  objective = settings.objective_settings(config)._replace(cut=parts.cut)
 
   def log_likelihoods(params):
     each = [

@@ -32,10 +32,10 @@ LEVELS = (
   ),
   # 2 networks and loops
   (
-    ('averaging', 'early_stopping', 'row_updates', 'step_watch'),
+    ('averaging', 'early_stopping', 'step_watch'),
     ('models',),
     ('objective', 'decode'),
-    ('predict', 'evaluate', 'likelihood'),
+    ('predict', 'evaluate', 'likelihood', 'row_updates'),
     ('train',),
     ('baselines',),
   ),

@@ -15,13 +15,16 @@ from dynrec_jax.study.keys import (
   of_content,
   of_data,
   of_model,
+  of_parallel,
   of_use,
 )
 from dynrec_jax.study.keys.declared import Key, Of, Path, Paths, fault
 from dynrec_jax.study.keys.of_model import PRESETS, STOP_BY
+from dynrec_jax.study.keys.of_parallel import CUT_NETWORKS
 from dynrec_jax.study.keys.of_use import OF_WORLDS, STUDIES
 
 __all__ = [
+  'CUT_NETWORKS',
   'KEYS',
   'OF_WORLDS',
   'PRESETS',
@@ -43,6 +46,7 @@ SECTIONS: Mapping[str, str] = {
   **of_data.SECTIONS,
   **of_content.SECTIONS,
   **of_model.SECTIONS,
+  **of_parallel.SECTIONS,
   **of_use.SECTIONS,
   **of_baselines.SECTIONS,
 }
@@ -51,6 +55,7 @@ KEYS: Mapping[str, Key] = {
   **of_data.KEYS,
   **of_content.KEYS,
   **of_model.KEYS,
+  **of_parallel.KEYS,
   **of_use.KEYS,
   **of_baselines.KEYS,
 }
