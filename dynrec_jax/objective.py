@@ -21,6 +21,9 @@ REDUCTIONS = ('sum', 'mean', 'full_sum')
 # alone or each beside the video watched (A28).
 SOFTMAXES = ('softmax', 'sampled_softmax')
 LOSSES = ('softmax', 'logistic', 'bpr')
+# Of a full softmax: rows handled at once, and logits, 512 MiB of them.
+_MOST_ROWS = 512
+_LOGITS_AT_ONCE = 1 << 27
 
 
 class ObjectiveSettings(NamedTuple):
@@ -172,6 +175,7 @@ def _coherence(
     'weights': targets.weights,
     'output_bias': forward.output_bias,
     'product_dtype': settings.product_dtype,
+    'chunk_size': _chunk_size(forward.output_kernel.shape[-2]),
   }
   if settings.cut is not None:
     return _cut_coherence(network, forward, targets, counted, settings.cut)
@@ -185,6 +189,11 @@ def _coherence(
     targets.videos,
     **counted,
   )
+
+
+def _chunk_size(video_count: int) -> int:
+  """Rows whose logits are held at once: fewer of a large catalogue."""
+  return max(1, min(_MOST_ROWS, _LOGITS_AT_ONCE // video_count))
 
 
 def _cut_coherence(

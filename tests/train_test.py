@@ -58,7 +58,7 @@ def make_step(study, optimizer, *, average=0.0, **changes):
   step = train.make_train_step(
     study.network,
     optimizer,
-    study.settings._replace(**changes),
+    study.settings._replace(cut=study.parts.cut, **changes),
     reduction='mean',
     average=average,
   )
@@ -66,7 +66,7 @@ def make_step(study, optimizer, *, average=0.0, **changes):
 
 
 def fresh(study, optimizer, *, averaged=False):
-  return devices.replicate(
+  return study.parts.place(
     train.init_state(study.network, optimizer, seed=5, averaged=averaged)
   )
 
@@ -294,6 +294,7 @@ def save_run(root, path):
     'in_batch': {'sem__negative': 'in_batch'},
     'partners': {'rel__partners': 'in_batch'},
     'sampled': SAMPLED,
+    'sampled_cut': SAMPLED | {'parallel__catalogue': 'sharded'},
   }.items():
     settings = worlds.tiny_settings(root / 'folder', root)
     config = worlds.tiny_config(settings, **changes)
@@ -336,6 +337,10 @@ def test_8_devices_equal_one(tiny_root, tmp_path, study):
       one[name], eight[name], rtol=1e-5, atol=1e-5, err_msg=name
     )
   assert not np.allclose(one['uniform/loss'], one['in_batch/loss'], rtol=1e-3)
+  for name in one:  # of a catalogue that is cut, sampled rows are the same
+    if name.startswith('sampled/'):
+      cut = eight[name.replace('sampled/', 'sampled_cut/')]
+      np.testing.assert_allclose(cut, one[name], rtol=1e-5, atol=1e-5)
   assert (one['partners/loss_relevance'] > 0).sum() > 5
   # The last batch is not full: some devices have less to do, or nothing.
   assert 0 < len(study.data.samples.user) % study.spec.batch_size < 8
