@@ -443,3 +443,18 @@ def test_known_videos_are_masked_in_lists_if_they_are_in_training():
   )
   with pytest.raises(ValueError, match=r'eval\.mask_history is False'):
     check.check_config(config)
+
+
+def test_what_a_catalogue_over_devices_asks_for():
+  sharded = '--config.parallel.catalogue=sharded'
+  for network in keys.CUT_NETWORKS:
+    check.check_config(parse(sharded, f'--config.model.network={network}'))
+  with pytest.raises(
+    ValueError,
+    match=r'^parallel\.catalogue is sharded, .* it is plus; right there: para',
+  ):
+    check.check_config(parse(sharded, '--config.model.network=plus'))
+  flags = [sharded, '--config.static.loss=bpr']
+  check.check_config(parse(*flags))  # of another network it is not read
+  with pytest.raises(ValueError, match=r'static\.loss is bpr; right there: p'):
+    check.check_config(parse(*flags, '--config.model.network=static_dnn'))

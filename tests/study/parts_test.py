@@ -16,6 +16,7 @@ from dynrec_jax.models.history_rnn import HistoryRnn
 from dynrec_jax.models.plus import Plus
 from dynrec_jax.models.static_dnn import StaticDnn
 from dynrec_jax.parallel import devices
+from dynrec_jax.recommender import CannotFit
 from dynrec_jax.study import parts, video_facts
 
 
@@ -354,3 +355,21 @@ def test_parts_of_one_study_share_the_basis(studies):
   assert other.basis is span.parts.basis
   assert other.features is span.parts.features
   assert other.network == span.network
+
+
+def test_a_catalogue_over_devices_refuses_who_reads_it_whole(
+  study, tiny_settings
+):
+  """Of several methods the others go on, see `contenders`."""
+  config = worlds.tiny_config(tiny_settings, parallel__catalogue='sharded')
+  made = parts.make_parts(config, study.prepared)
+  assert made.cut.video_count == worlds.VIDEOS
+  config.model.network = 'plus'
+  with pytest.raises(
+    CannotFit, match=r'^model\.network=plus reads the catalog'
+  ):
+    parts.make_parts(config, study.prepared, made)
+  config.model.network = 'static_dnn'
+  config.static.loss = 'bpr'
+  with pytest.raises(CannotFit, match=r'static_dnn .* with a loss of sampled'):
+    parts.make_parts(config, study.prepared, made)
