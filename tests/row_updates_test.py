@@ -61,7 +61,7 @@ def test_rows_come_and_go():
   )
 
 
-@pytest.mark.parametrize('name', train.OPTIMIZERS)
+@pytest.mark.parametrize('name', ['sgd', 'adamw'])
 def test_all_rows_are_the_dense_step_and_some_leave_the_others(name):
   optimizer = make_optimizer(name)
   params, every = make_params(), np.arange(V, dtype=np.int32)
