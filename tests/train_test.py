@@ -975,3 +975,36 @@ def test_the_predictor_reads_half_a_run_s_state(study, sgd):
   recommend = study.parts.predictor.recommender(state.params)
   scored = split_run.score(study.config, recommend, questions)
   assert 0 <= split_run.measures(study.config, scored)['f_score'] <= 1
+
+
+@pytest.mark.slow
+def test_a_streamed_run_on_sampled_rows_learns_and_goes_on(
+  tiny_settings, tmp_path
+):
+  """Two epochs at once, and one with another after it: the same, and lower."""
+  changes = SAMPLED | {
+    'train__streamed': True,
+    'loss__relevance_weight': 0.0,
+    'opt__learning_rate': 0.03,
+  }
+  losses_of = {}
+  for name, epochs in (('whole', (2,)), ('parts', (1, 2))):
+    for count in epochs:
+      config = worlds.tiny_config(
+        tiny_settings | {'workdir': str(tmp_path / name)},
+        train__max_epochs=count,
+        **changes,
+      )
+      study = worlds.Study(config)
+      assert split_run.train_split(
+        config, study.parts, study.split, lambda step: False
+      )
+    found = records(pathlib.Path(study.split.directory))
+    losses_of[name] = [
+      r['train/loss_coherence'] for r in found if 'train/loss_coherence' in r
+    ]
+  assert losses_of['whole'] == losses_of['parts']
+  per_epoch = batches.steps_per_epoch(study.data, study.spec)
+  assert len(losses_of['whole']) == 2 * per_epoch
+  first, last = np.split(np.array(losses_of['whole']), 2)
+  assert np.mean(last) < 0.97 * np.mean(first)

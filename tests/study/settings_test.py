@@ -70,7 +70,7 @@ def test_batches_are_as_the_config_has_them(tiny_settings, monkeypatch):
     rel__negative='less_than_pos',
   )
   spec = settings.batch_spec(config, 7)
-  assert spec == (12, 4, 20, 3, 'less_than_pos', 7, 0, 'drawn')
+  assert spec == (12, 4, 20, 3, 'less_than_pos', 7, 0, 'drawn', 0, True)
   config.rel.partners = 'in_batch'
   assert settings.batch_spec(config, 7).partners == 'in_batch'
   config.sem.negative = 'in_batch'
