@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from dynrec_jax import losses, softmax
+from dynrec_jax import losses, sampled_softmax, softmax
 from dynrec_jax.data.batch import Batch, Targets
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.losses import LossTerms, LossWeights
@@ -16,9 +16,14 @@ from dynrec_jax.parallel.catalogue import Cut
 from dynrec_jax.parallel.cut_softmax import cut_coherence_loss
 
 REDUCTIONS = ('sum', 'mean', 'full_sum')
-# What tells the videos that were watched from others: Eq (7) and (8), or a loss
-# of sampled negatives, each alone or each beside the video watched (A28).
-COHERENCES = ('softmax', 'logistic', 'bpr')
+# What tells the videos that were watched from others: Eq (7) and (8) over all
+# videos or over a sample of them (A47), or a loss of sampled negatives, each
+# alone or each beside the video watched (A28).
+SOFTMAXES = ('softmax', 'sampled_softmax')
+LOSSES = ('softmax', 'logistic', 'bpr')
+# Of a full softmax: rows handled at once, and logits, 512 MiB of them.
+_MOST_ROWS = 512
+_LOGITS_AT_ONCE = 1 << 27
 
 
 class ObjectiveSettings(NamedTuple):
@@ -31,7 +36,9 @@ class ObjectiveSettings(NamedTuple):
     relevance_margin: tau_2.
     in_batch_negatives: Eq (1) against all others of the minibatch.
     product_dtype: of products' operands; None is float32.
-    coherence: of COHERENCES; others than 'softmax' read the batch's negatives.
+    coherence: of SOFTMAXES or LOSSES; 'sampled_softmax' reads the batch's
+      candidates and parameters with their rows alone, 'logistic' and 'bpr' its
+      negatives.
     mask_known: no softmax holds the videos that a user is known to have
       watched, as no list does; of networks that read the history, of one state.
     cut: of a catalogue over devices: parameters and features are a device's
@@ -63,7 +70,8 @@ def loss_terms(
 
   Args:
     network: any.
-    params: its parameters.
+    params: its parameters; of 'sampled_softmax', and of a network to match, the
+      candidates' rows in the place of all videos'.
     features: of the whole catalogue; a device's part of a cut one.
     batch: one device's share.
     settings: static choices.
@@ -106,10 +114,11 @@ def loss_terms(
 
 def _check_cut(network: Network, settings: ObjectiveSettings) -> None:
   """Raises ValueError for what reads a catalogue whole that is cut."""
-  if settings.coherence != 'softmax':
+  if settings.coherence not in SOFTMAXES:
     raise ValueError(
       f'coherence is {settings.coherence}, which reads single rows of weights; '
-      'of a catalogue that is cut over devices it must be softmax'
+      'of a catalogue that is cut over devices it must be '
+      f'{" or ".join(SOFTMAXES)}'
     )
   if network.frozen:
     raise ValueError(
@@ -169,12 +178,15 @@ def _coherence(
   if settings.coherence != 'softmax':
     places = targets.rows if network.one_state else targets.positions
     states = forward.states[places]  # [Q, H]
+    if settings.coherence == 'sampled_softmax':
+      return _by_candidates(forward, states, batch, settings)
     return _sampled_coherence(forward, states, targets, settings.coherence)
   counted = {
     'where': targets.where,
     'weights': targets.weights,
     'output_bias': forward.output_bias,
     'product_dtype': settings.product_dtype,
+    'chunk_size': _chunk_size(forward.output_kernel.shape[-2]),
   }
   if settings.cut is not None:
     return _cut_coherence(network, forward, targets, counted, settings.cut)
@@ -188,6 +200,11 @@ def _coherence(
     targets.videos,
     **counted,
   )
+
+
+def _chunk_size(video_count: int) -> int:
+  """Rows whose logits are held at once: fewer of a large catalogue."""
+  return max(1, min(_MOST_ROWS, _LOGITS_AT_ONCE // video_count))
 
 
 def _cut_coherence(
@@ -222,6 +239,28 @@ def _bag_coherence(forward: Forward, batch: Batch, counted: dict) -> Array:
     for own, kernel in zip(states, kernels, strict=True)
   ]
   return jnp.mean(jnp.stack(losses_of))
+
+
+def _by_candidates(
+  forward: Forward, states: Array, batch: Batch, settings: ObjectiveSettings
+) -> Array:
+  """Eq (8) over the batch's candidates, whose rows are the kernel."""
+  targets, candidates = batch.targets, batch.candidates
+  shape = (len(batch.sample_where), len(candidates.videos))
+  own = jnp.zeros(shape, bool)
+  own = own.at[targets.rows, candidates.targets].max(targets.where)
+  return sampled_softmax.sampled_coherence_loss(
+    states,
+    forward.output_kernel,
+    candidates.targets,
+    candidates.log_weights,
+    sequences=targets.rows,
+    own=own,
+    where=targets.where,
+    weights=targets.weights,
+    candidate_bias=forward.output_bias,
+    product_dtype=settings.product_dtype,
+  )
 
 
 def _known(network: Network, batch: Batch) -> Array:

@@ -21,12 +21,13 @@ from dynrec_jax import (
   losses,
   metric_log,
   objective,
+  row_updates,
 )
 from dynrec_jax.data import batches
 from dynrec_jax.data.ahead import Ahead
 from dynrec_jax.data.batch import Batch
 from dynrec_jax.data.batches import BatchSpec
-from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.data.streamed_set import AnySet
 from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.early_stopping import Position
 from dynrec_jax.features.catalogue import Features
@@ -184,10 +185,12 @@ def make_train_step(
     is random follows from the seed and the state's step alone.
 
   Raises:
-    ValueError: average is not in [0, 1).
+    ValueError: average is not in [0, 1); see also `row_updates.tables`.
   """
   if not 0 <= average < 1:
     raise ValueError(f'average is {average}; it must lie in [0, 1)')
+  tables = row_updates.tables(network, settings.coherence, average)
+  cut = None if tables else settings.cut  # rows that are read are everywhere
 
   def step(
     state: TrainState,
@@ -197,13 +200,18 @@ def make_train_step(
     seed: jax.Array,
   ):
     key = jax.random.fold_in(jax.random.key(seed), state.step)
-    learned, frozen = split_params(network, state.params)
+    every, frozen = split_params(network, state.params)
+    learned, opt_state, of_batch = every, state.opt_state, network
+    if tables:
+      rows = row_updates.Rows(tables, batch.candidates.videos, settings.cut)
+      of_batch = network.of_rows(len(rows.videos))
+      learned, opt_state = rows.take((every, opt_state))
     counts = devices.sum_over_devices(objective.term_counts(batch))
     scales = objective.term_scales(counts, balance.populations, reduction)
 
     def local_loss(learned):
       terms, interest_length = objective.loss_terms(
-        network, join_params(learned, frozen), features, batch, settings, key
+        of_batch, join_params(learned, frozen), features, batch, settings, key
       )
       scaled = LossTerms(*(t * s for t, s in zip(terms, scales, strict=True)))
       return losses.unified_loss(scaled, balance.weights), (
@@ -216,13 +224,16 @@ def make_train_step(
     total, terms, interest_length = devices.sum_over_devices(
       (total, terms, interest_length)
     )
-    grads = catalogue.sum_gradients(grads, settings.cut)
-    updates, opt_state = optimizer.update(grads, state.opt_state, learned)
+    grads = catalogue.sum_gradients(grads, cut)
+    updates, opt_state = optimizer.update(grads, opt_state, learned)
     moved = optax.apply_updates(learned, updates)
+    if tables:
+      before = every, state.opt_state
+      moved, opt_state = rows.put(before, (moved, opt_state))
     metrics = {
       'loss': total,
       **{f'loss_{name}': value for name, value in terms._asdict().items()},
-      'gradient_norm': catalogue.norm(grads, settings.cut),
+      'gradient_norm': catalogue.norm(grads, cut),
       'interest_length': interest_length / counts.coherence,
     }
     mean = state.average
@@ -259,17 +270,16 @@ def balanced(step_fn: Callable, balance: Balance, seed: int) -> Callable:
   return step
 
 
-def populations_of(data: TrainingSet) -> LossTerms:
+def populations_of(data: AnySet) -> LossTerms:
   """Anchors of each term in one pass over everything."""
   relevance_count = 0
   if data.relevance is not None:
-    candidates = np.diff(data.relevance.offsets)
     owner = np.searchsorted(data.relevance.users, data.samples.user)
-    relevance_count = np.sum(candidates[owner] > 0)
+    relevance_count = np.sum(np.diff(data.relevance.offsets)[owner] > 0)
   return LossTerms(
-    coherence=float(len(data.samples.user)),
+    coherence=float(data.sample_count),
     semantic=float(len(data.paired_videos)),
-    interest=float(np.sum(data.samples.history_count > 0)),
+    interest=float(data.with_history),
     relevance=float(relevance_count),
   )
 
@@ -277,7 +287,7 @@ def populations_of(data: TrainingSet) -> LossTerms:
 def fit(
   step_fn: Callable,
   state: TrainState,
-  data: TrainingSet,
+  data: AnySet,
   spec: BatchSpec,
   features: Features,
   settings: LoopSettings,

@@ -12,7 +12,7 @@ import pytest
 import worlds
 from bag_network import HIDDEN, BagNetwork
 
-from dynrec_jax import objective, train
+from dynrec_jax import objective, row_updates, train
 from dynrec_jax.data import batches
 from dynrec_jax.data.batch import Batch
 from dynrec_jax.features import catalogue
@@ -110,7 +110,7 @@ def expected(case):
   )
   counts = LossTerms(
     len(rows),
-    case.epoch.anchor_where.sum(),
+    case.epoch.semantic[case.step][3].sum(),
     sum(x is not None for x in interest),
     len(relevance),
   )
@@ -119,12 +119,10 @@ def expected(case):
 
 def semantic_triples(case):
   """(video, visual negative, text negative) of Eq (1) in this step."""
-  anchors = case.epoch.anchors[case.step][case.epoch.anchor_where]
+  anchors, visual, text, exists = case.epoch.semantic[case.step]
+  anchors = anchors[exists]
   if case.study.config.sem.negative == 'in_batch':
     return [(a, b, b) for a in anchors for b in anchors if a != b]
-  visual, text = (
-    x[case.step] for x in (case.epoch.negative_visual, case.epoch.negative_text)
-  )
   return [
     (a, visual[i, j], text[i, j])
     for i, a in enumerate(anchors)
@@ -533,3 +531,125 @@ class Frozen:
   """What `objective` asks a network first."""
 
   frozen = frozenset({'clock'})
+
+
+def sampled_study(study, *, users=None, **changes):
+  """The tiny study with a softmax over a sample, and nothing beside it."""
+  config = study.config.copy_and_resolve_references()
+  weights = ('semantic_weight', 'interest_weight', 'relevance_weight')
+  flat = {
+    'loss.coherence': 'sampled_softmax',
+    **{f'loss.{name}': 0.0 for name in weights},
+    **{name.replace('__', '.'): value for name, value in changes.items()},
+  }
+  config.update_from_flattened_dict(flat)
+  return worlds.Study(config, study.prepared, users)
+
+
+def coherence_of(study, batch, params):
+  """One device's sum of Eq (8) over a batch and its gradients."""
+  network, settings = study.network, study.settings
+  rows = batch.candidates.videos
+
+  def loss(params):
+    few = row_updates.Rows(network.video_rows, rows).take(params)
+    of_rows = network.of_rows(len(rows))
+    terms, _ = objective.loss_terms(
+      of_rows, few, study.features, batch, settings
+    )
+    return terms.coherence
+
+  return jax.value_and_grad(loss)(params)
+
+
+def test_sampled_softmax_is_a_loop_over_what_came_up(study):
+  sampled = sampled_study(study, loss__shared=12)
+  case = make_case(sampled)
+  found, _ = jax.jit(functools.partial(coherence_of, sampled))(
+    jax.tree.map(jnp.asarray, case.batch), case.params
+  )
+  plain = plain_model.PlainModel(sampled, case.params)
+  data, size = sampled.data, sampled.spec.batch_size
+  rows = case.epoch.order[case.step * size : (case.step + 1) * size]
+  batch = case.batch
+  came_up = dict(
+    zip(
+      batch.candidates.videos.tolist(),
+      batch.candidates.log_weights.tolist(),
+      strict=True,
+    )
+  )
+  assert 5 < sum(v < worlds.VIDEOS for v in came_up) < worlds.VIDEOS
+  total = 0.0
+  for row in rows:
+    user, session = data.samples.user[row], data.samples.session[row]
+    own = [int(v) for v in plain.targets(user, session)]
+    for target, h in zip(own, plain.states(user, session), strict=True):
+      logits = plain.log_probs(h)  # a constant apart, which falls out
+      norm = sum(np.exp(logits[v]) for v in set(own))
+      for video, log_weight in came_up.items():
+        if video < worlds.VIDEOS and video not in own:
+          norm += np.exp(logits[video] + log_weight)
+      total += np.log(norm) - logits[target]
+  np.testing.assert_allclose(found, total, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('in_batch', [True, False])
+def test_mean_over_many_draws_is_the_full_gradient(study, in_batch):
+  """Of whole epochs: who meets whom in a batch, and what is drawn, at random.
+
+  The mean over epochs is the full gradient, but for a share of O(1/S) and the
+  error of the mean; with four times as many draws the share is about a fourth.
+  """
+  bias = {}
+  for shared in (10, 40):
+    sampled = sampled_study(
+      study,
+      users=study.split.users.train[:16],
+      loss__shared=shared,
+      loss__in_batch=in_batch,
+      model__network='static_dnn',
+      train__batch_size=4,
+    )
+    params = jax.tree.map(
+      lambda x: 0.5 * x, worlds.random_params(sampled.network)
+    )
+    full, found = epoch_gradients(sampled, params, epochs=80)
+    off = np.sum((found.mean(axis=0) - full) ** 2) / np.sum(full**2)
+    error = np.sum(found.var(axis=0, ddof=1)) / len(found) / np.sum(full**2)
+    bias[shared] = np.sqrt(max(off - error, 0))  # what is not by chance
+  assert 0.05 < bias[10] < 0.25
+  assert bias[40] < 0.06
+  assert bias[40] < 0.4 * bias[10]
+
+
+def epoch_gradients(study, params, epochs):
+  """The full gradient of an epoch [n], and sampled ones [epochs, n]."""
+  usual = batches.usual_sizes(study.data, study.spec)
+  run = jax.jit(functools.partial(coherence_of, study))
+  full_settings = study.settings._replace(coherence='softmax')
+
+  @jax.jit
+  def full(batch, params):
+    def loss(params):
+      terms, _ = objective.loss_terms(
+        study.network, params, study.features, batch, full_settings
+      )
+      return terms.coherence
+
+    return jax.value_and_grad(loss)(params)
+
+  def total(run, epoch):
+    drawn = batches.draw_epoch(study.data, study.spec, epoch)
+    found = 0
+    for step in range(batches.steps_per_epoch(study.data, study.spec)):
+      batch = batches.make_batch(study.data, study.spec, drawn, step, usual)
+      batch = jax.tree.map(lambda x: x[0], batch)
+      gradient = run(batch, params)[1]
+      found += np.concatenate(
+        [np.ravel(x) for x in jax.tree.leaves(gradient)]
+      ).astype(np.float64)
+    return found
+
+  return total(full, 0), np.stack([total(run, e) for e in range(epochs)])

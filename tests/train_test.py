@@ -20,9 +20,11 @@ from saved_states import run_python
 
 from dynrec_jax import checkpoint, objective, train
 from dynrec_jax.data import batches
+from dynrec_jax.data.batch import Candidates
 from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features import catalogue
 from dynrec_jax.losses import LossTerms, LossWeights
+from dynrec_jax.models.plus import Plus
 from dynrec_jax.parallel import devices
 from dynrec_jax.study import split_run, training_data
 from dynrec_jax.study.parts import make_network
@@ -56,7 +58,7 @@ def make_step(study, optimizer, *, average=0.0, **changes):
   step = train.make_train_step(
     study.network,
     optimizer,
-    study.settings._replace(**changes),
+    study.settings._replace(cut=study.parts.cut, **changes),
     reduction='mean',
     average=average,
   )
@@ -64,7 +66,7 @@ def make_step(study, optimizer, *, average=0.0, **changes):
 
 
 def fresh(study, optimizer, *, averaged=False):
-  return devices.replicate(
+  return study.parts.place(
     train.init_state(study.network, optimizer, seed=5, averaged=averaged)
   )
 
@@ -120,6 +122,10 @@ def records(directory, *, timed=False):
 def latest(directory, study, template):
   with open_saver(directory, study) as saver:
     return saver.restore_latest(template)
+
+
+def check_near(a, b, **tolerance):
+  jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **tolerance), a, b)
 
 
 def check_equal(a, b):
@@ -273,13 +279,22 @@ train_test.save_run(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
 """
 
 
+# A softmax over a sample of the videos.
+SAMPLED = {'loss__coherence': 'sampled_softmax', 'loss__shared': 10}
+
+
 def save_run(root, path):
-  """20 steps in both ways of drawing negatives and partners, into a file."""
+  """20 steps in both ways of drawing negatives and partners, into a file.
+
+  And of a softmax over some of the videos.
+  """
   out = {}
   for negative, changes in {
     'uniform': {},
     'in_batch': {'sem__negative': 'in_batch'},
     'partners': {'rel__partners': 'in_batch'},
+    'sampled': SAMPLED,
+    'sampled_cut': SAMPLED | {'parallel__catalogue': 'sharded'},
   }.items():
     settings = worlds.tiny_settings(root / 'folder', root)
     config = worlds.tiny_config(settings, **changes)
@@ -322,9 +337,86 @@ def test_8_devices_equal_one(tiny_root, tmp_path, study):
       one[name], eight[name], rtol=1e-5, atol=1e-5, err_msg=name
     )
   assert not np.allclose(one['uniform/loss'], one['in_batch/loss'], rtol=1e-3)
+  for name in one:  # of a catalogue that is cut, sampled rows are the same
+    if name.startswith('sampled/'):
+      cut = eight[name.replace('sampled/', 'sampled_cut/')]
+      np.testing.assert_allclose(cut, one[name], rtol=1e-5, atol=1e-5)
   assert (one['partners/loss_relevance'] > 0).sum() > 5
   # The last batch is not full: some devices have less to do, or nothing.
   assert 0 < len(study.data.samples.user) % study.spec.batch_size < 8
+
+
+def sampled_step(study, optimizer, coherence='sampled_softmax'):
+  """A step, and a state with parameters without a zero."""
+  step = make_step(study, optimizer, coherence=coherence)
+  params = worlds.random_params(study.network)
+  state = train.init_state(study.network, optimizer, 0, params=params)
+  return step, devices.replicate(state)
+
+
+@pytest.mark.slow
+def test_a_sampled_softmax_of_all_rows_is_the_dense_step(study):
+  """Twice, so that the optimiser's state counts; norms and losses as well."""
+  optimizer = train.make_optimizer('adam', learning_rate=0.1, weight_decay=0.02)
+  batch = next(batches.batches(study.data, study.spec))
+  everything = batch._replace(
+    candidates=Candidates(
+      videos=np.arange(worlds.VIDEOS + 3, dtype=np.int32)[None],
+      log_weights=np.array([[0.0] * worlds.VIDEOS + [-1e30] * 3], np.float32),
+      targets=batch.targets.videos,
+    )
+  )
+  pair = []
+  for coherence, own in (('softmax', batch), ('sampled_softmax', everything)):
+    step, state = sampled_step(study, optimizer, coherence)
+    state, first = step(state, study.features, own)
+    pair.append((first, *step(state, study.features, own)))
+  check_near(*pair, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.slow
+def test_a_sampled_step_touches_the_rows_that_came_up(tiny_root):
+  """Of T_p, its bias and the moments of both; the rest moves as ever."""
+  settings = worlds.tiny_settings(tiny_root / 'folder', tiny_root)
+  changes = SAMPLED | {'model__softmax_bias': True, 'opt__name': 'adam'}
+  study = worlds.Study(worlds.tiny_config(settings, **changes))
+  optimizer = train.make_optimizer('adam', learning_rate=0.1, weight_decay=0.02)
+  batch = next(batches.batches(study.data, study.spec))
+  step, state = sampled_step(study, optimizer)
+  before = jax.tree.map(np.array, state)  # its buffers are taken over
+  after, metrics = step(state, study.features, batch)
+  came_up = np.isin(np.arange(worlds.VIDEOS), batch.candidates.videos[0])
+  assert 10 < came_up.sum() < worlds.VIDEOS - 5
+  leaves = zip(
+    jax.tree_util.tree_leaves_with_path(before),
+    jax.tree.leaves(after),
+    strict=True,
+  )
+  tables = 0
+  for (path, old), new in leaves:
+    moved = np.asarray(old) != np.asarray(new)
+    if 'output_' in jax.tree_util.keystr(path):
+      tables += 1
+      moved = moved.reshape(len(moved), -1).any(axis=1)
+      np.testing.assert_array_equal(moved, came_up)
+    else:
+      assert moved.any(), path
+  assert tables == 2 * 3  # parameters and two moments
+  assert np.isfinite(float(metrics['gradient_norm']))
+
+
+def test_a_sampled_softmax_needs_rows_of_its_own(study):
+  settings = study.settings._replace(coherence='sampled_softmax')
+  optimizer = train.make_optimizer('sgd', learning_rate=1.0, weight_decay=0.0)
+  plus = Plus(video_count=4, session_count=2, content_size=1, interest_size=1)
+  for network, average, words in (
+    (plus, 0.0, 'Plus has no output rows'),
+    (study.network, 0.5, 'average is 0.5, of all parameters'),
+  ):
+    with pytest.raises(ValueError, match=words):
+      train.make_train_step(
+        network, optimizer, settings, reduction='mean', average=average
+      )
 
 
 @pytest.mark.parametrize('method', ['model', 'static_dnn'])
@@ -883,3 +975,36 @@ def test_the_predictor_reads_half_a_run_s_state(study, sgd):
   recommend = study.parts.predictor.recommender(state.params)
   scored = split_run.score(study.config, recommend, questions)
   assert 0 <= split_run.measures(study.config, scored)['f_score'] <= 1
+
+
+@pytest.mark.slow
+def test_a_streamed_run_on_sampled_rows_learns_and_goes_on(
+  tiny_settings, tmp_path
+):
+  """Two epochs at once, and one with another after it: the same, and lower."""
+  changes = SAMPLED | {
+    'train__streamed': True,
+    'loss__relevance_weight': 0.0,
+    'opt__learning_rate': 0.03,
+  }
+  losses_of = {}
+  for name, epochs in (('whole', (2,)), ('parts', (1, 2))):
+    for count in epochs:
+      config = worlds.tiny_config(
+        tiny_settings | {'workdir': str(tmp_path / name)},
+        train__max_epochs=count,
+        **changes,
+      )
+      study = worlds.Study(config)
+      assert split_run.train_split(
+        config, study.parts, study.split, lambda step: False
+      )
+    found = records(pathlib.Path(study.split.directory))
+    losses_of[name] = [
+      r['train/loss_coherence'] for r in found if 'train/loss_coherence' in r
+    ]
+  assert losses_of['whole'] == losses_of['parts']
+  per_epoch = batches.steps_per_epoch(study.data, study.spec)
+  assert len(losses_of['whole']) == 2 * per_epoch
+  first, last = np.split(np.array(losses_of['whole']), 2)
+  assert np.mean(last) < 0.97 * np.mean(first)

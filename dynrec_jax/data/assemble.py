@@ -9,8 +9,15 @@ from dynrec_jax.data import sequences, watch_bags
 from dynrec_jax.data.batch import Batch, History, Semantic, Targets
 from dynrec_jax.data.histories import within
 from dynrec_jax.data.negatives import Negatives
-from dynrec_jax.data.packed import Packing, Sequences, local_tokens, pad
-from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.data.packed import (
+  Packing,
+  Sequences,
+  TableRows,
+  local_tokens,
+  pad,
+  videos_among,
+)
+from dynrec_jax.data.streamed_set import AnySet
 from dynrec_jax.data.watch_bags import WatchBags
 
 
@@ -32,14 +39,16 @@ class Sizes(NamedTuple):
   Attributes:
     videos: M, rows of the table of videos.
     inputs: P, places for inputs.
+    candidates: R, of a sampled softmax; 0 of none.
   """
 
   videos: int
   inputs: int
+  candidates: int = 0
 
 
 def make_share(
-  data: TrainingSet,
+  data: AnySet,
   chosen: np.ndarray,
   exists: np.ndarray,
   semantic: Semantic | None,
@@ -69,7 +78,7 @@ def make_share(
   roles, anchor_count = chosen.shape
   history, bags = _history(data, chosen[0], exists[0])
   chosen, exists = chosen.ravel(), exists.ravel()
-  samples = data.samples.take(chosen)
+  samples = data.take(chosen)
   interests, prefix = data.prefixes(chosen)
   target_row, target = sequences.targets_of(samples, data.watches)
   step = within(target_row, samples.target_count)
@@ -173,7 +182,7 @@ def stacked(shares: Sequence[Share], video_count: int, room: Sizes) -> Batch:
     room: what they fit in, see `sizes`.
   """
   local = [
-    _localise(share, _videos_of(share, video_count), *room, video_count)
+    _localise(share, _videos_of(share, video_count), *room[:2], video_count)
     for share in shares
   ]
   return _stack(local)
@@ -182,21 +191,17 @@ def stacked(shares: Sequence[Share], video_count: int, room: Sizes) -> Batch:
 def _videos_of(share: Share, video_count: int) -> np.ndarray:
   """The videos that occur, ascending."""
   inputs = share.batch.sequences.inputs
-  occurs = np.zeros(video_count, bool)  # marks: a third of a sort's time
-  occurs[inputs[inputs < video_count]] = True
-  occurs[share.bags.video] = True
+  parts = [inputs[inputs < video_count], share.bags.video]
   if share.batch.semantic is not None:
-    for videos in share.batch.semantic[:3]:
-      occurs[videos] = True
-  return np.flatnonzero(occurs).astype(np.int32)
+    parts += share.batch.semantic[:3]
+  return videos_among(parts, video_count)
 
 
 def _localise(
   share: Share, table: np.ndarray, size: int, length: int, video_count: int
 ) -> Batch:
   """The share with table rows for catalogue ids."""
-  row_of = np.zeros(video_count, np.int32)
-  row_of[table] = np.arange(len(table), dtype=np.int32)
+  row_of = TableRows(table, video_count)
   batch = share.batch
   shape = (len(batch.sample_where), size)
   inputs = local_tokens(batch.sequences.inputs, row_of, size)
@@ -224,10 +229,10 @@ def _stack(parts):
 
 
 def _history(
-  data: TrainingSet, chosen: np.ndarray, exists: np.ndarray
+  data: AnySet, chosen: np.ndarray, exists: np.ndarray
 ) -> tuple[History, WatchBags]:
   """What is known of the anchors, but for the weights by table row."""
-  samples = data.samples.take(chosen)
+  samples = data.take(chosen)
   samples = samples._replace(
     history_count=np.where(exists, samples.history_count, 0)
   )

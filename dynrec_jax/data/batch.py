@@ -68,6 +68,22 @@ class Semantic(NamedTuple):
   pool_where: np.ndarray
 
 
+class Candidates(NamedTuple):
+  """The videos that a sampled softmax is over, the same on all devices.
+
+  Attributes:
+    videos: [R] int32 of the catalogue, ascending, each once; numbers from V on
+      fill up.
+    log_weights: [R] float32, see `sampled_softmax`.
+    targets: [Q] int32, the candidate that each of the device's predictions is
+      of.
+  """
+
+  videos: np.ndarray
+  log_weights: np.ndarray
+  targets: np.ndarray
+
+
 class Batch(NamedTuple):
   """One device's share of a step (leading axis: devices, once stacked).
 
@@ -83,6 +99,7 @@ class Batch(NamedTuple):
     partners: [2, B] int32, rows of the whole minibatch's anchors, over all
       devices, that are the positives and the negatives; None if these have
       sequences of their own, or if there are none.
+    candidates: of the predictions; None if these are over all videos.
   """
 
   sequences: Sequences
@@ -93,3 +110,4 @@ class Batch(NamedTuple):
   relevance_where: np.ndarray
   semantic: Semantic | None
   partners: np.ndarray | None = None
+  candidates: Candidates | None = None

@@ -14,18 +14,29 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dynrec_jax.data import assemble, in_batch, negatives, relevance
+from dynrec_jax.data import (
+  assemble,
+  in_batch,
+  negatives,
+  relevance,
+  sequences,
+  shared_samples,
+)
 from dynrec_jax.data.assemble import Share, Sizes
 from dynrec_jax.data.batch import Batch, Semantic
+from dynrec_jax.data.in_blocks import InBlocks
 from dynrec_jax.data.negatives import Negatives
 from dynrec_jax.data.relevance import Triplets
-from dynrec_jax.data.training_set import TrainingSet
+from dynrec_jax.data.shared_samples import Sample
+from dynrec_jax.data.shuffled import Shuffled
+from dynrec_jax.data.streamed_set import AnySet
 
 # Purposes of an epoch's randomness.
-_SHUFFLE, _TRIPLETS, _SEMANTIC, _NEGATIVES = range(4)
+_SHUFFLE, _TRIPLETS, _SEMANTIC, _NEGATIVES, _SHARED = range(5)
 _SMALLEST = 256
 _LOOKED_AT = 64  # steps that tell the usual sizes
 _AGREED_ON = 16  # steps whose sizes hosts agree on at once
+_STEPS_AT_ONCE = 4096  # whose rows of Eq (1) are drawn and held
 _NO_SIZES = Sizes(0, 0)
 # Whose states Eq (6) compares an anchor's with: those of two more sequences
 # each, drawn from all samples, or of other anchors of its batch.
@@ -46,6 +57,10 @@ class BatchSpec(NamedTuple):
     unseen_count: videos that the user never watched, per prediction; 0 if no
       loss asks for them.
     partners: one of PARTNERS, see `in_batch`.
+    shared_count: S, videos drawn in a step that stand for all others; 0 if no
+      loss asks for them.
+    in_batch_candidates: whether a batch's own targets stand for others too, see
+      `shared_samples`.
     own_devices: the host's own of all these devices, whose shares it makes;
       None is all.
   """
@@ -58,6 +73,8 @@ class BatchSpec(NamedTuple):
   seed: int
   unseen_count: int = 0
   partners: str = 'drawn'
+  shared_count: int = 0
+  in_batch_candidates: bool = True
   own_devices: Sequence[int] | None = None
 
   @property
@@ -73,40 +90,36 @@ class Epoch(NamedTuple):
 
   Attributes:
     order: [S] int64, the samples in the order of this epoch.
-    triplets: their partners.
-    anchors: [steps, rows] int32 videos of Eq (1).
-    negative_visual: [steps, rows, N] int32 videos.
-    negative_text: [steps, rows, N] int32 videos.
-    anchor_where: [rows] bool.
+    triplets: their partners; None if nobody has any.
+    semantic: by step, what `draw_semantic` draws.
     unseen: of every sample's targets; None if no loss asks for them.
+    number: which epoch, from 0.
   """
 
-  order: np.ndarray
-  triplets: Triplets
-  anchors: np.ndarray
-  negative_visual: np.ndarray
-  negative_text: np.ndarray
-  anchor_where: np.ndarray
+  order: np.ndarray | Shuffled
+  triplets: Triplets | None
+  semantic: InBlocks
   unseen: Negatives | None
+  number: int
 
 
-def steps_per_epoch(data: TrainingSet, spec: BatchSpec) -> int:
+def steps_per_epoch(data: AnySet, spec: BatchSpec) -> int:
   """How many steps see every sample once.
 
   Raises:
     ValueError: if there is no sample.
   """
-  if not len(data.samples.user):
+  if not data.sample_count:
     raise ValueError(
       'no train user has a behaviour before and a watch after any session '
       'border: there is nothing to train on; right: more watches, or another '
       'span'
     )
-  return -(-len(data.samples.user) // spec.batch_size)
+  return -(-data.sample_count // spec.batch_size)
 
 
 def batches(
-  data: TrainingSet,
+  data: AnySet,
   spec: BatchSpec,
   first_step: int = 0,
   most: Callable[[np.ndarray], np.ndarray] | None = None,
@@ -132,14 +145,26 @@ def batches(
     epoch = draw_epoch(data, spec, epoch_count)
     for first in range(start, per_epoch, at_once):
       steps = range(first, min(first + at_once, per_epoch))
-      each = [_shares(data, spec, epoch, step) for step in steps]
-      for shares, room in zip(each, _rooms(data, each, most), strict=True):
-        yield _stacked(data, shares, room, usual)
+      each = [_step(data, spec, epoch, step) for step in steps]
+      for of, room in zip(each, _rooms(data, each, most), strict=True):
+        yield _stacked(data, of, room, usual)
     epoch_count, start = epoch_count + 1, 0
 
 
+class _Step(NamedTuple):
+  """What a step's batch is made of.
+
+  Attributes:
+    shares: of each of the host's devices.
+    candidates: of the whole batch; None if no loss asks for any.
+  """
+
+  shares: list[Share]
+  candidates: Sample | None
+
+
 def usual_sizes(
-  data: TrainingSet,
+  data: AnySet,
   spec: BatchSpec,
   most: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Sizes:
@@ -151,44 +176,57 @@ def usual_sizes(
   """
   epoch = draw_epoch(data, spec, 0)
   steps = min(_LOOKED_AT, steps_per_epoch(data, spec))
-  each = [_sizes(data, _shares(data, spec, epoch, s)) for s in range(steps)]
+  each = [_sizes(data, _step(data, spec, epoch, s)) for s in range(steps)]
   room = np.max(each, axis=0)
   return Sizes(*(room if most is None else most(room)).tolist())
 
 
 def _rooms(
-  data: TrainingSet,
-  each: list[list[Share]],
+  data: AnySet,
+  each: list[_Step],
   most: Callable[[np.ndarray], np.ndarray] | None,
 ) -> list[Sizes]:
   """What each of some steps needs, on any host."""
-  rooms = np.array([_sizes(data, shares) for shares in each])
+  rooms = np.array([_sizes(data, of) for of in each])
   if most is not None:
     rooms = most(rooms)
   return [Sizes(*room) for room in rooms.tolist()]
 
 
-def _stacked(
-  data: TrainingSet, shares: list[Share], room: Sizes, usual: Sizes
-) -> Batch:
+def _step(data: AnySet, spec: BatchSpec, epoch: Epoch, step: int) -> _Step:
+  """What step `step` of an epoch is made of."""
+  return _Step(
+    _shares(data, spec, epoch, step), _candidates(data, spec, epoch, step)
+  )
+
+
+def _stacked(data: AnySet, of: _Step, room: Sizes, usual: Sizes) -> Batch:
   """A step's batch, of the usual sizes at least."""
   room = Sizes(*map(max, zip(room, usual, strict=True)))
-  return assemble.stacked(shares, data.video_count, room)
+  batch = assemble.stacked(of.shares, data.video_count, room)
+  if of.candidates is None:
+    return batch
+  return batch._replace(
+    candidates=shared_samples.placed(
+      of.candidates, batch.targets, room.candidates, data.video_count
+    )
+  )
 
 
-def draw_epoch(data: TrainingSet, spec: BatchSpec, epoch: int) -> Epoch:
+def draw_epoch(data: AnySet, spec: BatchSpec, epoch: int) -> Epoch:
   """Everything random of one epoch.
 
   Raises:
     ValueError: for an unknown rule.
   """
   order, triplets = _order(data, spec, epoch)
-  semantic = draw_semantic(
-    data.paired_videos,
-    (steps_per_epoch(data, spec), spec.semantic_batch_size),
-    spec.negative_count,
-    _rng(spec, epoch, _SEMANTIC),
-  )
+
+  def semantic(block: int, steps: int):
+    rng = _rng(spec, epoch, _SEMANTIC, *([block] if block else []))
+    shape, count = (steps, spec.semantic_batch_size), spec.negative_count
+    *videos, where = draw_semantic(data.paired_videos, shape, count, rng)
+    return (*videos, np.tile(where, (steps, 1)))
+
   unseen = None
   if spec.unseen_count:
     unseen = negatives.draw_negatives(
@@ -198,12 +236,14 @@ def draw_epoch(data: TrainingSet, spec: BatchSpec, epoch: int) -> Epoch:
       count=spec.unseen_count,
       rng=_rng(spec, epoch, _NEGATIVES),
     )
-  return Epoch(order, triplets, *semantic, unseen)
+  steps = steps_per_epoch(data, spec)
+  drawn = InBlocks(semantic, steps, _STEPS_AT_ONCE)
+  return Epoch(order, triplets, drawn, unseen, epoch)
 
 
 def _order(
-  data: TrainingSet, spec: BatchSpec, epoch: int
-) -> tuple[np.ndarray, Triplets]:
+  data: AnySet, spec: BatchSpec, epoch: int
+) -> tuple[np.ndarray | Shuffled, Triplets | None]:
   """The samples in the order of the epoch, and their partners."""
   if spec.partners not in PARTNERS:
     raise ValueError(
@@ -218,16 +258,15 @@ def _order(
       batch_size=spec.batch_size,
       negative=spec.negative,
     )
-  order = _rng(spec, epoch, _SHUFFLE).permutation(len(data.samples.user))
+  order = data.shuffled(_rng(spec, epoch, _SHUFFLE))
   if data.relevance is None:
-    nothing = np.zeros(len(order), np.int32)
-    return order, Triplets(nothing, nothing, nothing.astype(bool))
+    return order, None
   return order, relevance.draw_triplets(
     data.relevance, data.samples, rng, negative=spec.negative
   )
 
 
-def _among_anchors(data: TrainingSet, spec: BatchSpec) -> bool:
+def _among_anchors(data: AnySet, spec: BatchSpec) -> bool:
   """Whether partners are anchors of the same batch."""
   return data.relevance is not None and spec.partners == 'in_batch'
 
@@ -274,7 +313,7 @@ def draw_semantic(
 
 
 def make_batch(
-  data: TrainingSet,
+  data: AnySet,
   spec: BatchSpec,
   epoch: Epoch,
   step: int,
@@ -294,19 +333,41 @@ def make_batch(
   Returns:
     The batch.
   """
-  shares = _shares(data, spec, epoch, step)
-  return _stacked(data, shares, _sizes(data, shares), usual)
+  of = _step(data, spec, epoch, step)
+  return _stacked(data, of, _sizes(data, of), usual)
 
 
-def _sizes(data: TrainingSet, shares: list[Share]) -> Sizes:
-  """What a step's shares need, as a size that others have too."""
-  return assemble.sizes(
-    shares, data.video_count, data.sequence_len, bucket_size
+def _sizes(data: AnySet, of: _Step) -> Sizes:
+  """What a step needs, as a size that others have too."""
+  room = assemble.sizes(
+    of.shares, data.video_count, data.sequence_len, bucket_size
+  )
+  if of.candidates is None:
+    return room
+  count = bucket_size(len(of.candidates.videos), data.video_count)
+  return room._replace(candidates=count)
+
+
+def _candidates(
+  data: AnySet, spec: BatchSpec, epoch: Epoch, step: int
+) -> Sample | None:
+  """A step's candidates, of the whole batch; None if no loss asks for any."""
+  if not spec.shared_count:
+    return None
+  rows = epoch.order[step * spec.batch_size : (step + 1) * spec.batch_size]
+  _, targets = sequences.targets_of(data.take(rows), data.watches)
+  rng = _rng(spec, epoch.number, _SHARED, step)
+  return shared_samples.sample(
+    data.proposal,
+    shared_samples.draw(data.proposal, spec.shared_count, rng),
+    targets,
+    sequence_count=len(rows),
+    in_batch=spec.in_batch_candidates,
   )
 
 
 def _shares(
-  data: TrainingSet, spec: BatchSpec, epoch: Epoch, step: int
+  data: AnySet, spec: BatchSpec, epoch: Epoch, step: int
 ) -> list[Share]:
   """The share of a step of each of the host's devices."""
   rows = epoch.order[step * spec.batch_size : (step + 1) * spec.batch_size]
@@ -374,15 +435,16 @@ def _semantic(
   if not rows:
     return None
   own = _share(rows, spec.device_count, device)
+  anchors, negative_visual, negative_text, exists = epoch.semantic[step]
   where = np.zeros(rows, bool)
-  where[own] = epoch.anchor_where[own]
+  where[own] = exists[own]
   held = slice(None) if spec.negative_count == 0 else own
   return Semantic(
-    anchors=epoch.anchors[step][held],
-    negative_visual=epoch.negative_visual[step][held],
-    negative_text=epoch.negative_text[step][held],
+    anchors=anchors[held],
+    negative_visual=negative_visual[held],
+    negative_text=negative_text[held],
     where=where[held],
-    pool_where=epoch.anchor_where[held],
+    pool_where=exists[held],
   )
 
 
@@ -392,6 +454,8 @@ def _share(row_count: int, device_count: int, device: int) -> slice:
   return slice(device * size, (device + 1) * size)
 
 
-def _rng(spec: BatchSpec, epoch: int, purpose: int) -> np.random.Generator:
-  """Randomness of (seed, epoch, purpose)."""
-  return np.random.default_rng((spec.seed, epoch, purpose))
+def _rng(
+  spec: BatchSpec, epoch: int, purpose: int, *part: int
+) -> np.random.Generator:
+  """Randomness of (seed, epoch, purpose), or of a part of it."""
+  return np.random.default_rng((spec.seed, epoch, purpose, *part))

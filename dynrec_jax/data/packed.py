@@ -4,9 +4,13 @@ So the recurrent scan need not touch padding (`packed_gru`). Training and
 serving give the network this one form.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+# Videos of a catalogue up to which arrays over all of it are made per batch.
+MARKED_VIDEOS = 1 << 18
 
 
 class Sequences(NamedTuple):
@@ -77,14 +81,60 @@ def pad(values: np.ndarray, size: int) -> np.ndarray:
   return np.pad(values, width)
 
 
+class TableRows:
+  """The row of each video of a table; what it costs follows from the table.
+
+  Of small catalogues an array over all of them, which is faster than a search.
+  """
+
+  def __init__(self, table: np.ndarray, video_count: int):
+    """Holds what is needed.
+
+    Args:
+      table: [m] the videos, ascending, each once.
+      video_count: V.
+    """
+    self._table, self._video_count = table, video_count
+    self._row_of = None
+    if video_count <= MARKED_VIDEOS:
+      self._row_of = np.zeros(video_count, np.int32)
+      self._row_of[table] = np.arange(len(table), dtype=np.int32)
+
+  def __len__(self) -> int:
+    """V."""
+    return self._video_count
+
+  def __getitem__(self, videos: np.ndarray) -> np.ndarray:
+    """The rows of some of the table's videos; of others, anything."""
+    if self._row_of is not None:
+      return self._row_of[videos]
+    return np.searchsorted(self._table, videos).astype(np.int32)
+
+
+def videos_among(parts: Sequence[np.ndarray], video_count: int) -> np.ndarray:
+  """[m] int32, the videos that occur, ascending, each once.
+
+  Args:
+    parts: of any shapes.
+    video_count: V.
+  """
+  if video_count > MARKED_VIDEOS:
+    every = np.concatenate([np.ravel(part) for part in parts])
+    return np.unique(every).astype(np.int32)
+  occurs = np.zeros(video_count, bool)  # marks: a third of a sort's time
+  for part in parts:
+    occurs[part] = True
+  return np.flatnonzero(occurs).astype(np.int32)
+
+
 def local_tokens(
-  tokens: np.ndarray, row_of: np.ndarray, table_size: int
+  tokens: np.ndarray, row_of: TableRows, table_size: int
 ) -> np.ndarray:
   """Tokens (a video, or V + an interest row) as rows of a table.
 
   Args:
     tokens: [P].
-    row_of: [V] the table's row of each video that occurs.
+    row_of: the table's row of each video that occurs.
     table_size: rows of videos in the table; the interests follow.
 
   Returns:

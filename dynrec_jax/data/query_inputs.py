@@ -13,7 +13,13 @@ from dynrec_jax.data import inputs, watch_bags
 from dynrec_jax.data.batch import History
 from dynrec_jax.data.histories import Histories, within
 from dynrec_jax.data.inputs import InterestRows
-from dynrec_jax.data.packed import Packing, Sequences, local_tokens, pad
+from dynrec_jax.data.packed import (
+  Packing,
+  Sequences,
+  TableRows,
+  local_tokens,
+  pad,
+)
 from dynrec_jax.data.sequences import Samples
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.watch_bags import WatchBags
@@ -215,15 +221,13 @@ def _read(
 
 def _table(
   tokens: np.ndarray, video_count: int, *, whole: bool
-) -> tuple[np.ndarray, np.ndarray]:
-  """The videos that occur in a block, or all; and [V] the row of each."""
+) -> tuple[np.ndarray, TableRows]:
+  """The videos that occur in a block, or all; and the row of each."""
   if whole:
     table = np.arange(video_count)
-    return table, table
+    return table, TableRows(table, video_count)
   table = np.unique(tokens[tokens < video_count])
-  row_of = np.zeros(video_count, np.int32)
-  row_of[table] = np.arange(len(table), dtype=np.int32)
-  return table, row_of
+  return table, TableRows(table, video_count)
 
 
 def _packed(prefix: inputs.Prefixes, steps: int, row_count: int):
@@ -234,7 +238,7 @@ def _packed(prefix: inputs.Prefixes, steps: int, row_count: int):
 
 
 def _history(
-  block: _Read, row_of: np.ndarray, shape: tuple[int, int]
+  block: _Read, row_of: TableRows, shape: tuple[int, int]
 ) -> History | None:
   """What is known of a block's queries, over a table; `shape` is [B, M]."""
   if block.bags is None:
@@ -252,7 +256,7 @@ def _sequences(
   packing: Packing,
   tokens: np.ndarray,
   table: np.ndarray,
-  row_of: np.ndarray,
+  row_of: TableRows,
   sizes: _Sizes,
 ) -> Sequences:
   """A block's first inputs."""

@@ -9,6 +9,7 @@ from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.inputs import InterestRows
 from dynrec_jax.data.relevance import Relevance
 from dynrec_jax.data.sequences import Samples
+from dynrec_jax.data.shared_samples import Proposal
 
 
 class TrainingSet(NamedTuple):
@@ -28,6 +29,7 @@ class TrainingSet(NamedTuple):
     max_bag: latest known watches that Eq (3) is made of.
     target_weights: [S] float32, how much each target of a sample counts, see
       `sequences.target_weights`; None is 1 each.
+    proposal: of videos that stand for all; None if no loss asks for any.
   """
 
   video_count: int
@@ -42,6 +44,25 @@ class TrainingSet(NamedTuple):
   unit_secs: float
   max_bag: int
   target_weights: np.ndarray | None = None
+  proposal: Proposal | None = None
+
+  @property
+  def sample_count(self) -> int:
+    """S."""
+    return len(self.samples.user)
+
+  @property
+  def with_history(self) -> int:
+    """Samples with a known watch."""
+    return int(np.sum(self.samples.history_count > 0))
+
+  def take(self, chosen: np.ndarray) -> Samples:
+    """The named samples."""
+    return self.samples.take(chosen)
+
+  def shuffled(self, rng: np.random.Generator) -> np.ndarray:
+    """[S] all samples in a random order."""
+    return rng.permutation(self.sample_count)
 
   @property
   def sequence_len(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from dynrec_jax import interest
 from dynrec_jax.data import sequences
 from dynrec_jax.data.histories import Histories
+from dynrec_jax.data.packed import TableRows
 from dynrec_jax.data.sequences import Samples
 
 _LEAST = float(np.finfo(np.float32).tiny)
@@ -72,13 +73,13 @@ def watch_bags(
 
 
 def as_table(
-  bags: WatchBags, row_of: np.ndarray, shape: tuple[int, int]
+  bags: WatchBags, row_of: TableRows, shape: tuple[int, int]
 ) -> np.ndarray:
   """The bags over a table of videos, as Eq (3) reads them.
 
   Args:
     bags: the bags.
-    row_of: [V] the table's row of each video that occurs.
+    row_of: the table's row of each video that occurs.
     shape: B, and M, the table's size.
 
   Returns:

@@ -21,7 +21,7 @@ from dynrec_jax.models.network import (
   ReadVideo,
 )
 from dynrec_jax.models.recurrence import Recurrence
-from dynrec_jax.models.theta import Theta
+from dynrec_jax.models.theta import Theta, output_names
 
 
 class Dynamic(NamedTuple):
@@ -43,6 +43,15 @@ class Dynamic(NamedTuple):
   def video_count(self) -> int:
     """V."""
     return self.theta.video_count
+
+  @property
+  def video_rows(self) -> frozenset[str]:
+    """T_p and its bias."""
+    return output_names(self.theta.softmax_bias)
+
+  def of_rows(self, count: int) -> 'Dynamic':
+    """See `network.Network`."""
+    return self._replace(theta=self.theta.clone(video_count=count))
 
   @property
   def read_video(self) -> ReadVideo:

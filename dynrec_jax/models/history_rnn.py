@@ -32,6 +32,7 @@ from dynrec_jax.models.theta import (
   check_embed_norm,
   embed_features,
   output_layer,
+  output_names,
   semantic_kernels,
 )
 
@@ -170,6 +171,15 @@ class HistoryRnn(NamedTuple):
   def video_count(self) -> int:
     """V."""
     return self.theta.video_count
+
+  @property
+  def video_rows(self) -> frozenset[str]:
+    """T_p and its bias."""
+    return output_names(self.theta.softmax_bias)
+
+  def of_rows(self, count: int) -> 'HistoryRnn':
+    """See `network.Network`."""
+    return self._replace(theta=self.theta.clone(video_count=count))
 
   @property
   def read_video(self) -> ReadVideo:

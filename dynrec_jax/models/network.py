@@ -109,6 +109,20 @@ class Network(Protocol):
   def frozen(self) -> frozenset[str]:
     """Top-level names of parameters that no step changes."""
 
+  @property
+  def video_rows(self) -> frozenset[str]:
+    """Top-level names of learned parameters that hold a row per video.
+
+    Those of the output layer, and none where it is made of anything else.
+    """
+
+  def of_rows(self, count: int) -> 'Network':
+    """The same network with `count` rows in each of `video_rows`.
+
+    Its `forward` takes parameters with some videos' rows alone; features and
+    sequences are of the whole catalogue all the same.
+    """
+
   def init(self, key: jax.Array, facts: VideoFacts | None = None) -> Any:
     """Fresh parameters.
 

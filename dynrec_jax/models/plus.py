@@ -71,6 +71,7 @@ class Plus(NamedTuple):
 
   one_state = True
   frozen = frozenset(VideoFacts._fields)
+  video_rows = frozenset()  # the calendar and contents are rows of kernels too
 
   @property
   def reads_history(self) -> bool:
@@ -81,6 +82,10 @@ class Plus(NamedTuple):
   def read_video(self) -> ReadVideo:
     """See `network.Network`."""
     return read_video
+
+  def of_rows(self, count: int) -> 'Plus':
+    """See `network.Network`; there are no such rows."""
+    raise ValueError(f'{count} rows are asked for; plus reads all videos')
 
   def init(self, key: jax.Array, facts: VideoFacts | None = None) -> Any:
     """Fresh parameters."""

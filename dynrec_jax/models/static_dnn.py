@@ -19,7 +19,12 @@ from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models import score_parts
 from dynrec_jax.models.network import DecodeTables, Forward, ReadVideo
-from dynrec_jax.models.theta import InterestMaps, glorot, output_layer
+from dynrec_jax.models.theta import (
+  InterestMaps,
+  glorot,
+  output_layer,
+  output_names,
+)
 
 LAYER_COUNT = 3
 
@@ -70,6 +75,15 @@ class StaticDnn(NamedTuple):
   def video_count(self) -> int:
     """V."""
     return self.theta.video_count
+
+  @property
+  def video_rows(self) -> frozenset[str]:
+    """T_p and its bias."""
+    return output_names(self.theta.softmax_bias)
+
+  def of_rows(self, count: int) -> 'StaticDnn':
+    """See `network.Network`."""
+    return self._replace(theta=self.theta.clone(video_count=count))
 
   @property
   def read_video(self) -> ReadVideo:

@@ -84,6 +84,11 @@ def output_layer(
   return kernel, declared('output_bias', zeros, (video_count,))
 
 
+def output_names(use_bias: bool) -> frozenset[str]:
+  """What `output_layer` declares."""
+  return frozenset(['output_kernel', *(['output_bias'] if use_bias else ())])
+
+
 def check_embed_norm(embed_norm: str) -> None:
   """Raises ValueError for an unknown norm."""
   if embed_norm not in EMBED_NORMS:

@@ -43,6 +43,8 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_time_split(config)
   _check_target_weights(config)
   _check_stopping(config)
+  _check_sampled_softmax(config)
+  _check_streamed(config)
   _check_catalogue(config)
 
 
@@ -232,6 +234,48 @@ def _check_stopping(config: ml_collections.ConfigDict) -> None:
       f'static.loss is {config.static.loss}, which makes no probability; '
       'train.stop_by=likelihood reads one: right is softmax, or '
       'train.stop_by=f_score'
+    )
+
+
+def _check_sampled_softmax(config: ml_collections.ConfigDict) -> None:
+  """What a softmax over a sample of the videos cannot stand beside."""
+  if config.loss.coherence != 'sampled_softmax':
+    return
+  if config.model.network == 'plus':
+    raise ValueError(
+      'loss.coherence is sampled_softmax; model.network=plus has a calendar of '
+      'all videos, which each step reads; right there: softmax'
+    )
+  if config.opt.average:
+    raise ValueError(
+      f'opt.average is {config.opt.average}, of all parameters at every step; '
+      'loss.coherence=sampled_softmax steps on a few rows; right there: 0'
+    )
+  if config.loss.in_batch and config.rel.partners == 'in_batch':
+    raise ValueError(
+      'loss.in_batch is True, which takes batches to be random; '
+      'rel.partners=in_batch composes them; right there: False'
+    )
+
+
+def _check_streamed(config: ml_collections.ConfigDict) -> None:
+  """What asks for all samples at once."""
+  if not config.train.streamed:
+    return
+  for key, value, right in (
+    ('loss.relevance_weight', config.loss.relevance_weight, 0.0),
+    ('seq.weight', config.seq.weight, 'watch'),
+    ('static.loss', config.static.loss, 'softmax'),
+  ):
+    if value != right:
+      raise ValueError(
+        f'{key} is {value}, which asks for all samples at once; '
+        f'train.streamed=True holds none; right there: {right}'
+      )
+  if config.model.network == 'plus':
+    raise ValueError(
+      'model.network is plus, whose calendar and means are of all samples; '
+      'train.streamed=True holds none; right there: False'
     )
 
 

@@ -58,6 +58,7 @@ PLUS: Mapping[str, Any] = _NO_TERM | {
   'interest.time_unit': 'session',
   'seq.horizon': 'all_after',
   'seq.weight': 'measure',
+  'loss.coherence': 'softmax',
   'loss.mask_known': True,
   'loss.reduction': 'mean',
   'loss.weight_decay': 0.01,

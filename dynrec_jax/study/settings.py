@@ -9,7 +9,7 @@ from dynrec_jax.data import sessions
 from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.data.query_inputs import InputSettings
 from dynrec_jax.losses import LossWeights
-from dynrec_jax.objective import ObjectiveSettings
+from dynrec_jax.objective import SOFTMAXES, ObjectiveSettings
 from dynrec_jax.parallel import devices, hosts
 from dynrec_jax.predict import PredictSettings
 from dynrec_jax.sources import load
@@ -70,7 +70,8 @@ def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
         + (f' of {hosts.count()} hosts' if hosts.count() > 1 else '')
       )
   in_batch = config.sem.negative == 'in_batch'
-  sampled = _coherence(config) != 'softmax'
+  coherence = _coherence(config)
+  shared = coherence == 'sampled_softmax'
   return BatchSpec(
     batch_size=config.train.batch_size,
     device_count=device_count,
@@ -80,8 +81,10 @@ def batch_spec(config: ml_collections.ConfigDict, seed: int) -> BatchSpec:
     negative_count=0 if in_batch else config.sem.n_neg,
     negative=config.rel.negative,
     seed=seed,
-    unseen_count=config.static.n_neg if sampled else 0,
+    unseen_count=0 if coherence in SOFTMAXES else config.static.n_neg,
     partners=config.rel.partners,
+    shared_count=config.loss.shared if shared else 0,
+    in_batch_candidates=config.loss.in_batch,
     own_devices=devices.own_devices(),
   )
 
@@ -108,10 +111,18 @@ def objective_settings(config: ml_collections.ConfigDict) -> ObjectiveSettings:
   )
 
 
+def proposal_rule(config: ml_collections.ConfigDict) -> str | None:
+  """How videos that stand for all are drawn; None if none are."""
+  shared = _coherence(config) == 'sampled_softmax'
+  return config.loss.proposal if shared else None
+
+
 def _coherence(config: ml_collections.ConfigDict) -> str:
   """Eq (8), or what stands in its place for Static-DNN (A28)."""
   static = config.model.network == 'static_dnn'
-  return config.static.loss if static else 'softmax'
+  if static and config.static.loss != 'softmax':
+    return config.static.loss
+  return config.loss.coherence
 
 
 def decay(

@@ -5,12 +5,21 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 
-from dynrec_jax.data import histories, inputs, relevance, sequences
+from dynrec_jax.data import (
+  histories,
+  inputs,
+  relevance,
+  sequences,
+  shared_samples,
+  streamed_set,
+)
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import MISSING_COUNT, LacksDataError
 from dynrec_jax.data.relevance import Relevance
 from dynrec_jax.data.sequences import Samples
 from dynrec_jax.data.sessions import Sessions
+from dynrec_jax.data.shared_samples import Proposal
+from dynrec_jax.data.streamed_set import AnySet, Log
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.recommender import Queries, Seen
 from dynrec_jax.study import behaviours, first_inputs, settings, splits
@@ -38,7 +47,7 @@ class Known(NamedTuple):
 
 def make_training_set(
   config: ml_collections.ConfigDict, prepared: Prepared, this: Split
-) -> TrainingSet:
+) -> AnySet:
   """The virtual sequences of the train users.
 
   Leaks: of a split by time, nothing from the end of `train_until` on is in any
@@ -47,14 +56,24 @@ def make_training_set(
   Raises:
     CannotFit: the config's network cannot read what there is.
   """
-  data = _sequences(config, prepared, this, this.users.train, this.train_until)
   features = prepared.features
   paired = np.flatnonzero(
     features.has_visual & features.has_text & prepared.known_videos
-  )
+  ).astype(np.int32)
+  log = _log(config, prepared, this, this.users.train, this.train_until)
+  if config.train.streamed:
+    return streamed_set.make_streamed_set(
+      log,
+      video_count=len(prepared.records.videos.id),
+      paired_videos=paired,
+      max_bag=config.seq.max_bag,
+      proposal_rule=settings.proposal_rule(config),
+    )
+  data = _sequences(config, prepared, log)
   return data._replace(
     relevance=_related(config, data.watches, data.samples, prepared),
-    paired_videos=paired.astype(np.int32),
+    paired_videos=paired,
+    proposal=_proposal(config, data),
   )
 
 
@@ -80,7 +99,8 @@ def make_validation_set(
     LacksDataError: a mode has none.
   """
   borders = splits.borders(config, this)
-  data = _sequences(config, prepared, this, this.users.valid, this.truth_until)
+  log = _log(config, prepared, this, this.users.valid, this.truth_until)
+  data = _sequences(config, prepared, log)
   session = data.samples.session
   chosen = np.flatnonzero(np.isin(session, list(borders.values())))
   samples = data.samples.take(chosen)
@@ -109,57 +129,56 @@ def make_validation_set(
   return data, at
 
 
-def _sequences(
+def _log(
   config: ml_collections.ConfigDict,
   prepared: Prepared,
   this: Split,
   users: np.ndarray,
   until: int | None,
-) -> TrainingSet:
-  """Some users' virtual sequences, of the events up to a session's end."""
+) -> Log:
+  """The events up to a session's end, and how samples are cut from them."""
   made_of, topics = this.behaviours, prepared.behaviours.topics
   describe = first_inputs.description(config, prepared)
   if describe is not None:
     made_of, topics = describe(made_of, prepared.tweet_texts)
-  history_mode = first_inputs.history_mode(config)
-  watches = _until(prepared.watches, prepared, until)
-  made_of = _until(made_of, prepared, until)
   clock = prepared.sessions
   if until is not None:
     clock = clock.up_to(until)
-  samples = sequences.virtual_sequences(
-    watches,
-    made_of,
-    clock,
-    users,
+  return Log(
+    watches=_until(prepared.watches, prepared, until),
+    behaviours=_until(made_of, prepared, until),
+    topics=topics,
+    clock=clock,
+    users=np.unique(users),
     horizon=config.seq.horizon,
     max_target_len=config.seq.max_target_len,
     next_count=config.seq.next_count,
-  )
-  decay = settings.decay(config, prepared)
-  rows = inputs.interest_rows(
-    samples,
-    made_of,
-    topics,
-    clock,
-    history_mode=history_mode,
+    history_mode=first_inputs.history_mode(config),
     norm=config.interest.norm,
-    **decay,
+    **settings.decay(config, prepared),
   )
+
+
+def _sequences(
+  config: ml_collections.ConfigDict, prepared: Prepared, log: Log
+) -> TrainingSet:
+  """All virtual sequences of a log's users."""
+  samples, rows = log.all_samples()
   return TrainingSet(
     video_count=len(prepared.records.videos.id),
-    watches=watches,
+    watches=log.watches,
     samples=samples,
     interest_rows=rows,
     relevance=None,
     paired_videos=np.zeros(0, np.int32),
-    history_mode=history_mode,
-    max_len=config.seq.max_target_len,
+    history_mode=log.history_mode,
+    max_len=log.max_target_len,
     max_bag=config.seq.max_bag,
     target_weights=sequences.target_weights(
       samples, config.seq.weight, list_len=config.decode.k
     ),
-    **decay,
+    decay=log.decay,
+    unit_secs=log.unit_secs,
   )
 
 
@@ -178,6 +197,18 @@ def _related(
     len(prepared.records.videos.id),
     positive=config.rel.positive,
   )
+
+
+def _proposal(
+  config: ml_collections.ConfigDict, data: TrainingSet
+) -> Proposal | None:
+  """Of the videos that stand for all; None if the loss is over all."""
+  rule = settings.proposal_rule(config)
+  if rule is None:
+    return None
+  _, targets = sequences.targets_of(data.samples, data.watches)
+  counts = shared_samples.target_counts(targets, data.video_count)
+  return shared_samples.make_proposal(counts, len(data.samples.user), rule=rule)
 
 
 def _topics(prepared: Prepared, this: Split) -> np.ndarray:

@@ -11,7 +11,7 @@ import small_world
 from fake_hosts import FakeHosts
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dynrec_jax.data import batches, inputs, sequences
+from dynrec_jax.data import batches, inputs, sequences, shared_samples
 from dynrec_jax.data.batch import Batch
 from dynrec_jax.data.batches import BatchSpec
 from dynrec_jax.parallel import hosts
@@ -299,6 +299,67 @@ class TestMakeBatch:
       batch = batch._replace(targets=batch.targets._replace(weights=None))
       jax.tree.map(assert_array_equal, plain, batch)
 
+  @pytest.mark.parametrize('device_count', [1, 4])
+  def test_candidates_hold_the_batch_s_targets_and_what_is_drawn(
+    self, device_count
+  ):
+    """By loops over the epoch; the same on every device, and for 1 and 4."""
+    data, samples = data_of(), expected_of()
+    counts = np.bincount([v for s in samples for v in s.target], minlength=V)
+    data = data._replace(
+      proposal=shared_samples.make_proposal(
+        counts, len(samples), rule='uniform'
+      )
+    )
+    spec = SPEC._replace(device_count=device_count, shared_count=15)
+    one = spec._replace(device_count=1)
+    epoch, per_device = batches.draw_epoch(data, spec, 1), 8 // device_count
+    last = batches.steps_per_epoch(data, spec) - 1
+    for step in (0, last):
+      batch = batches.make_batch(data, spec, epoch, step)
+      found = batch.candidates
+      whole = batches.make_batch(data, one, epoch, step).candidates
+      rows = epoch.order[8 * step : 8 * step + 8]
+      rng = np.random.default_rng((SPEC.seed, 1, 4, step))
+      drawn = shared_samples.draw(data.proposal, 15, rng).tolist()
+      seen = [v for row in rows for v in samples[row].target]
+      videos = sorted({*drawn, *seen})
+      others = (len(rows) - 1) / (len(samples) - 1)
+      weights = [
+        (drawn.count(v) + seen.count(v)) / (15 / V + others * counts[v])
+        for v in videos
+      ]
+      for device in range(device_count):
+        assert_array_equal(found.videos[device], whole.videos[0])
+        assert_array_equal(found.log_weights[device], whole.log_weights[0])
+        assert found.videos[device, : len(videos)].tolist() == videos
+        np.testing.assert_allclose(
+          found.log_weights[device, : len(videos)],
+          np.log(weights),
+          atol=1e-5,
+        )
+        assert (np.diff(found.videos[device]) > 0).all()
+        targets = batch.targets.videos[device][batch.targets.where[device]]
+        places = found.targets[device][batch.targets.where[device]]
+        assert_array_equal(found.videos[device][places], targets)
+        own = rows[device * per_device : (device + 1) * per_device]
+        assert len(targets) == sum(len(samples[row].target) for row in own)
+
+  def test_candidates_change_nothing_else(self):
+    data = data_of()
+    plain = batches.make_batch(data, SPEC, batches.draw_epoch(data, SPEC, 0), 1)
+    assert plain.candidates is None
+    counts = np.ones(V)
+    data = data._replace(
+      proposal=shared_samples.make_proposal(counts, 9, rule='unigram')
+    )
+    spec = SPEC._replace(shared_count=9)
+    batch = next(batches.batches(data, spec, 1))
+    fills_up = batch.candidates.videos[0] >= V
+    assert fills_up.any()
+    assert (batch.candidates.log_weights[0] < -1e29)[fills_up].all()
+    jax.tree.map(assert_array_equal, plain.targets, batch.targets)
+
   def test_negatives_change_nothing_else(self):
     data = data_of()
     for epoch in (0, 1):
@@ -346,15 +407,15 @@ class TestMakeBatch:
       batch = batches.make_batch(data, spec, epoch, 3)
       for rows, drawn in zip(
         batch.semantic[:3],
-        (epoch.anchors, epoch.negative_visual, epoch.negative_text),
+        epoch.semantic[3][:3],
         strict=True,
       ):
         got = [
           batch.sequences.video_ids[d][rows[d]] for d in range(device_count)
         ]
-        assert_array_equal(np.concatenate(got), drawn[3])
+        assert_array_equal(np.concatenate(got), drawn)
       assert_array_equal(batch.semantic.where, batch.semantic.pool_where)
-      assert_array_equal(batch.semantic.where.ravel(), epoch.anchor_where)
+      assert_array_equal(batch.semantic.where.ravel(), epoch.semantic[3][3])
 
   def test_in_batch_every_device_holds_all_and_counts_its_own(self):
     # 9 videos for 12 rows: the last 3 do not exist.
@@ -364,7 +425,7 @@ class TestMakeBatch:
     batch = batches.make_batch(data, spec, epoch, 2)
     for d in range(4):
       anchors = batch.sequences.video_ids[d][batch.semantic.anchors[d]]
-      assert_array_equal(anchors, epoch.anchors[2])
+      assert_array_equal(anchors, epoch.semantic[2][0])
       assert sorted(anchors[:9]) == list(range(3, 12))
       assert_array_equal(batch.semantic.pool_where[d], np.arange(12) < 9)
     assert batch.semantic.negative_visual.shape == (4, 12, 0)
@@ -472,8 +533,8 @@ class TestEpochs:
     two = batches.draw_epoch(data, spec._replace(partners='in_batch'), 3)
     assert sorted(two.order) == sorted(one.order)
     assert (two.order != one.order).any()
-    for name in ('anchors', 'negative_visual', 'negative_text', 'unseen'):
-      jax.tree.map(assert_array_equal, getattr(one, name), getattr(two, name))
+    jax.tree.map(assert_array_equal, one.semantic[1], two.semantic[1])
+    jax.tree.map(assert_array_equal, one.unseen, two.unseen)
     # Without the loss there is nothing to put together.
     alone = data_of(with_relevance=False)
     for s in (spec, spec._replace(partners='in_batch')):
@@ -519,7 +580,7 @@ class TestEpochs:
       batches.draw_epoch(data, SPEC._replace(seed=seed), epoch)
       for seed, epoch in ((5, 0), (5, 0), (5, 1), (6, 0))
     ]
-    flat = [[*d[:1], *d.triplets[:2], *d[2:5]] for d in draws]
+    flat = [[d.order, *d.triplets[:2], *d.semantic[1][:3]] for d in draws]
     for column in range(6):
       one, same, epoch, seed = (d[column] for d in flat)
       assert_array_equal(one, same)
@@ -655,7 +716,7 @@ def test_nearly_all_batches_have_one_shape(monkeypatch):
   alone = [batches.make_batch(data, SPEC, epoch, s) for s in range(per_epoch)]
 
   def sizes_of(batch):
-    return len(batch.sequences.video_ids[0]), len(batch.sequences.inputs[0])
+    return len(batch.sequences.video_ids[0]), len(batch.sequences.inputs[0]), 0
 
   assert usual == tuple(map(max, zip(*map(sizes_of, alone), strict=True)))
   for first in (0, per_epoch + 3):
@@ -711,7 +772,7 @@ class TestUsersOfVeryManyWatches:
     assert self.bytes_of(many) <= 1.25 * self.bytes_of(few)
     spec = SPEC._replace(device_count=1)
     used = spec.batch_size * (self.BAG + MAX_LEN) * 3
-    videos, _ = batches.usual_sizes(many, spec)
+    videos, *_ = batches.usual_sizes(many, spec)
     assert videos <= 1.25 * used
     # Without an end they would.
     few, many = (self.data_of(n, max_bag=9999) for n in (1200, 4800))

@@ -134,6 +134,24 @@ class TestPad:
       packed.pad(np.arange(3), 2)
 
 
+@pytest.mark.parametrize('marked', [4, 100])
+def test_tables_of_small_and_of_large_catalogues(marked, monkeypatch):
+  """Rows by an array over all videos, or by a search: the same."""
+  monkeypatch.setattr(packed, 'MARKED_VIDEOS', marked)
+  parts = [np.array([[7, 2], [7, 9]]), np.array([], np.int64), np.array([2, 0])]
+  table = packed.videos_among(parts, 11)
+  assert table.tolist() == [0, 2, 7, 9]
+  assert table.dtype == np.int32
+  rows = packed.TableRows(table, 11)
+  assert len(rows) == 11
+  found = rows[np.array([[9, 0], [2, 7]])]
+  assert found.tolist() == [[3, 0], [1, 2]]
+  assert found.dtype == np.int32
+  tokens = np.array([12, 9, 0, 11, 7])
+  found = packed.local_tokens(tokens, rows, 6)
+  assert found.tolist() == [7, 3, 0, 6, 2]
+
+
 class TestLocalTokens:
   def test_by_hand(self):
     """Of V = 7, videos 5, 2 and 6 are rows 0, 1, 2 of a table of 4."""

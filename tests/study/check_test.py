@@ -250,6 +250,8 @@ NOT_STUDIED += ('model.network', 'variants.cross_first', 'static.loss')
 NOT_STUDIED += ('plus.content',)
 # Of features in fewer dimensions than numbers, see parts_test.
 NOT_STUDIED += ('features.basis',)
+# Of a softmax over a sample, see training_data_test.
+NOT_STUDIED += ('loss.proposal',)
 STUDIED = [key for key in VALID if key not in NOT_STUDIED]
 # Filters that take two rounds, so that a fixpoint is not a single pass.
 BASE = {
@@ -368,6 +370,8 @@ def mix(run):
 @pytest.mark.parametrize('run', range(RUNS))
 def test_each_choice_runs(run, tiny_settings, tmp_path, quick_compile):
   settings = tiny_settings | BASE | mix(run) | {'workdir': str(tmp_path)}
+  # What is of random batches is not of composed ones.
+  settings['loss.in_batch'] = settings['rel.partners'] == 'drawn'
   config = worlds.tiny_config(settings, opt__learning_rate=1e-4)
   check.check_config(config)
   study = worlds.Study(config)
@@ -461,3 +465,45 @@ def test_what_a_catalogue_over_devices_asks_for():
   check.check_config(parse(*flags))  # of another network it is not read
   with pytest.raises(ValueError, match=r'static\.loss is bpr; right there: p'):
     check.check_config(parse(*flags, '--config.model.network=static_dnn'))
+
+
+SAMPLED = '--config.loss.coherence=sampled_softmax'
+
+
+@pytest.mark.parametrize(
+  ('changes', 'words'),
+  [
+    (
+      ['model.network=plus'],
+      r'^loss\.coherence is sampled_softmax; model\.net',
+    ),
+    (['opt.average=0.9'], r'^opt\.average is 0\.9, .*; right there: 0$'),
+    (['rel.partners=in_batch'], r'^loss\.in_batch is True, .* there: False$'),
+  ],
+)
+def test_what_a_softmax_over_a_sample_cannot_stand_beside(changes, words):
+  flags = [f'--config.{change}' for change in changes]
+  check.check_config(parse(*flags))
+  with pytest.raises(ValueError, match=words):
+    check.check_config(parse(SAMPLED, *flags))
+  if 'rel' in changes[0]:
+    check.check_config(parse(SAMPLED, *flags, '--config.loss.in_batch=False'))
+
+
+@pytest.mark.parametrize(
+  ('change', 'words'),
+  [
+    (
+      'loss.relevance_weight=0.2',
+      r'^loss\.relevance_weight is 0\.2, .*: 0\.0$',
+    ),
+    ('seq.weight=measure', r'^seq\.weight is measure, .*: watch$'),
+    ('static.loss=bpr', r'^static\.loss is bpr, .*: softmax$'),
+    ('model.network=plus', r'^model\.network is plus, .*: False$'),
+  ],
+)
+def test_what_asks_for_all_samples_is_not_streamed(change, words):
+  flags = ['--config.train.streamed=True', '--config.loss.relevance_weight=0.0']
+  check.check_config(parse(*flags))
+  with pytest.raises(ValueError, match=words):
+    check.check_config(parse(*flags, f'--config.{change}'))

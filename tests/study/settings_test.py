@@ -71,7 +71,7 @@ def test_batches_are_as_the_config_has_them(tiny_settings, monkeypatch):
   )
   monkeypatch.setattr(settings.devices, 'own_devices', lambda: range(2, 4))
   spec = settings.batch_spec(config, 7)
-  rest = (0, 'drawn', range(2, 4))
+  rest = (0, 'drawn', 0, True, range(2, 4))
   assert spec == (12, 4, 20, 3, 'less_than_pos', 7, *rest)
   config.rel.partners = 'in_batch'
   assert settings.batch_spec(config, 7).partners == 'in_batch'
@@ -132,3 +132,27 @@ def test_tables_of_simulated_data_say_so(tiny_settings):
   config.data.name, config.data.world = 'simulated_year', 'small:no_drift'
   note = settings.origin_note(config)
   assert 'Simulated data (simulated_year, world small:no_drift, seed 6)' in note
+
+
+def test_a_softmax_over_a_sample_is_of_every_network(tiny_settings):
+  """But where another loss than a softmax is asked for (A28)."""
+  config = worlds.tiny_config(
+    tiny_settings, loss__shared=99, loss__proposal='uniform'
+  )
+  assert settings.batch_spec(config, 7).shared_count == 0
+  assert settings.proposal_rule(config) is None
+  config.loss.coherence = 'sampled_softmax'
+  for network in ('dynamic', 'rnn', 'rnn_sem', 'static_dnn'):
+    config.model.network = network
+    found = settings.objective_settings(config).coherence
+    assert found == 'sampled_softmax'
+    assert settings.proposal_rule(config) == 'uniform'
+    spec = settings.batch_spec(config, 7)
+    assert (spec.shared_count, spec.unseen_count) == (99, 0)
+    assert spec.in_batch_candidates
+  config.loss.in_batch = False
+  assert not settings.batch_spec(config, 7).in_batch_candidates
+  config.static.loss = 'bpr'
+  assert settings.objective_settings(config).coherence == 'bpr'
+  spec = settings.batch_spec(config, 7)
+  assert (spec.shared_count, spec.unseen_count) == (0, config.static.n_neg)

@@ -6,6 +6,8 @@ import worlds
 
 from dynrec_jax.data import sequences
 from dynrec_jax.data.records import LacksDataError
+from dynrec_jax.data.sequences import Samples
+from dynrec_jax.data.streamed_set import StreamedSet
 from dynrec_jax.study import splits, training_data
 
 
@@ -332,3 +334,39 @@ def test_nobody_to_validate_on_is_an_error(study):
   )
   with pytest.raises(LacksDataError, match=r'^train\.stop_by is likelihood'):
     training_data.make_validation_set(study.config, study.prepared, nobody)
+
+
+@pytest.mark.parametrize('until', [None, 7])
+def test_what_is_streamed_is_what_is_held(until, study, tiny_settings):
+  """Every sample with its interest; also of a log that a date cuts."""
+  changes = {'loss__coherence': 'sampled_softmax', 'loss__proposal': 'uniform'}
+  changes['loss__relevance_weight'] = 0.0
+  this = study.split._replace(train_until=until)
+  held, few = (
+    training_data.make_training_set(
+      worlds.tiny_config(tiny_settings, train__streamed=streamed, **changes),
+      study.prepared,
+      this,
+    )
+    for streamed in (False, True)
+  )
+  assert isinstance(few, StreamedSet)
+  rows = np.arange(held.sample_count)[::-3]
+  for name in Samples._fields:
+    np.testing.assert_array_equal(
+      getattr(few.take(rows), name), getattr(held.samples, name)[rows]
+    )
+  for one, other in zip(few.prefixes(rows), held.prefixes(rows), strict=True):
+    for a, b in zip(one, other, strict=True):
+      np.testing.assert_array_equal(a, b)
+  _, targets = sequences.targets_of(held.samples, held.watches)
+  counts = np.bincount(targets, minlength=worlds.VIDEOS)
+  np.testing.assert_array_equal(held.proposal.counts, counts)
+  np.testing.assert_array_equal(few.proposal.counts, counts)
+  assert (
+    few.proposal.sample_count
+    == held.proposal.sample_count
+    == len(held.samples.user)
+  )
+  np.testing.assert_array_equal(few.paired_videos, held.paired_videos)
+  assert (held.proposal.rule, few.max_bag) == ('uniform', held.max_bag)

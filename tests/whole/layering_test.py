@@ -20,7 +20,7 @@ LEVELS = (
   (
     ('typed',),
     ('losses',),
-    ('gru', 'softmax', 'interest', 'metrics'),
+    ('gru', 'softmax', 'sampled_softmax', 'interest', 'metrics'),
     ('packed_gru',),
   ),
   # 1 parts
@@ -36,7 +36,7 @@ LEVELS = (
     ('averaging', 'early_stopping', 'step_watch'),
     ('models',),
     ('objective', 'decode'),
-    ('predict', 'evaluate', 'likelihood'),
+    ('predict', 'evaluate', 'likelihood', 'row_updates'),
     ('train',),
     ('baselines',),
   ),

@@ -1,7 +1,7 @@
 """Keys of theta, the objective of Eq (5) to (9), and how it is learned."""
 
 from dynrec_jax import objective, train
-from dynrec_jax.data import batches, inputs, relevance
+from dynrec_jax.data import batches, inputs, relevance, shared_samples
 from dynrec_jax.models import history_rnn, plus, theta
 from dynrec_jax.study.keys.declared import (
   Key,
@@ -99,6 +99,43 @@ KEYS = {
     'of `plus`: videos that a user is known to have watched have no part in '
     'the softmax, as they are in no list',
     decision=42,
+    young=True,
+  ),
+  'loss.coherence': Key(
+    'softmax',
+    OneOf(objective.SOFTMAXES),
+    Of.TRAINING,
+    'Eq (8) over all videos, or over a sample of them, for catalogues of '
+    'millions: a step then reads and writes the rows of T_p that came up and '
+    'no other. Validation and lists are over all videos either way',
+    decision=47,
+    young=True,
+  ),
+  'loss.shared': Key(
+    8192,
+    Whole(1, 10**7),
+    Of.TRAINING,
+    'that `sampled_softmax` draws, for all predictions of a step',
+    unit='videos a step',
+    decision=47,
+    young=True,
+  ),
+  'loss.proposal': Key(
+    'unigram',
+    OneOf(shared_samples.RULES),
+    Of.TRAINING,
+    'that they are drawn from: popularity to the power of 0.75 and a tenth '
+    "uniform, Zipf's law by rank of popularity, or all alike",
+    decision=47,
+    young=True,
+  ),
+  'loss.in_batch': Key(
+    True,
+    Switch(),
+    Of.TRAINING,
+    "of `sampled_softmax`: what a batch's other sequences watch stands for "
+    'videos too; not of `rel.partners=in_batch`, whose batches are composed',
+    decision=47,
     young=True,
   ),
   'loss.reduction': Key(
@@ -208,6 +245,18 @@ KEYS = {
     decision=3,
     young=True,
   ),
+  'train.streamed': Key(
+    False,
+    Switch(),
+    Of.TRAINING,
+    'samples and interests are cut from the log for each batch and not held, '
+    'for users by the million: beside the log a number per user. Another '
+    'random order; and not with Eq (6), which compares all users with all, nor '
+    'with what reads all samples: `plus`, `seq.weight=measure`, `static.loss` '
+    'of sampled negatives',
+    decision=47,
+    young=True,
+  ),
   'train.refit': Key(
     False,
     Switch(),
@@ -244,9 +293,10 @@ KEYS = {
   ),
   'static.loss': Key(
     'softmax',
-    OneOf(objective.COHERENCES),
+    OneOf(objective.LOSSES),
     Of.TRAINING,
-    'over all videos, or of videos watched and others, each alone or in pairs',
+    'over all videos, as `loss.coherence` says, or of videos watched and '
+    'others, each alone or in pairs',
     decision=28,
   ),
   'static.n_neg': Key(
