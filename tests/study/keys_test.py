@@ -89,6 +89,13 @@ DECISIONS = {
   },
   43: {'topics.starts': (1, 0), 'topics.start_rounds': (3, 0)},
   46: {'parallel.catalogue': ('replicated', 'sharded')},
+  47: {
+    'loss.coherence': ('softmax', 'sampled_softmax'),
+    'loss.shared': (8192, 1),
+    'loss.proposal': ('unigram', 'log_uniform', 'uniform'),
+    'loss.in_batch': (True, False),
+    'train.streamed': (False, True),
+  },
   48: {
     'data.prepared_dir': ('', 'set'),
     'data.beam_options': ('', '--runner=FlinkRunner'),
