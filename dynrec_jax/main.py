@@ -168,6 +168,14 @@ def door_of(mode: str) -> Door:
       from dynrec_jax.study.recommend import recommend
 
       return _prepared(recommend)
+    case 'export':
+      from dynrec_jax.study.export import export
+
+      return _prepared(export)
+    case 'serve':
+      from dynrec_jax.study.serve import serve
+
+      return _prepared(serve)
     case 'compare':
       from dynrec_jax.study.compare import compare as door
     case 'reproduce':

@@ -24,7 +24,7 @@ METHODS = ('greedy_seq', 'topk_first')
 # row's sums may run in another order. So few that a single list is made at
 # once: of 20,000 videos in 1.7 times the time of 8 rows, and all lists in 1.4
 # times the time of 128.
-_ROWS = 32
+ROWS = 32
 
 
 class PredictSettings(NamedTuple):
@@ -39,11 +39,25 @@ class PredictSettings(NamedTuple):
   method: str
 
 
+def generator(network: Network, method: str) -> Callable:
+  """What makes lists of tables and first states, see `decode`.
+
+  Args:
+    network: any.
+    method: of METHODS.
+  """
+  if method == 'topk_first':
+    return decode.topk_first
+  return functools.partial(decode.greedy_decode, read_video=network.read_video)
+
+
 class Predictor:
   """Makes lists with any parameters of one network over one catalogue.
 
   Attributes:
     settings: see `PredictSettings`.
+    network: any.
+    features: of the catalogue.
   """
 
   def __init__(
@@ -72,8 +86,8 @@ class Predictor:
       )
     inputs.check_history_mode(settings.inputs.history_mode)
     self.settings = settings
-    self._network = network
-    self._features = features
+    self.network = network
+    self.features = features
     self._describe = describe
     self._tables = jax.jit(network.tables)
     self._first_states = jax.jit(network.first_states)
@@ -84,26 +98,30 @@ class Predictor:
     Its scores are log probabilities: the log of the softmax's value at the
     step that picked the video.
     """
-    tables = self._tables(params, self._features)
+    tables = self.tables(params)
 
     def recommend(queries: Queries, k: int) -> Lists:
       return self._lists(params, tables, queries, k)
 
     return recommend
 
+  def of_network(self, network: Network) -> 'Predictor':
+    """The same of another network over the same features."""
+    return Predictor(network, self.features, self.settings, self._describe)
+
+  def tables(self, params: Any) -> DecodeTables:
+    """What decoding reads of the catalogue."""
+    return self._tables(params, self.features)
+
   def _lists(
     self, params: Any, tables: DecodeTables, queries: Queries, k: int
   ) -> Lists:
     """k videos for each query, and their log probabilities."""
-    generate = decode.topk_first
-    if self.settings.method == 'greedy_seq':
-      generate = functools.partial(
-        decode.greedy_decode, read_video=self._network.read_video
-      )
+    generate = generator(self.network, self.settings.method)
     ids = np.full((queries.count, k), -1, np.int32)
     scores = np.full((queries.count, k), -np.inf, np.float32)
     for number, block in enumerate(self._inputs(queries)):
-      rows = slice(number * _ROWS, (number + 1) * _ROWS)
+      rows = slice(number * ROWS, (number + 1) * ROWS)
       known, where = self._forbidden(queries.take(rows))
       found = generate(
         tables,
@@ -119,8 +137,8 @@ class Predictor:
   def _forbidden(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
     """A block's videos that may be in no list, in one of a few shapes."""
     ids, where = queries.forbidden_videos()
-    width = batches.bucket_size(ids.shape[1], self._network.video_count)
-    room = [(0, _ROWS - len(ids)), (0, max(0, width - ids.shape[1]))]
+    width = batches.bucket_size(ids.shape[1], self.network.video_count)
+    room = [(0, ROWS - len(ids)), (0, max(0, width - ids.shape[1]))]
     return np.pad(ids, room), np.pad(where, room)
 
   def _inputs(self, queries: Queries) -> Iterator[QueryBlock]:
@@ -138,7 +156,7 @@ class Predictor:
         clock=queries.clock,
       ),
       self.settings.inputs,
-      video_count=self._network.video_count,
-      row_count=_ROWS,
-      with_history=self._network.reads_history,
+      video_count=self.network.video_count,
+      row_count=ROWS,
+      with_history=self.network.reads_history,
     )

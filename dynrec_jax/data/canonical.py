@@ -53,8 +53,9 @@ def watches_in_order(watches: Watches, video_ids: np.ndarray) -> Watches:
   """
   order, tied, moment = _by_time(watches)
   rows = order[tied]
-  ids = digests.numbers(video_ids)
-  drawn = digests.mixed(ids[watches.video[rows]], watches.time[rows])
+  videos, place = np.unique(watches.video[rows], return_inverse=True)
+  ids = digests.numbers(video_ids[videos])
+  drawn = digests.mixed(ids[place], watches.time[rows])
   order[tied] = rows[np.lexsort((drawn, moment))]
   return _taken(watches, order)
 

@@ -60,23 +60,34 @@ class Parts(NamedTuple):
   def serving(
     self, config: ml_collections.ConfigDict, params: Any
   ) -> Recommender:
-    """The network as a service has it: T_v of the features as they are.
+    """The network as a service has it, see `served`."""
+    predictor, params = self.served(config, params)
+    return predictor.recommender(params)
+
+  def served(
+    self, config: ml_collections.ConfigDict, params: Any
+  ) -> tuple[Predictor, Any]:
+    """What makes a service's lists: T_v is of the features as they are.
 
     So a video that came after the basis is embedded as any other.
 
     Args:
       config: of the network.
       params: parameters of `network`.
+
+    Returns:
+      The predictor, and its network's parameters.
     """
     if not self._turned(params):
-      return self.predictor.recommender(params)
+      return self.predictor, params
     params = theta.over_given(params, self.basis.vectors)
-    return _predictor(
+    predictor = _predictor(
       config,
       self.prepared,
       make_network(config, self.prepared),
       devices.replicate(catalogue.padded(self.prepared.features)),
-    ).recommender(params)
+    )
+    return predictor, params
 
   def _turned(self, params: Any) -> bool:
     """Whether the parameters have a T_v that is not of the given features."""

@@ -36,7 +36,7 @@ LEVELS = (
     ('models',),
     ('objective', 'decode'),
     ('predict', 'evaluate', 'likelihood'),
-    ('train',),
+    ('train', 'serving'),
     ('baselines',),
   ),
   # 3 report
@@ -74,8 +74,15 @@ LIBRARIES = {
   'checkpoint': ('orbax',),
   'metric_log': ('tensorboardX', 'tqdm'),
   'train': ('flax.struct', 'optax'),
+  'serving': ('prometheus_client', 'safetensors', 'starlette', 'uvicorn'),
   'baselines': ('optax', 'implicit', 'scipy', 'sklearn', 'threadpoolctl'),
-  'study': (*CONFIG_DICT, 'scipy.sparse', 'optax'),
+  'study': (
+    *CONFIG_DICT,
+    'flatbuffers',
+    'optax',
+    'safetensors',
+    'scipy.sparse',
+  ),
   'report': ('jinja2', 'matplotlib', 'plotly'),
   'main': ('absl', 'ml_collections'),
 }

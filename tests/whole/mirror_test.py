@@ -46,6 +46,7 @@ THROUGH = (
   'study/keys/of_content',
   'study/keys/of_data',
   'study/keys/of_model',
+  'study/keys/of_serving',
   'study/keys/of_use',
   'study/text_content',
   'topics/blocked_gibbs',

@@ -15,6 +15,7 @@ from dynrec_jax.study.keys import (
   of_content,
   of_data,
   of_model,
+  of_serving,
   of_use,
 )
 from dynrec_jax.study.keys.declared import Key, Of, Path, Paths, fault
@@ -44,6 +45,7 @@ SECTIONS: Mapping[str, str] = {
   **of_content.SECTIONS,
   **of_model.SECTIONS,
   **of_use.SECTIONS,
+  **of_serving.SECTIONS,
   **of_baselines.SECTIONS,
 }
 # By dotted name.
@@ -52,6 +54,7 @@ KEYS: Mapping[str, Key] = {
   **of_content.KEYS,
   **of_model.KEYS,
   **of_use.KEYS,
+  **of_serving.KEYS,
   **of_baselines.KEYS,
 }
 

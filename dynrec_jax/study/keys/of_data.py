@@ -36,6 +36,8 @@ KEYS = {
         'cross_validate',
         'evaluate',
         'recommend',
+        'export',
+        'serve',
         'compare',
         'reproduce',
         'report',

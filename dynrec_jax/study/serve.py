@@ -1,0 +1,71 @@
+"""A server of lists, from a checkpoint, until it is told to stop."""
+
+import ml_collections
+from absl import logging
+
+from dynrec_jax.predict import ROWS
+from dynrec_jax.serving.asked import BadRequest
+from dynrec_jax.study import new_videos, recommend, splits
+from dynrec_jax.study.list_service import ListService
+from dynrec_jax.study.naming import naming
+from dynrec_jax.study.parts import make_parts
+from dynrec_jax.study.prepare import Prepared
+
+_EXTRA_CONNECTIONS = 256  # for health and metrics, while requests wait
+
+
+def serve(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
+  """Answers requests until SIGTERM or SIGINT, then what it has begun.
+
+  Returns:
+    A line that says so.
+
+  Raises:
+    ValueError: no fitting checkpoint, or the address cannot be had.
+    ImportError: names the extra that is missing.
+  """
+  try:
+    from dynrec_jax.serving import app, server
+  except ImportError as error:
+    raise ImportError(
+      f'mode=serve: {error}; right: pip install dynrec_jax[serve]'
+    ) from error
+  from dynrec_jax.serving.batching import BatchSettings
+
+  of = config.serve
+  with naming(host='serve.host', port='serve.port'):
+    waiting = server.listen(of.host, of.port)
+  with waiting:
+    service = make_service(config, prepared)
+    batches = BatchSettings(ROWS, of.wait_ms / 1000, of.max_waiting)
+    settings = app.AppSettings(batches, of.timeout_secs, of.max_body_bytes)
+    server.run(
+      app.make_app(service, settings),
+      waiting,
+      drain_secs=of.drain_secs,
+      most_connections=of.max_waiting + _EXTRA_CONNECTIONS,
+      started=lambda address: logging.info('serving at %s', address),
+    )
+  return 'stopped on request; every request that was taken is answered'
+
+
+def make_service(
+  config: ml_collections.ConfigDict, prepared: Prepared
+) -> ListService:
+  """What makes the lists, with everything compiled.
+
+  Raises:
+    ValueError: no fitting checkpoint.
+  """
+  this = splits.make_split(config, prepared, config.recommend.split)
+  recommend.refuse_other_users(config, prepared)
+  parts = make_parts(config, prepared)
+  params = recommend.load_params(config, parts, this)
+  describe = None
+  if not new_videos.why_not(config):
+    try:
+      describe = new_videos.make_describer(config, prepared, this, params)
+    except BadRequest as error:
+      logging.warning('no video can be added: %s', error)
+  served = parts.served(config, params)
+  return ListService(config, prepared, this, served, describe)
