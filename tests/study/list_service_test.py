@@ -106,6 +106,7 @@ def test_authors_whose_words_are_read(tmp_path):
   check_mixed(run, service_of(run), saved_runs.authors(6))
 
 
+@pytest.mark.slow
 def test_topics_that_a_source_brings_leave_nobody_new(tmp_path):
   settings = networks.cross_settings(tmp_path)
   topics = np.random.default_rng(1).dirichlet(np.ones(3), len(worlds.tweets()))

@@ -196,7 +196,8 @@ def test_lists_are_those_of_a_catalogue_that_had_them(grown):
 
 def test_who_watched_one_is_served(grown):
   """What was added is known, and in no list of who has seen it."""
-  history = ((ADDED, worlds.CUT + 5), ('v3', worlds.CUT))
+  first = grown.before.ids[0]
+  history = ((ADDED, worlds.CUT + 5), (first, worlds.CUT))
   one, two = grown.service.answers(
     [Asked('', history, 5), Asked('', history[1:], 5)]
   )

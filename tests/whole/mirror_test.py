@@ -29,6 +29,7 @@ THROUGH = (
   'data/training_set',
   'features/text_convolution',
   'features/weights',
+  'serving/service',
   'sources/checked_tables',
   'sources/folder_files',
   'sources/record_files',
