@@ -76,5 +76,6 @@ KEYS = {
     Of.NOTHING,
     'of `plus`: videos may be added while it serves; the start takes the time '
     'of a forecast',
+    decision=49,
   ),
 }
