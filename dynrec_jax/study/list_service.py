@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import ml_collections
 import numpy as np
 
-from dynrec_jax.data import canonical, histories
+from dynrec_jax.data import batches, canonical, histories
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import Tweets, Watches, object_array, text_tweets
 from dynrec_jax.models import plus
@@ -19,6 +19,8 @@ from dynrec_jax.study import behaviours, new_videos, recommend
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.recommend import Users
 from dynrec_jax.study.splits import Split
+
+_WARM = 2048  # watches; of more, the first who asks waits for a program
 
 
 class _Catalogue(NamedTuple):
@@ -102,7 +104,10 @@ class ListService:
 
   def answers(self, asked: Sequence[Asked]) -> list[Answer]:
     """A list for each, of the catalogue as it is now."""
-    now = self._now
+    return self._answers(self._now, asked)
+
+  def _answers(self, now: _Catalogue, asked: Sequence[Asked]) -> list[Answer]:
+    """The same of a catalogue."""
     old = [row for row, of in enumerate(asked) if of.user]
     new = [row for row, of in enumerate(asked) if not of.user]
     users = [self._place[asked[row].user] for row in old]
@@ -179,16 +184,23 @@ class ListService:
     return recommend.queries_of(self._config, known, everyone)
 
   def _warm(self, catalogue: _Catalogue) -> None:
-    """Compiles what makes lists: of users of each length of history."""
-    widths = np.diff(self._queries.watches.offsets)
-    _, users = np.unique(
-      np.ceil(np.log2(widths + 1)).astype(int), return_index=True
-    )
-    for user in users:
-      queries = self._queries.take(np.array([user]))
-      catalogue.recommend(
-        queries._replace(topics=catalogue.topics), self._config.decode.k
-      )
+    """Compiles what makes lists, of histories of any length."""
+    for history in self._histories_of_every_shape(catalogue):
+      self._answers(catalogue, [Asked('', history, 1)])
+
+  def _histories_of_every_shape(
+    self, catalogue: _Catalogue
+  ) -> list[tuple[tuple[str, int], ...]]:
+    """A history for every program that makes lists; longer ones compile."""
+    if self.limits.events != 'watches':
+      return [(('', 0),)] if self.limits.events else []
+    count = len(catalogue.ids)
+    most = min(self.limits.most_events, count, _WARM)
+    found, length = [()], 0
+    while length < most:
+      length = min(batches.bucket_size(length + 1, count), most)
+      found.append(tuple((video, 0) for video in catalogue.ids[:length]))
+    return found
 
 
 def _catalogue(

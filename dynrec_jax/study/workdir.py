@@ -13,6 +13,7 @@ from dynrec_jax.storage import file_locks, whole_files
 
 _LOCK = '.lock'
 _SHARED = 'tune'  # the mode of which several processes share a folder
+_READS = 'serve'  # the mode that, once it has begun, needs nothing of it
 
 
 def path_of(config: ml_collections.ConfigDict, name: str) -> str:
@@ -25,13 +26,14 @@ def path_of(config: ml_collections.ConfigDict, name: str) -> str:
 def alone(config: ml_collections.ConfigDict) -> Iterator[None]:
   """Keeps other runs out of the folder for the block.
 
-  Runs of mode=tune keep all others out but those of their own mode. A folder
-  that the block leaves empty goes again.
+  Runs of mode=tune keep all others out but those of their own mode; one of
+  mode=serve, which writes nothing, keeps nobody out. A folder that the block
+  leaves empty goes again.
 
   Raises:
     ValueError: another process is at it; names it and the folder.
   """
-  if not hosts.is_writer():
+  if not hosts.is_writer() or config.mode == _READS:
     yield
     return
   is_new = not os.path.exists(config.workdir)

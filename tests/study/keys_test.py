@@ -116,6 +116,7 @@ def test_the_parts_declare_nothing_twice():
     keys.of_content,
     keys.of_model,
     keys.of_use,
+    keys.of_serving,
     keys.of_baselines,
   )
   assert sum(len(part.KEYS) for part in parts) == len(keys.KEYS)
