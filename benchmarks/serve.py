@@ -128,13 +128,13 @@ def run_server(size: Size, address) -> None:
   from dynrec_jax.serving.batching import BatchSettings
 
   settings = app.AppSettings(BatchSettings(ROWS, 0.002, 1024), 30.0, 1 << 20)
-  with server.listen('127.0.0.1', 0) as waiting:
+  with server.bind('127.0.0.1', 0) as bound:
     server.run(
       app.make_app(make_service(size), settings),
-      waiting,
+      bound,
       drain_secs=5,
       most_connections=2048,
-      started=lambda _: address.send(waiting.getsockname()[1]),
+      started=lambda _: address.send(bound.getsockname()[1]),
     )
 
 

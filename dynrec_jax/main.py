@@ -173,9 +173,7 @@ def door_of(mode: str) -> Door:
 
       return _prepared(export)
     case 'serve':
-      from dynrec_jax.study.serve import serve
-
-      return _prepared(serve)
+      from dynrec_jax.study.serve import serve as door
     case 'compare':
       from dynrec_jax.study.compare import compare as door
     case 'reproduce':

@@ -9,11 +9,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
-_BACKLOG = 2048
 
 
-def listen(host: str, port: int) -> socket.socket:
-  """A socket that waits for connections.
+def bind(host: str, port: int) -> socket.socket:
+  """A socket that is about to wait for connections; until then it refuses.
 
   Args:
     host: an address of this machine, or a name of it.
@@ -23,21 +22,28 @@ def listen(host: str, port: int) -> socket.socket:
     ValueError: they cannot be had; names both.
   """
   try:
-    family, _, _, _, address = socket.getaddrinfo(
+    family, kind, _, _, address = socket.getaddrinfo(
       host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
-    return socket.create_server(address, family=family, backlog=_BACKLOG)
+    found = socket.socket(family, kind)
+    try:
+      found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+      found.bind(address)
+    except OSError:
+      found.close()
+      raise
   except OSError as error:
     reason = error.strerror or str(error)
     raise ValueError(
       f'host is {host!r} and port is {port}: {reason}; right: an address of '
       'this machine, and a port that nobody listens at'
     ) from error
+  return found
 
 
 def run(
   app: Starlette,
-  waiting: socket.socket,
+  bound: socket.socket,
   *,
   drain_secs: int,
   most_connections: int,
@@ -49,7 +55,7 @@ def run(
 
   Args:
     app: answers.
-    waiting: see `listen`.
+    bound: see `bind`.
     drain_secs: longest that requests are waited for.
     most_connections: beyond which 503 is answered at once.
     started: gets the address, once requests are taken.
@@ -64,9 +70,9 @@ def run(
     limit_concurrency=most_connections,
     timeout_graceful_shutdown=drain_secs,
   )
-  host, port = waiting.getsockname()[:2]
+  host, port = bound.getsockname()[:2]
   shown = f'[{host}]' if ':' in host else host
-  _Server(config, lambda: started(f'http://{shown}:{port}')).run([waiting])
+  _Server(config, lambda: started(f'http://{shown}:{port}')).run([bound])
 
 
 class _Server(uvicorn.Server):

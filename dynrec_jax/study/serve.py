@@ -5,16 +5,18 @@ from absl import logging
 
 from dynrec_jax.predict import ROWS
 from dynrec_jax.serving.asked import BadRequest
+from dynrec_jax.serving.folder_service import FolderService
+from dynrec_jax.serving.service import Service
 from dynrec_jax.study import new_videos, recommend, splits
 from dynrec_jax.study.list_service import ListService
 from dynrec_jax.study.naming import naming
 from dynrec_jax.study.parts import make_parts
-from dynrec_jax.study.prepare import Prepared
+from dynrec_jax.study.prepare import Prepared, prepare
 
 _EXTRA_CONNECTIONS = 256  # for health and metrics, while requests wait
 
 
-def serve(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
+def serve(config: ml_collections.ConfigDict) -> str:
   """Answers requests until SIGTERM or SIGINT, then what it has begun.
 
   Returns:
@@ -34,19 +36,26 @@ def serve(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
 
   of = config.serve
   with naming(host='serve.host', port='serve.port'):
-    waiting = server.listen(of.host, of.port)
-  with waiting:
-    service = make_service(config, prepared)
+    bound = server.bind(of.host, of.port)
+  with bound:
+    service = _service(config)
     batches = BatchSettings(ROWS, of.wait_ms / 1000, of.max_waiting)
     settings = app.AppSettings(batches, of.timeout_secs, of.max_body_bytes)
     server.run(
       app.make_app(service, settings),
-      waiting,
+      bound,
       drain_secs=of.drain_secs,
       most_connections=of.max_waiting + _EXTRA_CONNECTIONS,
       started=lambda address: logging.info('serving at %s', address),
     )
   return 'stopped on request; every request that was taken is answered'
+
+
+def _service(config: ml_collections.ConfigDict) -> Service:
+  """Of an exported folder, if one is named, or of the run's checkpoint."""
+  if config.serve.folder:
+    return FolderService(config.serve.folder, config.serve.max_events)
+  return make_service(config, prepare(config))
 
 
 def make_service(

@@ -8,7 +8,10 @@ import sys
 import networks
 import pytest
 import saved_runs
+import worlds
 
+from dynrec_jax.serving import folder_service
+from dynrec_jax.serving.asked import Asked
 from dynrec_jax.study import export
 
 # As users compile: equal to the last bit, or not.
@@ -93,6 +96,21 @@ def past(run, count):
   }
 
 
+def check_service(folder, histories, found):
+  """A server of the folder answers the same, known to nobody."""
+  service = folder_service.FolderService(folder, 100)
+  asked = [
+    Asked('', tuple(map(tuple, own)), service.limits.most_videos)
+    for own in histories.values()
+  ]
+  for answer, row in zip(service.answers(asked), found, strict=True):
+    assert (answer.videos, answer.scores) == (row['videos'], row['scores'])
+  unlisted = {f'v{n}' for n in range(worlds.VIDEOS, worlds.VIDEOS + 3)}
+  for of, answer in zip(asked[:9], service.answers(asked[:9]), strict=True):
+    strangers = sum(video in unlisted for video, _ in of.history)
+    assert answer.unlisted == strangers
+
+
 @pytest.mark.slow
 def test_folders_make_the_same_lists_alone(tiny_settings, tmp_path):
   """Of new users, of any history; and of the data's, told what they did."""
@@ -109,6 +127,7 @@ def test_folders_make_the_same_lists_alone(tiny_settings, tmp_path):
   asked[folder], expected[folder] = histories, run.lists_of(histories)
   assert len({tuple(row['videos']) for row in expected[folder]}) > 4
   for folder, found in run_examples(asked).items():
+    check_service(folder, asked[folder], found)
     lists = {row['user']: row for row in found}
     # Who watched unlisted videos alone is nobody in a table of watches.
     assert [lists[row['user']] for row in expected[folder]] == expected[folder]

@@ -22,7 +22,7 @@ def test_what_is_missing_is_named(monkeypatch):
   monkeypatch.setitem(sys.modules, 'dynrec_jax.serving.server', None)
   config = worlds.tiny_config({}, mode='serve')
   with pytest.raises(ImportError, match=r'pip install dynrec_jax\[serve\]$'):
-    serve.serve(config, None)
+    serve.serve(config)
 
 
 class Process:
@@ -151,4 +151,4 @@ def test_a_port_that_is_taken(tiny_settings, tmp_path):
       tiny_settings, mode='serve', serve__port=taken.getsockname()[1]
     )
     with pytest.raises(ValueError, match=r'serve\.host is .* serve\.port is'):
-      serve.serve(config, None)
+      serve.serve(config)

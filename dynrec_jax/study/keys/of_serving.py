@@ -22,6 +22,13 @@ KEYS = {
     Of.NOTHING,
     "`''` is export in the workdir; an older export there is replaced",
   ),
+  'serve.folder': Key(
+    '',
+    Path('a folder of `mode=export`'),
+    Of.NOTHING,
+    'what is served, to new users alone, without data or checkpoint; '
+    "`''` is the checkpoint of the workdir",
+  ),
   'serve.host': Key(
     '127.0.0.1',
     Text('an address or a name of this machine', may_be_empty=False),
