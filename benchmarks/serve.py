@@ -65,6 +65,7 @@ def make_service(size: Size):
   rng = np.random.default_rng(0)
   config: ml_collections.ConfigDict = keys.default_config()
   config.model.network = size.network
+  config.serve.max_events = EVENTS  # no program of longer ones
   count, topics = size.videos, 50
   text = rng.normal(size=(count, 64)).astype(np.float32)
   there = np.ones(count, bool)
@@ -83,7 +84,7 @@ def make_service(size: Size):
     ),
     clock=sessions.make_sessions(START - 360 * DAY, START, 12),
   )
-  return ListService(config, prepared, None, (predictor, params), None)
+  return ListService(config, prepared, None, (predictor, params), 'made up')
 
 
 def _network(size: Size, topics: int):

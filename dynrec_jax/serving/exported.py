@@ -88,7 +88,7 @@ def export_lists(
   sizes = query_inputs.block_sizes(
     settings.inputs, session_count, network.video_count, ROWS
   )
-  both = params, predictor.tables(params)
+  both = {'params': params, 'tables': predictor.tables(params)}
   weights, treedef = _named(both), jax.tree.structure(both)
   shapes = {name: _spec(x) for name, x in weights.items()}
 
@@ -106,7 +106,9 @@ def export_lists(
       weights[name] if name in weights else jnp.zeros(of.shape, of.dtype)
       for name, of in shapes.items()  # zeros change nothing
     ]
-    return _block_lists(plan, *jax.tree.unflatten(treedef, leaves), asked)
+    return _block_lists(
+      plan, **jax.tree.unflatten(treedef, leaves), asked=asked
+    )
 
   def lists(weights: Named, asked: Named) -> tuple[Array, Array]:
     make = functools.partial(block, lax.optimization_barrier, weights)

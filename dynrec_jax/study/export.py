@@ -1,7 +1,6 @@
 """From a checkpoint to a folder that others serve, without package or data."""
 
 import os
-from importlib import metadata
 from typing import Any
 
 import jax
@@ -14,7 +13,7 @@ from dynrec_jax.parallel import hosts
 from dynrec_jax.predict import Predictor
 from dynrec_jax.serving import exported, folder
 from dynrec_jax.serving.folder import Contents, Words
-from dynrec_jax.study import behaviours, first_inputs, recommend, splits
+from dynrec_jax.study import about, behaviours, first_inputs, recommend, splits
 from dynrec_jax.study.parts import make_parts
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
@@ -85,8 +84,8 @@ def _contents(
     session_count=count,
     interest_size=size,
   )
-  about = {
-    'dynrec_jax': metadata.version('dynrec_jax'),
+  facts = {
+    'dynrec_jax': about.version(),
     'network': config.model.network,
     'scenario': config.scenario,
     'method': config.decode.method,
@@ -95,7 +94,7 @@ def _contents(
   }
   reading = _reading(config, prepared, predictor, of, size)
   ids = list(prepared.records.videos.id)
-  return Contents(lists, reading, ids, topics, words, about)
+  return Contents(lists, reading, ids, topics, words, facts)
 
 
 def history_kind(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
@@ -157,7 +156,7 @@ def _words(made_of: behaviours.Behaviours, this: Split) -> Words:
       likelihood, nobody, jnp.float32(hyper.alpha), user_count=1
     )
 
-  (shape,) = (jax_export.symbolic_shape(f'n, {hyper.topic_count}'),)
+  shape = jax_export.symbolic_shape(f'n, {hyper.topic_count}')
   spec = jax.ShapeDtypeStruct(shape, np.float32)
   found = jax_export.export(jax.jit(topics_of), platforms=exported.PLATFORMS)(
     spec

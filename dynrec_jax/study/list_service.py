@@ -20,7 +20,7 @@ from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.recommend import Users
 from dynrec_jax.study.splits import Split
 
-_WARM = 2048  # watches; of more, the first who asks waits for a program
+_WARM = 1024  # watches; of more, the first who asks waits for a program
 
 
 class _Catalogue(NamedTuple):
@@ -57,7 +57,7 @@ class ListService:
     prepared: Prepared,
     this: Split,
     served: tuple[Predictor, Any],
-    describe: new_videos.Describer | None,
+    describe: new_videos.Describer | str,
   ):
     """Reads what is known of everyone; compiles what makes lists.
 
@@ -66,7 +66,7 @@ class ListService:
       prepared: the study.
       this: whose checkpoint it is.
       served: see `Parts.served`.
-      describe: of a network that videos can be added to, else None.
+      describe: new videos; or why none can be added.
     """
     self._config, self._prepared = config, prepared
     self._describe = describe
@@ -138,8 +138,8 @@ class ListService:
     Raises:
       BadRequest: 409, the network ties no row to content, or they are there.
     """
-    if self._describe is None:
-      raise BadRequest(new_videos.why_not(self._config), 409)
+    if isinstance(self._describe, str):
+      raise BadRequest(self._describe, 409)
     with self._adding:
       now = self._now
       new_videos.check_new(videos, now.place)
@@ -147,7 +147,7 @@ class ListService:
         now.predictor.network, now.params, *self._describe.rows(videos)
       )
       ids = np.append(now.ids, object_array([video.id for video in videos]))
-      rows = len(videos) if self._read is None else 0
+      rows = len(videos) if self._config.scenario == 'single' else 0
       grown = _catalogue(
         now.predictor.of_network(network),
         params,
@@ -224,13 +224,15 @@ def _limits(
   config: ml_collections.ConfigDict,
   prepared: Prepared,
   read: Any,
-  describe: new_videos.Describer | None,
+  describe: new_videos.Describer | str,
 ) -> Limits:
   """What requests may be."""
   events = 'watches'
   if config.scenario == 'cross':
     events = '' if read is None else 'tweets'
-  size = 0 if describe is None else new_videos.visual_size(config, prepared)
+  size = 0
+  if not isinstance(describe, str):
+    size = new_videos.visual_size(config, prepared)
   return Limits(events, config.serve.max_events, config.decode.k, size)
 
 

@@ -70,11 +70,12 @@ def make_service(
   recommend.refuse_other_users(config, prepared)
   parts = make_parts(config, prepared)
   params = recommend.load_params(config, parts, this)
-  describe = None
-  if not new_videos.why_not(config):
+  describe = new_videos.why_not(config)
+  if not describe:
     try:
       describe = new_videos.make_describer(config, prepared, this, params)
     except BadRequest as error:
-      logging.warning('no video can be added: %s', error)
+      describe = str(error)
+      logging.warning('no video can be added: %s', describe)
   served = parts.served(config, params)
   return ListService(config, prepared, this, served, describe)

@@ -219,6 +219,17 @@ def test_where_the_forecast_is_another_nothing_is_added(grown):
     new_videos.make_describer(config, study.prepared, study.split, params)
 
 
+def test_a_reason_is_told_to_who_adds(grown, tmp_path):
+  run = saved_runs.SavedRun(
+    grown.run.settings, tmp_path, 'plus', params=grown.before.params
+  )
+  config = run.config(mode='serve', serve__new_videos=False)
+  service = serve.make_service(config, run.study.prepared)
+  with pytest.raises(BadRequest, match='new_videos is False') as caught:
+    service.add([grown.videos[ADDED]])
+  assert caught.value.status == 409
+
+
 def test_who_can_and_who_cannot():
   for method, changes, why in (
     ('model', {}, 'model.network is dynamic'),
