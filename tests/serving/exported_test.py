@@ -12,7 +12,7 @@ from dynrec_jax.models.static_dnn import StaticDnn, StaticTheta
 from dynrec_jax.predict import Predictor, PredictSettings
 from dynrec_jax.serving import exported
 
-pytestmark = pytest.mark.usefixtures('quick_compile')
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('quick_compile')]
 V, K, COUNT = 11, 3, 70
 
 

@@ -88,6 +88,7 @@ DECISIONS = {
     'plus.ahead': (2, 1),
   },
   43: {'topics.starts': (1, 0), 'topics.start_rounds': (3, 0)},
+  49: {'serve.new_videos': (True, False)},
 }
 DECIDED = [
   (decision, name, values)

@@ -133,6 +133,7 @@ FORBIDDEN = (
   ('evaluate', 'models', None),
   ('likelihood', 'models', 'models.network'),
   ('train', 'models', 'models.network'),
+  ('serving', 'models', 'models.network'),
   # Recommending needs no loss and no truth.
   ('predict', 'objective', None),
   ('predict', 'evaluate', None),
