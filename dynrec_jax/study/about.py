@@ -31,7 +31,7 @@ def made_with() -> dict[str, str]:
     'date': datetime.datetime.now(datetime.UTC).strftime('%Y-%m-%d %H:%M UTC'),
     'dynrec_jax': version(),
     'commit': _commit(),
-    'python': platform.pythonversion(),
+    'python': platform.python_version(),
     **{name: metadata.version(name) for name in _LIBRARIES},
     'devices': f'{jax.device_count()} x {device.device_kind}',
     'processors': str(os.cpu_count()),
