@@ -176,6 +176,12 @@ def door_of(mode: str) -> Door:
       from dynrec_jax.study.explain import explain
 
       return _prepared(explain)
+    case 'export':
+      from dynrec_jax.study.export import export
+
+      return _prepared(export)
+    case 'serve':
+      from dynrec_jax.study.serve import serve as door
     case 'compare':
       from dynrec_jax.study.compare import compare as door
     case 'reproduce':

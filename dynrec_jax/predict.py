@@ -114,6 +114,12 @@ class Predictor:
 
     return recommend
 
+  def of_network(self, network: Network) -> 'Predictor':
+    """The same of another network over the same features."""
+    return Predictor(
+      network, self.features, self.settings, self._describe, self._cut
+    )
+
   def tables(self, params: Any) -> DecodeTables:
     """What decoding reads of the catalogue."""
     return self._tables(params, self.features)

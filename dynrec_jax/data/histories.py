@@ -109,6 +109,15 @@ def no_events(row_count: int) -> Histories:
   )
 
 
+def joined(first: Histories, second: Histories) -> Histories:
+  """The rows of both, one after the other."""
+  return Histories(
+    np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]]),
+    np.concatenate([first.item, second.item]),
+    np.concatenate([first.time, second.time]),
+  )
+
+
 def ragged_indices(
   starts: np.ndarray, counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -114,7 +114,7 @@ def query_blocks(
     unit_secs=settings.unit_secs,
     norm=settings.norm,
   )
-  sizes = _sizes(settings, known.clock.count, video_count, row_count)
+  sizes = block_sizes(settings, known.clock.count, video_count, row_count)
   if with_history:
     sizes = sizes._replace(videos=video_count)
   for start in range(0, len(samples.user), row_count):
@@ -136,8 +136,15 @@ def query_blocks(
     )
 
 
-class _Sizes(NamedTuple):
-  """What a block has room for."""
+class Sizes(NamedTuple):
+  """What a block has room for.
+
+  Attributes:
+    interests: rows of interests.
+    videos: rows of the table of videos.
+    steps: inputs of a query.
+    inputs: of all queries, and one step more.
+  """
 
   interests: int
   videos: int
@@ -145,9 +152,9 @@ class _Sizes(NamedTuple):
   inputs: int
 
 
-def _sizes(
+def block_sizes(
   settings: InputSettings, session_count: int, video_count: int, row_count: int
-) -> _Sizes:
+) -> Sizes:
   """Room for the longest first inputs of `row_count` queries."""
   mode = settings.history_mode
   lengths = {'session_count': session_count, 'max_history_len': 0}
@@ -155,7 +162,7 @@ def _sizes(
   lengths['max_history_len'] = settings.max_len
   steps = inputs.longest_prefix(mode, **lengths)
   read = settings.max_len if inputs.reads_history(mode) else 0
-  return _Sizes(
+  return Sizes(
     interests=row_count * interests,
     videos=min(video_count, row_count * read),
     steps=steps,
@@ -257,7 +264,7 @@ def _sequences(
   tokens: np.ndarray,
   table: np.ndarray,
   row_of: TableRows,
-  sizes: _Sizes,
+  sizes: Sizes,
 ) -> Sequences:
   """A block's first inputs."""
   return Sequences(

@@ -35,10 +35,10 @@ class VideoFacts(NamedTuple):
   mean_interest: np.ndarray
 
 
-def category_columns(
+def category_names(
   categories: Sequence[Sequence[str]], known: np.ndarray
-) -> np.ndarray:
-  """[V, C] float32, 1 where a video is of a category, the commonest 64.
+) -> list[str]:
+  """The commonest 64 categories, each a column.
 
   Args:
     categories: [V] of each video.
@@ -48,7 +48,19 @@ def category_columns(
     name for row in np.flatnonzero(known) for name in set(categories[row])
   )
   names = sorted(counts, key=lambda name: (-counts[name], name))
-  place = {name: i for i, name in enumerate(names[:_CATEGORY_COUNT])}
+  return names[:_CATEGORY_COUNT]
+
+
+def category_columns(
+  categories: Sequence[Sequence[str]], names: Sequence[str]
+) -> np.ndarray:
+  """[V, C] float32, 1 where a video is of a category.
+
+  Args:
+    categories: [V] of each video.
+    names: [C], see `category_names`.
+  """
+  place = {name: i for i, name in enumerate(names)}
   columns = np.zeros((len(categories), len(place)), np.float32)
   for row, own in enumerate(categories):
     columns[row, [place[name] for name in own if name in place]] = 1
@@ -68,30 +80,51 @@ def age_columns(ages: np.ndarray) -> np.ndarray:
   return (np.stack(found, axis=1) * known[:, None]).astype(np.float32)
 
 
-def leading_columns(
-  features: np.ndarray, learned: np.ndarray, described: np.ndarray, count: int
-) -> np.ndarray:
-  """[V, count] float32 leading components of features, each of deviation 1.
+class Leading(NamedTuple):
+  """Directions in which features differ most.
+
+  Attributes:
+    mean: [D] float64.
+    maps: [D, n] float64, onto components of deviation 1.
+    count: components; where there are fewer directions, zeros follow.
+  """
+
+  mean: np.ndarray
+  maps: np.ndarray
+  count: int
+
+  def columns(self, features: np.ndarray, described: np.ndarray) -> np.ndarray:
+    """[M, count] float32 components.
+
+    Args:
+      features: [M, D], of any videos.
+      described: [M] bool, videos that have the feature; others are zeros.
+    """
+    found = (features.astype(np.float64) - self.mean) @ self.maps
+    found = np.where(described[:, None], found, 0).astype(np.float32)
+    return np.pad(found, ((0, 0), (0, self.count - found.shape[1])))
+
+
+def leading(features: np.ndarray, learned: np.ndarray, count: int) -> Leading:
+  """The leading components of features.
 
   Args:
     features: [V, D].
     learned: [V] bool, videos that they are learned from.
-    described: [V] bool, videos that have the feature; others are zeros.
-    count: components; where the features have fewer, columns of zeros follow.
+    count: components.
   """
   own = features[learned].astype(np.float64)
   if len(own) < 2 or not own.size:
-    return np.zeros((len(features), count), np.float32)
+    size = features.shape[1]
+    return Leading(np.zeros(size), np.zeros((size, 0)), count)
   mean = own.mean(axis=0)
   values, vectors = _principal(own - mean, count)
-  leading = np.argsort(-values, kind='stable')[:count]
-  leading = leading[values[leading] > 1e-9 * max(values.max(), 1e-30)]
-  maps = vectors[:, leading] / np.sqrt(values[leading])
+  first = np.argsort(-values, kind='stable')[:count]
+  first = first[values[first] > 1e-9 * max(values.max(), 1e-30)]
+  maps = vectors[:, first] / np.sqrt(values[first])
   # An eigenvector's sign is any: the largest entry is positive.
   maps *= np.sign(maps[np.abs(maps).argmax(axis=0), np.arange(maps.shape[1])])
-  found = (features.astype(np.float64) - mean) @ maps
-  found = np.where(described[:, None], found, 0).astype(np.float32)
-  return np.pad(found, ((0, 0), (0, count - found.shape[1])))
+  return Leading(mean, maps, count)
 
 
 def _principal(

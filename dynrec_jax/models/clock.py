@@ -148,16 +148,57 @@ def log_rates(
   return np.asarray(rates)
 
 
+def log_rates_beside(
+  forecast: Forecast,
+  states: VideoStates,
+  others: VideoStates,
+  row: int,
+  times: np.ndarray,
+) -> np.ndarray:
+  """[M] float32, `log_rates` of other videos beside those of the softmax.
+
+  The softmax stays over the videos that it was learned over, so that their
+  rates do not change.
+
+  Args:
+    forecast: see `fit`.
+    states: videos that the softmax is over.
+    others: [M] others at the same moments.
+    row: which moment.
+    times: see `log_rates`.
+  """
+  states, others = (jax.tree.map(jnp.asarray, x) for x in (states, others))
+  times = jnp.asarray(times, jnp.float32)
+  return np.asarray(_log_rates_beside(forecast, states, others, row, times))
+
+
 @jax.jit
 def _log_rates(forecast, states, row, times):
   """See `log_rates`."""
 
   def of(time):
-    inputs = (inputs_of(states, row, time) - forecast.mean) / forecast.scale
-    return jax.nn.log_softmax(_scores(forecast.params, inputs, None, 0.0))
+    return jax.nn.log_softmax(_told(forecast, states, row, time))
 
   found = lax.map(of, times)
   return jax.nn.logsumexp(found, axis=0) - jnp.log(len(times))
+
+
+@jax.jit
+def _log_rates_beside(forecast, states, others, row, times):
+  """See `log_rates_beside`."""
+
+  def of(time):
+    total = jax.nn.logsumexp(_told(forecast, states, row, time))
+    return _told(forecast, others, row, time) - total
+
+  found = lax.map(of, times)
+  return jax.nn.logsumexp(found, axis=0) - jnp.log(len(times))
+
+
+def _told(forecast, states, row, time):
+  """f, [V], of one moment and one later time."""
+  inputs = (inputs_of(states, row, time) - forecast.mean) / forecast.scale
+  return _scores(forecast.params, inputs, None, 0.0)
 
 
 def _init(key: Key[Array, ''], size: int) -> dict[str, Array]:

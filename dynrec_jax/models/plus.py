@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, Float
 
 from dynrec_jax.data.batch import History
 from dynrec_jax.data.packed import Sequences
@@ -284,6 +284,41 @@ class Plus(NamedTuple):
   def _border(self, history: History) -> Array:
     """[B, L], 1 at the last session that has ended."""
     return jax.nn.one_hot(history.session - 1, self.session_count)
+
+
+def with_videos(
+  network: Plus,
+  params: Any,
+  content: Float[ArrayLike, 'n C'],
+  rates: Float[ArrayLike, 'n'],
+) -> tuple[Plus, Any]:
+  """The network over more videos, of which nobody has watched any.
+
+  Their rows of the softmax and of the bag are what content makes of them: the
+  free parts are 0, as where training drops them. No other row changes.
+
+  Args:
+    network: trained.
+    params: its parameters.
+    content: Q of the videos.
+    rates: their forecast, the calendar's entry from now on.
+  """
+  content = jnp.asarray(content, jnp.float32)
+  count = len(content)
+  wide = jnp.broadcast_to(
+    jnp.asarray(rates, jnp.float32)[:, None], (count, network.session_count)
+  )
+  rows = {'calendar': wide, 'content': content, 'mean_bag': jnp.zeros(count)}
+  grown = {
+    name: jnp.concatenate([params[name], own]) for name, own in rows.items()
+  }
+  free = {
+    name: jnp.pad(params[name], ((0, 0), (0, count), (0, 0)))
+    for name in ('input', 'output')
+    if name in params
+  }
+  more = network._replace(video_count=network.video_count + count)
+  return more, {**params, **grown, **free}
 
 
 _OF_WATCHES = frozenset(['input', 'content_input'])

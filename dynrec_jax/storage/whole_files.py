@@ -8,6 +8,7 @@ its own, beside the file, until it is whole.
 import contextlib
 import os
 import pathlib
+import shutil
 import tempfile
 import uuid
 import zipfile
@@ -78,6 +79,61 @@ def scratch_folder() -> Iterator[pathlib.Path]:
   """A folder on this machine that is gone at the end of the block."""
   with tempfile.TemporaryDirectory(prefix='dynrec-jax-') as folder:
     yield pathlib.Path(folder)
+
+
+@contextlib.contextmanager
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+  """A new folder that takes a place at the end of the block.
+
+  What was there before goes then, with all that is in it. A block that raises
+  leaves it, and so does a process that ends: at worst, between two renames, it
+  lies beside its place, as `.NAME.*.old`.
+
+  Args:
+    path: where it is to be; missing folders above it are made.
+
+  Yields:
+    The folder to write to, empty, beside the place.
+
+  Raises:
+    OSError: it cannot be written; names `path`.
+  """
+  target = pathlib.Path(path).absolute()
+  mark = f'.{target.name}.{new_name()}'
+  part, old = (target.with_name(f'{mark}.{end}') for end in ('part', 'old'))
+  try:
+    with _naming(target, part):
+      target.parent.mkdir(parents=True, exist_ok=True)
+      part.mkdir()
+      yield part
+      for file in part.rglob('*'):
+        if file.is_file():
+          _to_disk(file)
+      _take_place(part, target, old)
+  finally:
+    shutil.rmtree(part, ignore_errors=True)
+    if target.exists():
+      shutil.rmtree(old, ignore_errors=True)
+
+
+def _take_place(
+  part: pathlib.Path, target: pathlib.Path, old: pathlib.Path
+) -> None:
+  """Renames a folder to where another may be, which goes back on an error."""
+  with contextlib.suppress(FileNotFoundError):
+    os.rename(target, old)
+  try:
+    os.rename(part, target)
+  except OSError:
+    with contextlib.suppress(FileNotFoundError):
+      os.rename(old, target)
+    raise
+
+
+def _to_disk(path: pathlib.Path) -> None:
+  """Waits until a file's bytes are on disk."""
+  with path.open('rb') as file:
+    os.fsync(file.fileno())
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -29,7 +29,7 @@ def made_with() -> dict[str, str]:
   device = jax.devices()[0]
   return {
     'date': datetime.datetime.now(datetime.UTC).strftime('%Y-%m-%d %H:%M UTC'),
-    'dynrec_jax': _version(),
+    'dynrec_jax': version(),
     'commit': _commit(),
     'python': platform.python_version(),
     **{name: metadata.version(name) for name in _LIBRARIES},
@@ -63,7 +63,7 @@ def data_facts(
   return facts
 
 
-def _version() -> str:
+def version() -> str:
   """The package's; 'unknown' where it is not installed."""
   try:
     return metadata.version('dynrec_jax')

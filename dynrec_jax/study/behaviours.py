@@ -5,7 +5,7 @@ the tweets, each with the one topic that TwitterLDA gives it, or with the topic
 vector that the source brings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import ml_collections
@@ -140,7 +140,7 @@ def of_split(
   """
   if behaviours.known is None:
     return behaviours.histories
-  later = _fitted(behaviours, train_users)
+  later = fitted(behaviours, train_users)
   return _histories(
     behaviours.topics, records.tweets, later.topic, len(records.user_ids)
   )
@@ -189,12 +189,12 @@ def for_serving(
     later_rows = np.arange(len(behaviours.topics), len(topics))
   else:
     topics = behaviours.topics
-    fitted = _fitted(behaviours, train_users)
-    rows = fitted.topic.copy()
+    known = fitted(behaviours, train_users)
+    rows = known.topic.copy()
     later = np.flatnonzero(rows < 0)
-    users = fitted.state.counts.user_topic
-    rows[later] = _inferred(select_tweets(fitted.corpus, later), fitted, users)
-    later_rows = _inferred(_encoded(outside, fitted), fitted, users)
+    users = known.state.counts.user_topic
+    rows[later] = _inferred(select_tweets(known.corpus, later), known, users)
+    later_rows = _inferred(_encoded(outside, known), known, users)
   both = records_lib.joined(records.tweets, outside)
   order = np.lexsort((both.time, both.user))
   rows = np.concatenate([rows, later_rows])[order]
@@ -206,54 +206,71 @@ def for_serving(
   )
 
 
-def of_new_users(
-  behaviours: Behaviours,
-  tweets: Tweets,
-  train_users: np.ndarray,
-  user_count: int,
-) -> Histories:
-  """The tweets of users that the data do not hold, in (user, time) order.
+def reader_of_new_users(
+  behaviours: Behaviours, train_users: np.ndarray
+) -> Callable[[Tweets, int], Histories]:
+  """What reads tweets of users that the data do not hold.
+
+  Returns:
+    Tweets in (user, time) order, and how many users there are -> their
+    histories, whose items are rows of the behaviours' topics.
 
   Raises:
     ValueError: the source brought topic vectors, so that texts mean nothing.
   """
-  if behaviours.known is None:
-    raise ValueError(
-      'recommend.history holds texts, and this source brings topic vectors; '
-      'add the new users and their vectors to the source instead'
-    )
-  fitted = _fitted(behaviours, train_users)
-  topic = _inferred(_encoded(tweets, fitted), fitted)
-  return _histories(behaviours.topics, tweets, topic, user_count)
+  known = fitted(behaviours, train_users)
+  table = log_mixture(known)
+
+  def read(tweets: Tweets, user_count: int) -> Histories:
+    topic = _inferred(_encoded(tweets, known), known, table=table)
+    return _histories(behaviours.topics, tweets, topic, user_count)
+
+  return read
 
 
-def _encoded(tweets: Tweets, fitted: KnownTopics) -> TweetCorpus:
+def _encoded(tweets: Tweets, known: KnownTopics) -> TweetCorpus:
   """Tweets that were not fitted, as ids."""
   return tweet_text.encode_tweets(
     tweets.user,
     tweets.time,
     tweets.text,
-    fitted.vocabulary,
+    known.vocabulary,
     start=int(tweets.time.min(initial=0)),
   )
 
 
 def _inferred(
   tweets: TweetCorpus,
-  fitted: KnownTopics,
+  known: KnownTopics,
   user_topic: np.ndarray | None = None,
+  table: np.ndarray | None = None,
 ) -> np.ndarray:
   """[n] the most probable topics, given what is known of the users."""
   return tweet_topics.infer_topics(
     tweets,
-    fitted.state.counts,
-    fitted.settings.hyper,
+    known.state.counts,
+    known.settings.hyper,
     user_topic=user_topic,
+    table=table,
   )
 
 
-def _fitted(behaviours: Behaviours, train_users: np.ndarray) -> KnownTopics:
-  """All tweets that a split with these train users is fitted on."""
+def log_mixture(known: KnownTopics) -> np.ndarray:
+  """[V, K] what each word says of each topic, see `tweet_topics`."""
+  return tweet_topics.log_mixture(known.state.counts, known.settings.hyper)
+
+
+def fitted(behaviours: Behaviours, train_users: np.ndarray) -> KnownTopics:
+  """All tweets that a split with these train users is fitted on.
+
+  Raises:
+    ValueError: the source brought topic vectors, so that texts mean nothing.
+  """
+  if behaviours.known is None:
+    raise ValueError(
+      'recommend.history, as a request, holds texts, and this source brings '
+      'topic vectors; add the new users and their vectors to the source instead'
+    )
   if not behaviours.fits_later:
     return behaviours.known
   return border_fit.fit_later(behaviours.known, train_users)

@@ -22,8 +22,8 @@ from dynrec_jax.report.explanation import (
   Reason,
   SessionEvents,
 )
-from dynrec_jax.study import method_config, recommend, settings, workdir
-from dynrec_jax.study.parts import make_parts
+from dynrec_jax.study import recommend, settings, workdir
+from dynrec_jax.study.parts import make_parts, with_whole_catalogue
 from dynrec_jax.study.prepare import Prepared
 
 FILE = 'explanation.html'
@@ -59,8 +59,7 @@ def explain(config: ml_collections.ConfigDict, prepared: Prepared) -> str:
       len(ids),
     )
     ids, queries = ids[:_USERS], queries.take(slice(_USERS))
-  # Any checkpoint may be read whole, and parts compare with all videos.
-  config = method_config.changed(config, {'parallel.catalogue': 'replicated'})
+  config = with_whole_catalogue(config)  # parts compare with all videos
   parts = make_parts(config, prepared)
   params = recommend.load_params(config, parts, asked.split)
   predictor, params = parts.served(config, params)

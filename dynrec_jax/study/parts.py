@@ -25,6 +25,7 @@ from dynrec_jax.study import (
   content,
   first_inputs,
   keys,
+  method_config,
   settings,
   video_facts,
 )
@@ -113,6 +114,16 @@ class Parts(NamedTuple):
   def _turned(self, params: Any) -> bool:
     """Whether the parameters have a T_v that is not of the given features."""
     return self.basis is not None and 'visual_kernel' in params
+
+
+def with_whole_catalogue(
+  config: ml_collections.ConfigDict,
+) -> ml_collections.ConfigDict:
+  """The config of a door that reads all videos on one device.
+
+  Checkpoints of a cut catalogue are read whole as well.
+  """
+  return method_config.changed(config, {'parallel.catalogue': 'replicated'})
 
 
 def make_parts(

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import ml_collections
@@ -103,18 +104,31 @@ def ask(config: ml_collections.ConfigDict, prepared: Prepared) -> Asked:
       those of the training.
   """
   this = splits.make_split(config, prepared, config.recommend.split)
+  refuse_other_users(config, prepared)
+  known = _users(config, prepared, this)
+  users = _chosen(config.recommend.users, known.ids)
+  return Asked(known.ids[users], queries_of(config, known, users), this)
+
+
+def refuse_other_users(
+  config: ml_collections.ConfigDict, prepared: Prepared
+) -> None:
+  """Raises ValueError if the run was trained with other users."""
   same_data.refuse_other(config, prepared, ('users',), _SAME_USERS)
-  everyone = _users(config, prepared, this)
-  users = _chosen(config.recommend.users, everyone.ids)
-  queries = make_queries(
-    everyone.known,
-    everyone.topics,
+
+
+def queries_of(
+  config: ml_collections.ConfigDict, known: Users, users: np.ndarray
+) -> Queries:
+  """What is asked for the users at the positions: with all that is known."""
+  return make_queries(
+    known.known,
+    known.topics,
     users,
-    everyone.known.clock.count,
+    known.known.clock.count,
     mask_known=config.eval.mask_history,
-    until=ends_of(everyone.known)[users],
+    until=ends_of(known.known)[users],
   )
-  return Asked(everyone.ids[users], queries, this)
 
 
 def _tell(ids: np.ndarray, k: int, path: str) -> None:
@@ -152,10 +166,12 @@ def _users(config, prepared: Prepared, this: Split) -> Users:
     return _new_authors(path, prepared, this)
   if path:
     return _new_watchers(path, prepared)
-  return _everyone(config, prepared, this)
+  return everyone(config, prepared, this)
 
 
-def _everyone(config, prepared: Prepared, this: Split) -> Users:
+def everyone(
+  config: ml_collections.ConfigDict, prepared: Prepared, this: Split
+) -> Users:
   """The users of the data.
 
   The span ends what is learned from, not what is known by now.
@@ -178,13 +194,31 @@ def _new_authors(path: str, prepared: Prepared, this: Split) -> Users:
   user_of: dict[str, int] = {}
   tweets = own_folder.tweets_from_file(pathlib.Path(path), None, user_of)
   ids, tweets = canonical.by_user(records.object_array(user_of), tweets)
+  read = behaviours.reader_of_new_users(prepared.behaviours, this.users.train)
+  return users_of_tweets(prepared, read, ids, tweets)
+
+
+def users_of_tweets(
+  prepared: Prepared,
+  read: Callable[[records.Tweets, int], histories.Histories],
+  ids: np.ndarray,
+  tweets: records.Tweets,
+) -> Users:
+  """New users who have written, and watched nothing.
+
+  Args:
+    prepared: the study.
+    read: see `behaviours.reader_of_new_users`.
+    ids: [U] object (str).
+    tweets: theirs, in any order.
+  """
   tweets = canonical.tweets_in_order(tweets)
-  made_of = behaviours.of_new_users(
-    prepared.behaviours, tweets, this.users.train, len(ids)
-  )
-  watches = histories.no_events(len(ids))
   known = Known(
-    watches, made_of, tweets.text, _no_profiles(ids), prepared.sessions
+    histories.no_events(len(ids)),
+    read(tweets, len(ids)),
+    tweets.text,
+    _no_profiles(ids),
+    prepared.sessions,
   )
   return Users(ids, known, prepared.behaviours.topics)
 
@@ -212,6 +246,19 @@ def _new_watchers(path: str, prepared: Prepared) -> Users:
       path,
       unlisted,
     )
+  return users_of_watches(prepared, ids, table)
+
+
+def users_of_watches(
+  prepared: Prepared, ids: np.ndarray, table: records.Watches
+) -> Users:
+  """New users who have watched.
+
+  Args:
+    prepared: the study.
+    ids: [U] object (str).
+    table: their watches, in order of (user, time).
+  """
   table = filters.first_watches(table)
   watches = histories.watch_histories(table, len(ids))
   known = Known(watches, watches, None, _no_profiles(ids), prepared.sessions)

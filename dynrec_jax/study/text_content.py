@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 
 from dynrec_jax.data import joins
-from dynrec_jax.data.records import NoWordsError, Records
+from dynrec_jax.data.records import NoWordsError, Records, Videos
 from dynrec_jax.features import catalogue, documents, text_cnn, word_vectors
 from dynrec_jax.features.tfidf_svd import TfidfVectors, tfidf_svd
 from dynrec_jax.sources import feature_files, notes
@@ -136,6 +136,16 @@ def encode_tweets(
   return catalogue.unit_blocks(text, ()) if config.features.l2 else text
 
 
+def texts_to_encode(
+  videos: Videos, config: ml_collections.ConfigDict
+) -> list[str]:
+  """[V] what the encoder reads of videos: the text CNN not what it names."""
+  fields = config.text.fields
+  if config.text.encoder == 'kim_cnn':
+    fields = [field for field in fields if field != config.text.label]
+  return documents.video_documents(videos, fields)
+
+
 def _text_encoder(
   records: Records,
   texts: list[str],
@@ -188,8 +198,7 @@ def _kim_cnn(
 ) -> TextEncoder:
   """The text CNN, which must not read what it learns to name."""
   label = config.text.label
-  fields = [field for field in config.text.fields if field != label]
-  texts = documents.video_documents(records.videos, fields)
+  texts = texts_to_encode(records.videos, config)
   labels = list(getattr(records.videos, label))
   path = word_vectors_file(config)
   digest = digests.file_sha256(path) if path else ''

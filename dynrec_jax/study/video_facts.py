@@ -1,14 +1,21 @@
 """What the network `plus` is told of a split's catalogue, from the config."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import ml_collections
 import numpy as np
 
 from dynrec_jax.data import video_clock, video_facts
 from dynrec_jax.data.records import MISSING_TIME
+from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.training_set import TrainingSet
-from dynrec_jax.data.video_facts import VideoFacts
+from dynrec_jax.data.video_clock import Log, VideoStates
+from dynrec_jax.data.video_facts import Leading, VideoFacts
 from dynrec_jax.data.watch_counts import watch_counts
+from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models import clock
+from dynrec_jax.models.clock import Forecast
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
 
@@ -54,40 +61,81 @@ def make_facts(
   )
 
 
-def content_columns(prepared: Prepared) -> np.ndarray:
-  """[V, C] float32: categories, age, and components of texts and images.
+class ContentColumns(NamedTuple):
+  """What turns videos into Q: learned of known videos, for any.
 
-  Ages are at the end of the span; what a date cuts off is not in them, as they
-  are differences of upload times to one moment.
+  Attributes:
+    names: of the categories.
+    text: components of texts.
+    visual: components of images.
   """
-  videos, known = prepared.records.videos, prepared.known_videos
-  features = prepared.features
-  ages = prepared.sessions.count - _uploads(prepared)
-  components = [
-    _COMPONENT_SCALE
-    * video_facts.leading_columns(of, known & has, has, _COMPONENTS)
+
+  names: list[str]
+  text: Leading
+  visual: Leading
+
+  def of(
+    self,
+    categories: Sequence[Sequence[str]],
+    ages: np.ndarray,
+    features: Features,
+  ) -> np.ndarray:
+    """[M, C] float32: categories, age, and components of texts and images.
+
+    Args:
+      categories: [M] of each video.
+      ages: [M] sessions since each came out; NaN where that is unknown.
+      features: of the videos.
+    """
+    components = [
+      _COMPONENT_SCALE * self.text.columns(features.text, features.has_text),
+      _COMPONENT_SCALE
+      * self.visual.columns(features.visual, features.has_visual),
+    ]
+    return np.concatenate(
+      [
+        video_facts.category_columns(categories, self.names),
+        video_facts.age_columns(ages),
+        *components,
+      ],
+      axis=1,
+    )
+
+
+def learn_columns(prepared: Prepared) -> ContentColumns:
+  """What describes videos, of those that may be learned from."""
+  known, features = prepared.known_videos, prepared.features
+  text, visual = (
+    video_facts.leading(of, known & has, _COMPONENTS)
     for of, has in (
       (features.text, features.has_text),
       (features.visual, features.has_visual),
     )
-  ]
-  return np.concatenate(
-    [
-      video_facts.category_columns(videos.categories, known),
-      video_facts.age_columns(ages),
-      *components,
-    ],
-    axis=1,
   )
+  return ContentColumns(_category_names(prepared), text, visual)
+
+
+def content_columns(prepared: Prepared) -> np.ndarray:
+  """[V, C] float32, Q of the catalogue, see `ContentColumns`.
+
+  Ages are at the end of the span; what a date cuts off is not in them, as they
+  are differences of upload times to one moment.
+  """
+  ages = prepared.sessions.count - _uploads(prepared)
+  categories = prepared.records.videos.categories
+  return learn_columns(prepared).of(categories, ages, prepared.features)
 
 
 def content_size(prepared: Prepared) -> int:
   """C, without what the columns hold, which takes seconds to make."""
-  categories = video_facts.category_columns(
-    prepared.records.videos.categories, prepared.known_videos
-  )
   ages = video_facts.age_columns(np.zeros(0))
-  return categories.shape[1] + ages.shape[1] + 2 * _COMPONENTS
+  return len(_category_names(prepared)) + ages.shape[1] + 2 * _COMPONENTS
+
+
+def _category_names(prepared: Prepared) -> list[str]:
+  """Those that have a column."""
+  categories = prepared.records.videos.categories
+  return video_facts.category_names(categories, prepared.known_videos)
 
 
 def _calendar(
@@ -105,41 +153,100 @@ def _calendar(
     data.watches, sessions, this.users.train, data.video_count
   )
   told = video_facts.calendar_of_counts(counts, until)
-  end = this.truth_until or sessions.count
-  if end <= until:
-    end = until + config.plus.ahead
   forecast = told[:, -1]
   if serves:
-    forecast = _forecast(prepared, this, data, until, end)
+    forecast = forecast_of(config, prepared, this, data).rates()
   ahead = np.repeat(forecast[:, None], sessions.count + 1 - until, axis=1)
   return np.concatenate([told, ahead], axis=1)
 
 
-def _forecast(
-  prepared: Prepared, this: Split, data: TrainingSet, until: int, end: int
-) -> np.ndarray:
-  """[V] log rates of watching from session `until`'s end to session `end`'s."""
+class VideoForecast(NamedTuple):
+  """How often videos will be watched, for those of a study and for others.
+
+  Attributes:
+    fitted: forecasts, whose mean rates are taken; () where nobody known watched
+      anything, and all are alike.
+    states: the study's videos at moments, the last of which is now.
+    times: [T] sessions since the span began, that the rates are the mean of.
+  """
+
+  fitted: tuple[Forecast, ...]
+  states: VideoStates
+  times: np.ndarray
+
+  @property
+  def _now(self) -> int:
+    return len(self.states.moment) - 1
+
+  def rates(self) -> np.ndarray:
+    """[V] float32, log rates of the study's videos."""
+    found = [
+      clock.log_rates(fitted, self.states, self._now, self.times)
+      for fitted in self.fitted
+    ]
+    return self._mean(found, len(self.states.upload))
+
+  def rates_of_new(
+    self, upload: np.ndarray, categories: np.ndarray
+  ) -> np.ndarray:
+    """[M] float32, the same of videos that nobody has watched.
+
+    Args:
+      upload: [M] sessions since the span began; NaN where that is unknown.
+      categories: [M, C].
+    """
+    nothing = np.zeros(0)
+    log = Log(nothing.astype(int), nothing.astype(int), nothing, 0, len(upload))
+    others = video_clock.states_at(log, self.states.moment, upload, categories)
+    found = [
+      clock.log_rates_beside(fitted, self.states, others, self._now, self.times)
+      for fitted in self.fitted
+    ]
+    return self._mean(found, len(upload))
+
+  def _mean(self, found: list[np.ndarray], count: int) -> np.ndarray:
+    """[n] the mean rates' logs."""
+    if not found:
+      return np.zeros(count, np.float32)
+    return np.logaddexp.reduce(found) - np.float32(np.log(len(found)))
+
+
+def forecast_of(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  this: Split,
+  data: TrainingSet,
+) -> VideoForecast:
+  """The forecast from where training ends, the same every time.
+
+  Args:
+    config: of the network.
+    prepared: the study.
+    this: whose users train.
+    data: what they make.
+  """
+  until = this.train_until or prepared.sessions.count
+  end = this.truth_until or prepared.sessions.count
+  if end <= until:
+    end = until + config.plus.ahead
   log = video_clock.log_of(
     data.watches, this.users.train, prepared.sessions, data.video_count
   )
   moments, width = _moments(until)
   windows = video_clock.windows_between(log, moments, until, width=width)
   categories = video_facts.category_columns(
-    prepared.records.videos.categories, prepared.known_videos
+    prepared.records.videos.categories, _category_names(prepared)
   )
   states = video_clock.states_at(
     log, np.append(moments, until), _uploads(prepared), categories
   )
-  if not len(windows.middle):  # nobody known watched anything: all alike
-    return np.zeros(data.video_count, np.float32)
-  times = np.arange(until, end) + 0.5
-  found = []
-  for number in range(_FORECASTS):
-    fitted = clock.fit(
-      states, windows, this.seed * _FORECASTS + number, clock.Training()
+  fitted = ()
+  if len(windows.middle):  # somebody known watched something
+    fitted = tuple(
+      clock.fit(states, windows, this.seed * _FORECASTS + n, clock.Training())
+      for n in range(_FORECASTS)
     )
-    found.append(clock.log_rates(fitted, states, len(moments), times))
-  return np.logaddexp.reduce(found) - np.float32(np.log(_FORECASTS))
+  return VideoForecast(fitted, states, np.arange(until, end) + 0.5)
 
 
 def _moments(until: int) -> tuple[np.ndarray, float]:
@@ -156,10 +263,13 @@ def _moments(until: int) -> tuple[np.ndarray, float]:
 def _uploads(prepared: Prepared) -> np.ndarray:
   """[V] sessions since the span began when videos came out; NaN is unknown."""
   times = prepared.records.videos.upload_time
+  return uploads_of(times, prepared.sessions)
+
+
+def uploads_of(times: np.ndarray, sessions: Sessions) -> np.ndarray:
+  """The same of upload times, seconds or MISSING_TIME."""
   unknown = times == MISSING_TIME
-  found = video_clock.in_sessions(
-    np.where(unknown, 0, times), prepared.sessions
-  )
+  found = video_clock.in_sessions(np.where(unknown, 0, times), sessions)
   return np.where(unknown, np.nan, found)
 
 

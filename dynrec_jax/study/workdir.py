@@ -18,6 +18,7 @@ _LOCK = '.lock'
 _SHARED = 'tune'  # the mode of which several processes share a folder
 _TOKEN = '.hosts'  # what all hosts must see
 _SEEN_SECS = 60.0  # as long as network folders may show what was there before
+_READS = 'serve'  # the mode that, once it has begun, needs nothing of it
 
 
 def path_of(config: ml_collections.ConfigDict, name: str) -> str:
@@ -30,16 +31,17 @@ def path_of(config: ml_collections.ConfigDict, name: str) -> str:
 def alone(config: ml_collections.ConfigDict) -> Iterator[None]:
   """Keeps other runs out of the folder for the block.
 
-  Runs of mode=tune keep all others out but those of their own mode. A folder
-  that the block leaves empty goes again. Of several hosts the first one holds
-  the folder for all.
+  Runs of mode=tune keep all others out but those of their own mode; one of
+  mode=serve, which writes nothing, keeps nobody out. A folder that the block
+  leaves empty goes again. Of several hosts the first one holds the folder for
+  all.
 
   Raises:
     ValueError: another process is at it, or it is not one folder on all hosts;
       names the folder.
   """
   with contextlib.ExitStack() as stack:
-    if hosts.is_writer():
+    if hosts.is_writer() and config.mode != _READS:
       stack.enter_context(_held(config))
     _refuse_other_folders(config)
     yield

@@ -10,12 +10,15 @@ from jax import lax
 from dynrec_jax.topics.tweet_blocks import (
   NO_TOPIC,
   TweetCorpus,
+  capacity,
   check_corpus,
   select_tweets,
 )
 from dynrec_jax.topics.twitter_lda import Hyperparameters, TopicCounts
 
 _CHUNK = 4096  # tweets a step when likelihoods are tabulated
+_FEW = 64  # tweets and users that inference has room for
+_SHORT = 8  # words that it has room for
 
 
 def topic_word_probability(
@@ -95,7 +98,7 @@ def perplexity(
       'perplexity needs a user with two tweets with words; got none among '
       f'{len(held_out.user)} tweets'
     )
-  table = _log_mixture(counts, hyper)
+  table = log_mixture(counts, hyper)
   theta = _fold_in(
     tweet_log_likelihood(select_tweets(held_out, fold), table),
     held_out.user[fold],
@@ -116,6 +119,7 @@ def infer_topics(
   hyper: Hyperparameters,
   *,
   user_topic: np.ndarray | None = None,
+  table: np.ndarray | None = None,
   fold_in_steps: int = 50,
 ) -> np.ndarray:
   """The most probable topic of each tweet, of tweets outside the statistics.
@@ -136,32 +140,61 @@ def infer_topics(
     [n] int16; NO_TOPIC for a tweet without a word of the vocabulary.
   """
   users = int(tweets.user.max(initial=-1)) + 1
-  alpha = np.float32(hyper.alpha)
+  alpha = np.zeros((1, hyper.topic_count), np.float32)
   if user_topic is not None:
-    users, alpha = len(user_topic), alpha + np.asarray(user_topic, np.float32)
+    users, alpha = len(user_topic), np.asarray(user_topic, np.float32)
   check_corpus(tweets, word_count=len(counts.background), user_count=users)
   topic = np.full(len(tweets.user), NO_TOPIC, np.int16)
   rows = np.flatnonzero(np.diff(tweets.offsets) > 0)
   if not len(rows):
     return topic
   told = select_tweets(tweets, rows)
-  likelihood = tweet_log_likelihood(told, _log_mixture(counts, hyper))
-  theta = _fold_in(
-    likelihood,
-    told.user,
-    jnp.asarray(alpha),
-    user_count=users,
+  if table is None:
+    table = log_mixture(counts, hyper)
+  # In one of a few shapes; the tweets behind the last are of nobody.
+  room = capacity(users + 1, smallest=_FEW)
+  spare = capacity(len(rows), smallest=_FEW) - len(rows)
+  best = most_probable(
+    jnp.pad(tweet_log_likelihood(told, table), ((0, spare), (0, 0))),
+    np.pad(told.user, (0, spare), constant_values=room - 1),
+    hyper.alpha
+    + np.pad(
+      np.broadcast_to(alpha, (users, alpha.shape[1])),
+      ((0, room - users), (0, 0)),
+    ),
+    user_count=room,
     steps=fold_in_steps,
   )
-  best = jnp.argmax(likelihood + jnp.log(theta)[told.user], axis=1)
-  topic[rows] = np.asarray(best)
+  topic[rows] = np.asarray(best)[: len(rows)]
   return topic
+
+
+def most_probable(
+  likelihood: jax.Array,
+  user: jax.Array,
+  alpha: jax.Array,
+  *,
+  user_count: int,
+  steps: int = 50,
+) -> jax.Array:
+  """[n] the most probable topics of tweets with words, see `infer_topics`.
+
+  Args:
+    likelihood: [n, K], see `tweet_log_likelihood`.
+    user: [n] whose each is.
+    alpha: one number, or [users, K] with what is known of each user.
+    user_count: users.
+    steps: iterations of theta.
+  """
+  theta = _fold_in(likelihood, user, alpha, user_count=user_count, steps=steps)
+  return jnp.argmax(likelihood + jnp.log(theta)[user], axis=1)
 
 
 def tweet_log_likelihood(corpus: TweetCorpus, table: np.ndarray) -> jax.Array:
   """[n, K] sum over a tweet's words of table[word, k]."""
   lengths = np.diff(corpus.offsets)
-  count, width = len(lengths), int(lengths.max(initial=1))
+  count, longest = len(lengths), int(lengths.max(initial=1))
+  width = capacity(longest, smallest=_SHORT)  # spare words add 0
   chunks = -(-count // _CHUNK)
   # The spare last row of the table adds nothing.
   words = np.full((chunks * _CHUNK, width), len(table), np.int32)
@@ -172,8 +205,8 @@ def tweet_log_likelihood(corpus: TweetCorpus, table: np.ndarray) -> jax.Array:
   return sums.reshape(-1, table.shape[1])[:count]
 
 
-def _log_mixture(counts, hyper):
-  """[V, K] float32, log(pi phi_kw + (1 - pi) phi_Bw)."""
+def log_mixture(counts: TopicCounts, hyper: Hyperparameters) -> np.ndarray:
+  """[V, K] float32, log(pi phi_kw + (1 - pi) phi_Bw), to look words up in."""
   pi = topic_word_share(counts, hyper)
   mixed = pi * topic_word_probability(counts, hyper)
   mixed += (1 - pi) * background_probability(counts, hyper)[:, None]

@@ -241,3 +241,15 @@ def test_within():
   np.testing.assert_array_equal(got, [0, 1, 2, 0, 0, 1])
   nothing = np.zeros(0, int)
   assert histories.within(nothing, np.zeros(4, int)).shape == (0,)
+
+
+def test_rows_one_after_the_other():
+  one = histories.Histories(
+    np.array([0, 2, 2]), np.array([5, 6], np.int32), np.array([1, 2])
+  )
+  two = histories.Histories(
+    np.array([0, 0, 1]), np.array([7], np.int32), np.array([3])
+  )
+  both = histories.joined(one, two)
+  assert lists_of(both) == [*lists_of(one), *lists_of(two)]
+  assert lists_of(histories.joined(both, histories.no_events(1)))[4:] == [[]]

@@ -117,6 +117,35 @@ def test_rates_are_a_softmax_of_f(forecast, world):
     assert np.ptp(found) > 1
 
 
+def test_others_have_rates_beside_the_softmax(forecast, world):
+  """Over the sum of the first ones alone, at each time."""
+  states, _ = world
+  others = states._replace(
+    state=states.state[:, :3] + 1,
+    upload=states.upload[:3],
+    has_upload=states.has_upload[::-1][:3],
+    categories=states.categories[:3],
+  )
+  times = np.array([6.5, 8.5])
+  shares = []
+  for time in times:
+    both = video_clock.VideoStates(
+      states.moment,
+      *(
+        np.concatenate(pair, axis=axis)
+        for axis, pair in zip(
+          (1, 0, 0, 0), zip(others[1:], states[1:], strict=True), strict=True
+        )
+      ),
+    )
+    p = np.exp(rates_by_loop(forecast, both, 4, time))
+    shares.append(p[:3] / p[3:].sum())
+  found = clock.log_rates_beside(forecast, states, others, 4, times)
+  assert_allclose(found, np.log(np.mean(shares, axis=0)), atol=5e-4)
+  again = clock.log_rates_beside(forecast, states, states, 4, times)
+  assert_allclose(again, clock.log_rates(forecast, states, 4, times), atol=1e-5)
+
+
 def test_a_longer_stretch_is_the_mean_of_its_parts(forecast, world):
   states, _ = world
   times = [8.5, 9.5, 10.5]

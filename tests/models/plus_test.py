@@ -323,6 +323,33 @@ def test_the_parameters():
   assert not np.array_equal(params['input'], params['output'])
 
 
+def test_more_videos_leave_the_others_as_they_are():
+  """Their rows are of content alone, in the softmax and in the bag."""
+  net = plus.Plus(V, L, 4, 3, hidden_size=5, members=2)
+  params = net.init(jax.random.key(0), some_facts())
+  rng = np.random.default_rng(2)
+  content, rates = rng.normal(size=(3, 4)), rng.normal(size=3)
+  more, grown = plus.with_videos(net, params, content, rates)
+  assert more == net._replace(video_count=V + 3)
+  shapes = jax.eval_shape(lambda: more.init(jax.random.key(0)))
+  assert jax.tree.map(jnp.shape, grown) == jax.tree.map(jnp.shape, shapes)
+  before = np.asarray(net.tables(params, None).output_kernel)
+  after = np.asarray(more.tables(grown, None).output_kernel)
+  np.testing.assert_array_equal(after[:V], before)
+  want = content @ np.asarray(params['content_output'][0]) / 2
+  np.testing.assert_allclose(after[V:, :5], want, atol=1e-6)
+  assert not after[V:, 5:10].any()  # a member without content
+  np.testing.assert_allclose(after[V:, -1], rates, rtol=1e-6)
+  assert not grown['input'][:, V:].any()
+  assert not grown['mean_bag'][V:].any()
+  twice = plus.with_videos(
+    *plus.with_videos(net, params, content[:1], rates[:1]),
+    content[1:],
+    rates[1:],
+  )
+  jax.tree.map(np.testing.assert_array_equal, twice, (more, grown))
+
+
 def test_members_and_steps_drop_by_themselves(single):
   """Free parts at the rate of rows, of which content is never dropped."""
   net = single.network._replace(

@@ -166,3 +166,48 @@ def test_arrays_of_objects_and_single_arrays_are_no_such_file(tmp_path):
     whole_files.read_arrays(path)
   with pytest.raises(FileNotFoundError):
     whole_files.read_arrays(tmp_path / 'none.npz')
+
+
+class TestFolders:
+  def test_a_folder_takes_the_place_of_another(self, tmp_path):
+    place = tmp_path / 'above' / 'folder'
+    for text in ('one', 'two'):
+      with whole_files.whole_folder(place) as part:
+        assert not list(part.iterdir())
+        (part / 'below').mkdir()
+        (part / 'below' / text).write_text(text)
+      assert names_in(place / 'below') == [text]
+    assert names_in(place.parent) == ['folder']
+
+  def test_a_block_that_raises_leaves_what_was_there(self, tmp_path):
+    with whole_files.whole_folder(tmp_path / 'x') as part:
+      (part / 'old').touch()
+
+    def fail():
+      with whole_files.whole_folder(tmp_path / 'x') as part:
+        (part / 'new').touch()
+        raise KeyError
+
+    with pytest.raises(KeyError):
+      fail()
+    assert names_in(tmp_path / 'x') == ['old']
+    assert names_in(tmp_path) == ['x']
+
+  def test_a_rename_that_fails_puts_it_back(self, tmp_path, monkeypatch):
+    with whole_files.whole_folder(tmp_path / 'x') as part:
+      (part / 'old').touch()
+    rename = os.rename
+
+    def fail(old, new):
+      if str(old).endswith('.part'):
+        raise OSError(errno.EIO, 'broken', str(old))
+      rename(old, new)
+
+    monkeypatch.setattr(whole_files.os, 'rename', fail)
+    with (
+      pytest.raises(OSError, match=r'broken: .*/x'),
+      whole_files.whole_folder(tmp_path / 'x') as part,
+    ):
+      (part / 'new').touch()
+    assert names_in(tmp_path) == ['x']
+    assert names_in(tmp_path / 'x') == ['old']

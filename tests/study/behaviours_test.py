@@ -172,7 +172,7 @@ def test_topic_vectors_of_the_source_are_read_as_they_are(tmp_path):
   lists = lists_of(study, worlds.random_params(study.network))
   assert lists.shape == (len(study.split.users.test), 5)
   with pytest.raises(ValueError, match='this source brings topic vectors'):
-    behaviours.of_new_users(made_of, None, None, 1)
+    behaviours.reader_of_new_users(made_of, None)
 
 
 @pytest.mark.parametrize('brings_topics', [False, True])

@@ -101,6 +101,7 @@ DECISIONS = {
     'data.beam_options': ('', '--runner=FlinkRunner'),
     'data.range_rows': (1_000_000, 1),
   },
+  49: {'serve.new_videos': (True, False)},
   51: {
     'data.columns': ('', 'user=uid,video=item_id,time=ts:ms'),
     'data.watched': ('', 'all', 'rating>=4'),
@@ -135,6 +136,7 @@ def test_the_parts_declare_nothing_twice():
     keys.of_model,
     keys.of_parallel,
     keys.of_use,
+    keys.of_serving,
     keys.of_baselines,
   )
   assert sum(len(part.KEYS) for part in parts) == len(keys.KEYS)

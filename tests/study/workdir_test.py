@@ -61,6 +61,14 @@ def test_searches_share_a_folder_and_keep_others_out(tiny_settings, tmp_path):
     pass
 
 
+def test_a_server_keeps_nobody_out(tiny_settings, tmp_path):
+  settings = tiny_settings | {'workdir': str(tmp_path / 'run')}
+  server = worlds.tiny_config(settings, mode='serve')
+  run = worlds.tiny_config(settings)
+  with workdir.alone(run), workdir.alone(server), workdir.alone(server):
+    pass
+
+
 def test_a_run_that_writes_nothing_leaves_nothing(tiny_settings, tmp_path):
   config = worlds.tiny_config(tiny_settings, workdir=str(tmp_path / 'a'))
   with pytest.raises(ValueError, match='refused'), workdir.alone(config):

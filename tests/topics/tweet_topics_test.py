@@ -72,6 +72,29 @@ class InferTest(parameterized.TestCase):
     found = infer_topics(corpus, counts, hyper)
     self.assertEqual(found[0], found[1])
 
+  def test_others_change_nothing(self):
+    """Neither other authors nor longer tweets."""
+    rng = np.random.default_rng(4)
+    hyper = Hyperparameters(3, 0.5, 0.01, 20.0)
+    counts = TopicCounts(
+      topic_word=rng.integers(0, 20, (9, 3)),
+      background=rng.integers(0, 20, 9),
+      user_topic=np.zeros((0, 3), int),
+    )
+
+    def corpus_of(lengths):
+      words = [np.arange(n) * (n + 1) % 9 for n in lengths]
+      return TweetCorpus(
+        np.arange(len(lengths), dtype=np.int32) // 2,
+        np.zeros(len(lengths), np.int32),
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        np.concatenate(words).astype(np.int32),
+      )
+
+    few = infer_topics(corpus_of([3, 1, 4]), counts, hyper)
+    many = infer_topics(corpus_of([3, 1, 4, 2] + [30] * 99), counts, hyper)
+    np.testing.assert_array_equal(few[:2], many[:2])
+
   def test_no_word_at_all(self):
     counts = TopicCounts(np.ones((2, 3)), np.ones(2), np.ones((1, 3)))
     corpus = TweetCorpus(

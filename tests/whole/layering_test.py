@@ -37,7 +37,7 @@ LEVELS = (
     ('models',),
     ('objective', 'decode'),
     ('predict', 'evaluate', 'likelihood', 'row_updates'),
-    ('train',),
+    ('train', 'serving'),
     ('baselines',),
   ),
   # 3 report
@@ -76,8 +76,15 @@ LIBRARIES = {
   'checkpoint': ('orbax',),
   'metric_log': ('tensorboardX', 'tqdm'),
   'train': ('flax.struct', 'optax'),
+  'serving': ('prometheus_client', 'safetensors', 'starlette', 'uvicorn'),
   'baselines': ('optax', 'implicit', 'scipy', 'sklearn', 'threadpoolctl'),
-  'study': (*CONFIG_DICT, 'scipy.sparse', 'optax'),
+  'study': (
+    *CONFIG_DICT,
+    'flatbuffers',
+    'optax',
+    'safetensors',
+    'scipy.sparse',
+  ),
   'report': ('jinja2', 'matplotlib', 'plotly'),
   'main': ('absl', 'ml_collections'),
 }
@@ -128,6 +135,7 @@ FORBIDDEN = (
   ('evaluate', 'models', None),
   ('likelihood', 'models', 'models.network'),
   ('train', 'models', 'models.network'),
+  ('serving', 'models', 'models.network'),
   # Recommending needs no loss and no truth.
   ('predict', 'objective', None),
   ('predict', 'evaluate', None),

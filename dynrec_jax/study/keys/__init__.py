@@ -16,6 +16,7 @@ from dynrec_jax.study.keys import (
   of_data,
   of_model,
   of_parallel,
+  of_serving,
   of_use,
 )
 from dynrec_jax.study.keys.declared import Key, Of, Path, Paths, fault
@@ -48,6 +49,7 @@ SECTIONS: Mapping[str, str] = {
   **of_model.SECTIONS,
   **of_parallel.SECTIONS,
   **of_use.SECTIONS,
+  **of_serving.SECTIONS,
   **of_baselines.SECTIONS,
 }
 # By dotted name.
@@ -57,6 +59,7 @@ KEYS: Mapping[str, Key] = {
   **of_model.KEYS,
   **of_parallel.KEYS,
   **of_use.KEYS,
+  **of_serving.KEYS,
   **of_baselines.KEYS,
 }
 

@@ -38,6 +38,8 @@ KEYS = {
         'evaluate',
         'recommend',
         'explain',
+        'export',
+        'serve',
         'compare',
         'reproduce',
         'report',

@@ -104,7 +104,10 @@ KEYS = {
     "`''` is recommendations.jsonl in the workdir",
   ),
   'recommend.split': Key(
-    0, Whole(0, 999), Of.NOTHING, 'whose checkpoint is used'
+    0,
+    Whole(0, 999),
+    Of.NOTHING,
+    'whose checkpoint is used; by `mode=export` and `mode=serve`, too',
   ),
   'compare.runs': Key(
     (),
