@@ -168,6 +168,8 @@ def door_of(mode: str) -> Door:
       from dynrec_jax.study.recommend import recommend
 
       return _prepared(recommend)
+    case 'update':
+      from dynrec_jax.study.update import update as door
     case 'compare':
       from dynrec_jax.study.compare import compare as door
     case 'reproduce':

@@ -280,6 +280,7 @@ def fit(
   saver: 'checkpoint.Checkpointer',
   log_dir: str,
   stop_requested: Callable[[int], bool],
+  first_step: int = 0,
 ) -> bool:
   """Trains until early stopping, the last epoch or a request to stop.
 
@@ -295,6 +296,7 @@ def fit(
     saver: keeps the latest and the best state.
     log_dir: where metrics are written.
     stop_requested: polled before every step; True saves and returns.
+    first_step: the updates that a fresh state has behind it, in other fits.
 
   Returns:
     Whether training is complete, and was not stopped on request.
@@ -308,7 +310,7 @@ def fit(
   per_epoch = batches.steps_per_epoch(data, spec)
   done = int(state.step)
   # Made while the devices work: index arrays, and what the next epoch draws.
-  ahead = Ahead(batches.batches(data, spec, done))
+  ahead = Ahead(batches.batches(data, spec, done - first_step))
   with metric_log.MetricLog(log_dir) as log, ahead as stream:
     log.resume(done)
     watch = StepWatch(log, settings.log_every_steps, spec.batch_size)
@@ -316,7 +318,7 @@ def fit(
       position, max_epochs=settings.max_epochs, patience=settings.patience
     ):
       label = f'epoch {position.epoch + 1}'
-      start = done % per_epoch
+      start = (done - first_step) % per_epoch
       with metric_log.progress(per_epoch, label, start=start) as bar:
         for step in range(start + 1, per_epoch + 1):
           if stop_requested(done):

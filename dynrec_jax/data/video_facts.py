@@ -35,6 +35,18 @@ class VideoFacts(NamedTuple):
   mean_interest: np.ndarray
 
 
+class Components(NamedTuple):
+  """Leading components of features, as they were learned.
+
+  Attributes:
+    mean: [D] float64, of what they were learned from.
+    maps: [D, n] float64, directions over the root of their variance.
+  """
+
+  mean: np.ndarray
+  maps: np.ndarray
+
+
 def category_columns(
   categories: Sequence[Sequence[str]], known: np.ndarray
 ) -> np.ndarray:
@@ -44,11 +56,25 @@ def category_columns(
     categories: [V] of each video.
     known: [V] bool, videos whose categories are counted.
   """
+  return columns_of_categories(categories, common_categories(categories, known))
+
+
+def common_categories(
+  categories: Sequence[Sequence[str]], known: np.ndarray
+) -> list[str]:
+  """The commonest 64 categories of some videos, [V] bool."""
   counts = Counter(
     name for row in np.flatnonzero(known) for name in set(categories[row])
   )
   names = sorted(counts, key=lambda name: (-counts[name], name))
-  place = {name: i for i, name in enumerate(names[:_CATEGORY_COUNT])}
+  return names[:_CATEGORY_COUNT]
+
+
+def columns_of_categories(
+  categories: Sequence[Sequence[str]], names: Sequence[str]
+) -> np.ndarray:
+  """[V, C] float32, 1 where a video is of a category of these."""
+  place = {name: i for i, name in enumerate(names)}
   columns = np.zeros((len(categories), len(place)), np.float32)
   for row, own in enumerate(categories):
     columns[row, [place[name] for name in own if name in place]] = 1
@@ -68,20 +94,12 @@ def age_columns(ages: np.ndarray) -> np.ndarray:
   return (np.stack(found, axis=1) * known[:, None]).astype(np.float32)
 
 
-def leading_columns(
-  features: np.ndarray, learned: np.ndarray, described: np.ndarray, count: int
-) -> np.ndarray:
-  """[V, count] float32 leading components of features, each of deviation 1.
-
-  Args:
-    features: [V, D].
-    learned: [V] bool, videos that they are learned from.
-    described: [V] bool, videos that have the feature; others are zeros.
-    count: components; where the features have fewer, columns of zeros follow.
-  """
-  own = features[learned].astype(np.float64)
+def leading_components(features: np.ndarray, count: int) -> Components:
+  """The leading components of features [n, D], at most `count` of them."""
+  own = features.astype(np.float64)
   if len(own) < 2 or not own.size:
-    return np.zeros((len(features), count), np.float32)
+    size = own.shape[1]
+    return Components(np.zeros(size), np.zeros((size, 0)))
   mean = own.mean(axis=0)
   values, vectors = _principal(own - mean, count)
   leading = np.argsort(-values, kind='stable')[:count]
@@ -89,7 +107,21 @@ def leading_columns(
   maps = vectors[:, leading] / np.sqrt(values[leading])
   # An eigenvector's sign is any: the largest entry is positive.
   maps *= np.sign(maps[np.abs(maps).argmax(axis=0), np.arange(maps.shape[1])])
-  found = (features.astype(np.float64) - mean) @ maps
+  return Components(mean, maps)
+
+
+def columns_of_components(
+  features: np.ndarray, described: np.ndarray, found: Components, count: int
+) -> np.ndarray:
+  """[V, count] float32 components of features, each of deviation 1.
+
+  Args:
+    features: [V, D].
+    described: [V] bool, videos that have the feature; others are zeros.
+    found: what was learned, of these videos or of some.
+    count: columns; where there are fewer components, zeros follow.
+  """
+  found = (features.astype(np.float64) - found.mean) @ found.maps
   found = np.where(described[:, None], found, 0).astype(np.float32)
   return np.pad(found, ((0, 0), (0, count - found.shape[1])))
 

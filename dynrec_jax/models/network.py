@@ -3,7 +3,7 @@
 The loops know this page and no network: a new one is a room beside `dynamic`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -72,6 +72,19 @@ class DecodeTables(NamedTuple):
 ReadVideo = Callable[[DecodeTables, Array, Array], Array]
 
 
+class VideoRows(NamedTuple):
+  """Where a parameter has a row for each video.
+
+  Attributes:
+    axis: of the videos.
+    start: of a video that comes later: 'mean' is that of all rows, so that it
+      is as probable as the mean video; 'zeros' adds nothing to its content.
+  """
+
+  axis: int
+  start: str
+
+
 class Network(Protocol):
   """Parameters are plain pytrees, made by `init` and handed in everywhere.
 
@@ -97,6 +110,10 @@ class Network(Protocol):
   @property
   def frozen(self) -> frozenset[str]:
     """Top-level names of parameters that no step changes."""
+
+  @property
+  def video_rows(self) -> Mapping[str, VideoRows]:
+    """Top-level names of learned parameters with a row for each video."""
 
   def init(self, key: jax.Array, facts: VideoFacts | None = None) -> Any:
     """Fresh parameters.

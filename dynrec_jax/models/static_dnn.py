@@ -18,7 +18,12 @@ from dynrec_jax.data.packed import Sequences
 from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models.network import DecodeTables, Forward, ReadVideo
-from dynrec_jax.models.theta import InterestMaps, glorot, output_layer
+from dynrec_jax.models.theta import (
+  OUTPUT_ROWS,
+  InterestMaps,
+  glorot,
+  output_layer,
+)
 
 LAYER_COUNT = 3
 
@@ -64,6 +69,7 @@ class StaticDnn(NamedTuple):
   one_state = True
   reads_history = False
   frozen = frozenset()
+  video_rows = OUTPUT_ROWS
 
   @property
   def video_count(self) -> int:

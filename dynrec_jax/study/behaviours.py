@@ -140,7 +140,7 @@ def of_split(
   """
   if behaviours.known is None:
     return behaviours.histories
-  later = _fitted(behaviours, train_users)
+  later = fitted_tweets(behaviours, train_users)
   return _histories(
     behaviours.topics, records.tweets, later.topic, len(records.user_ids)
   )
@@ -189,7 +189,7 @@ def for_serving(
     later_rows = np.arange(len(behaviours.topics), len(topics))
   else:
     topics = behaviours.topics
-    fitted = _fitted(behaviours, train_users)
+    fitted = fitted_tweets(behaviours, train_users)
     rows = fitted.topic.copy()
     later = np.flatnonzero(rows < 0)
     users = fitted.state.counts.user_topic
@@ -222,7 +222,7 @@ def of_new_users(
       'recommend.history holds texts, and this source brings topic vectors; '
       'add the new users and their vectors to the source instead'
     )
-  fitted = _fitted(behaviours, train_users)
+  fitted = fitted_tweets(behaviours, train_users)
   topic = _inferred(_encoded(tweets, fitted), fitted)
   return _histories(behaviours.topics, tweets, topic, user_count)
 
@@ -252,7 +252,9 @@ def _inferred(
   )
 
 
-def _fitted(behaviours: Behaviours, train_users: np.ndarray) -> KnownTopics:
+def fitted_tweets(
+  behaviours: Behaviours, train_users: np.ndarray
+) -> KnownTopics:
   """All tweets that a split with these train users is fitted on."""
   if not behaviours.fits_later:
     return behaviours.known

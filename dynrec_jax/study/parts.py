@@ -100,7 +100,9 @@ def make_parts(
     CannotFit: the config's network cannot read what there is.
   """
   if shared is None:
-    basis = content.visual_basis(prepared.features.visual, config)
+    basis = content.visual_basis(
+      prepared.features.visual, config, prepared.growth
+    )
     features = devices.replicate(_as_read(prepared.features, basis))
   else:
     basis, features = shared.basis, shared.features

@@ -1,5 +1,7 @@
 """What a split learns from, and what it is asked and scored on."""
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import ml_collections
@@ -9,7 +11,7 @@ from dynrec_jax.data import histories, inputs, relevance, sequences
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import MISSING_COUNT, LacksDataError
 from dynrec_jax.data.relevance import Relevance
-from dynrec_jax.data.sequences import Samples
+from dynrec_jax.data.sequences import Moments, Samples
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.recommender import Queries, Seen
@@ -47,7 +49,57 @@ def make_training_set(
   Raises:
     CannotFit: the config's network cannot read what there is.
   """
-  data = _sequences(config, prepared, this, this.users.train, this.train_until)
+  return _with_losses(
+    _sequences(config, prepared, this, this.users.train, this.train_until),
+    config,
+    prepared,
+  )
+
+
+def make_later_set(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  this: Split,
+  since: int,
+) -> tuple[TrainingSet, int]:
+  """What an update learns from: what users watched from a moment on.
+
+  Samples are of that moment and of later borders, so that all that they predict
+  is new; and beside them, drawn at random, of borders before it, which keep
+  what was learned (A50).
+
+  Args:
+    config: of the run; `update.replay` says how many of the others.
+    prepared: the grown study.
+    this: whose `users.train` are learned from.
+    since: seconds, the end of what was learned before.
+
+  Returns:
+    The sequences, and how many of them are of the moment or later.
+  """
+  count = 0
+
+  def choose(sequences_at, clock) -> Samples:
+    nonlocal count
+    new = sequences_at(sequences.moments_from(clock, since))
+    old = sequences_at(sequences.moments_until(clock, since))
+    count = len(new.user)
+    wanted = min(len(old.user), round(config.update.replay * count))
+    rng = np.random.default_rng((this.seed, since))
+    rows = rng.choice(len(old.user), wanted, replace=False)
+    both = zip(old.take(rows), new, strict=True)
+    samples = Samples(*(np.concatenate(pair) for pair in both))
+    return samples.take(np.lexsort((samples.time, samples.user)))
+
+  users = this.users.train
+  data = _sequences(config, prepared, this, users, None, choose)
+  return _with_losses(data, config, prepared), count
+
+
+def _with_losses(
+  data: TrainingSet, config: ml_collections.ConfigDict, prepared: Prepared
+) -> TrainingSet:
+  """The sequences with partners and the rows of Eq (1)."""
   features = prepared.features
   paired = np.flatnonzero(
     features.has_visual & features.has_text & prepared.known_videos
@@ -115,8 +167,14 @@ def _sequences(
   this: Split,
   users: np.ndarray,
   until: int | None,
+  choose: Callable[[Callable[[Moments], Samples], Sessions], Samples]
+  | None = None,
 ) -> TrainingSet:
-  """Some users' virtual sequences, of the events up to a session's end."""
+  """Some users' virtual sequences, of the events up to a session's end.
+
+  They are of every border, or what `choose` makes with the users' samples at
+  any moments, and with the clock.
+  """
   made_of, topics = this.behaviours, prepared.behaviours.topics
   describe = first_inputs.description(config, prepared)
   if describe is not None:
@@ -127,15 +185,17 @@ def _sequences(
   clock = prepared.sessions
   if until is not None:
     clock = clock.up_to(until)
-  samples = sequences.virtual_sequences(
-    watches,
-    made_of,
-    clock,
-    users,
-    horizon=config.seq.horizon,
-    max_target_len=config.seq.max_target_len,
-    next_count=config.seq.next_count,
-  )
+  lengths = {
+    'horizon': config.seq.horizon,
+    'max_target_len': config.seq.max_target_len,
+    'next_count': config.seq.next_count,
+  }
+  events = watches, made_of, clock, users
+  if choose is None:
+    samples = sequences.virtual_sequences(*events, **lengths)
+  else:
+    at = functools.partial(sequences.sequences_at, *events, **lengths)
+    samples = choose(at, clock)
   decay = settings.decay(config, prepared)
   rows = inputs.interest_rows(
     samples,

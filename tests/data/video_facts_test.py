@@ -91,11 +91,16 @@ def features(seed=0, count=30, size=6):
   return rng.normal(size=(count, size)) * np.arange(1, size + 1) + 5
 
 
+def leading_columns(features, learned, described, count):
+  found = video_facts.leading_components(features[learned], count)
+  return video_facts.columns_of_components(features, described, found, count)
+
+
 def test_leading_components_of_what_is_learned_from():
   x = features()
   learned = np.arange(30) < 20
   described = np.arange(30) != 25
-  found = video_facts.leading_columns(x, learned, described, 3)
+  found = leading_columns(x, learned, described, 3)
   assert found.shape == (30, 3)
   assert found.dtype == np.float32
   own = found[learned].astype(np.float64)
@@ -117,9 +122,7 @@ def test_components_are_learned_of_known_videos_alone():
   everyone = np.ones(30, bool)
   other = x.copy()
   other[20:] = 99 - 3 * x[20:]
-  one, two = (
-    video_facts.leading_columns(y, learned, everyone, 4) for y in (x, other)
-  )
+  one, two = (leading_columns(y, learned, everyone, 4) for y in (x, other))
   assert_array_equal(one[:20], two[:20])
   assert not np.allclose(one[20:], two[20:])
 
@@ -128,8 +131,8 @@ def test_a_feature_mirrored_in_0_has_the_same_components():
   """An eigenvector's sign is fixed: by itself it could be any."""
   x = features()
   everyone = np.ones(30, bool)
-  one = video_facts.leading_columns(x, everyone, everyone, 4)
-  two = video_facts.leading_columns(-x, everyone, everyone, 4)
+  one = leading_columns(x, everyone, everyone, 4)
+  two = leading_columns(-x, everyone, everyone, 4)
   assert_allclose(one, -two, atol=1e-5)
 
 
@@ -138,11 +141,11 @@ def test_fewer_components_than_were_asked_for():
   x = features(size=2)
   x = np.concatenate([x, x.sum(axis=1, keepdims=True)], axis=1)
   everyone = np.ones(30, bool)
-  found = video_facts.leading_columns(x, everyone, everyone, 16)
+  found = leading_columns(x, everyone, everyone, 16)
   assert found.shape == (30, 16)
   assert found[:, :2].any(axis=0).all()
   assert not found[:, 2:].any()
-  half = video_facts.leading_columns(
+  half = leading_columns(
     features(size=3).astype(np.float16), everyone, everyone, 16
   )
   assert half.shape == (30, 16)
@@ -154,14 +157,14 @@ def test_fewer_components_than_were_asked_for():
 @pytest.mark.parametrize('count', [0, 1])
 def test_one_video_has_no_components(count):
   learned = np.arange(30) < count
-  found = video_facts.leading_columns(features(), learned, ~learned, 4)
+  found = leading_columns(features(), learned, ~learned, 4)
   np.testing.assert_array_equal(found, np.zeros((30, 4)))
 
 
 def test_equal_videos_and_no_features_have_no_components():
   everyone = np.ones(5, bool)
   for x in (np.full((5, 3), 2.0), np.zeros((5, 3)), np.zeros((5, 0))):
-    found = video_facts.leading_columns(x, everyone, everyone, 4)
+    found = leading_columns(x, everyone, everyone, 4)
     np.testing.assert_array_equal(found, np.zeros((5, 4)))
 
 
@@ -233,8 +236,8 @@ def test_components_of_wide_features_are_the_same(monkeypatch):
   rng = np.random.default_rng(4)
   features = rng.normal(size=(30, 12)) * np.arange(1, 13)
   everyone = np.ones(30, bool)
-  want = video_facts.leading_columns(features, everyone, everyone, 5)
+  want = leading_columns(features, everyone, everyone, 5)
   monkeypatch.setattr(video_facts, '_WIDE', 6)
-  found = video_facts.leading_columns(features, everyone, everyone, 5)
+  found = leading_columns(features, everyone, everyone, 5)
   assert found.shape == (30, 5)
   np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5)

@@ -36,6 +36,7 @@ KEYS = {
         'cross_validate',
         'evaluate',
         'recommend',
+        'update',
         'compare',
         'reproduce',
         'report',

@@ -13,6 +13,7 @@ from dynrec_jax.study.keys.declared import (
   Real,
   SomeOf,
   Switch,
+  Text,
   Texts,
   Whole,
   WholeNumbers,
@@ -36,6 +37,7 @@ SECTIONS = {
   'eval': 'Evaluation',
   'tune': "`mode=tune`: every method's settings, on validation users",
   'recommend': '`mode=recommend`',
+  'update': '`mode=update`: a trained run goes on with later days',
   'compare': '`mode=compare`',
   'report': '`mode=reproduce` and `mode=report`: every study, and the report',
   'cv': '`mode=cross_validate`: lambda_1 to lambda_3 by 3-fold '
@@ -103,6 +105,37 @@ KEYS = {
   ),
   'recommend.split': Key(
     0, Whole(0, 999), Of.NOTHING, 'whose checkpoint is used'
+  ),
+  'update.until': Key(
+    '',
+    Text('a date (UTC) as in `2014-06-02`'),
+    Of.NOTHING,
+    "before when everything is learned; `''` is the day of the last event, "
+    'which may not be over',
+    decision=50,
+  ),
+  'update.epochs': Key(
+    2,
+    Whole(1, 10_000),
+    Of.NOTHING,
+    'over what is new',
+    unit='epochs',
+    decision=50,
+  ),
+  'update.replay': Key(
+    1.0,
+    Real(0, 1000),
+    Of.NOTHING,
+    'earlier samples that are learned again beside each new one',
+    unit='samples',
+    decision=50,
+  ),
+  'update.learning_rate': Key(
+    0.0,
+    Real(0, 1e6),
+    Of.NOTHING,
+    "of the update; 0 is `opt.learning_rate`, the training's own",
+    decision=50,
   ),
   'compare.runs': Key(
     (),
