@@ -69,7 +69,7 @@ def make_later_set(
   what was learned (A50).
 
   Args:
-    config: of the run; `update.replay` says how many of the others.
+    config: of the run; `updates.replay` says how many of the others.
     prepared: the grown study.
     this: whose `users.train` are learned from.
     since: seconds, the end of what was learned before.
@@ -84,7 +84,7 @@ def make_later_set(
     new = sequences_at(sequences.moments_from(clock, since))
     old = sequences_at(sequences.moments_until(clock, since))
     count = len(new.user)
-    wanted = min(len(old.user), round(config.update.replay * count))
+    wanted = min(len(old.user), round(config.updates.replay * count))
     rng = np.random.default_rng((this.seed, since))
     rows = rng.choice(len(old.user), wanted, replace=False)
     both = zip(old.take(rows), new, strict=True)

@@ -118,8 +118,8 @@ def _until(config: ml_collections.ConfigDict, source: Records) -> int:
 
   By default the start of the last event's day: it may not be over.
   """
-  if config.update.until:
-    return span.date_secs(config.update.until, 'update.until')
+  if config.updates.until:
+    return span.date_secs(config.updates.until, 'updates.until')
   last = int(source.watches.time.max())
   if config.scenario == 'cross' and len(source.tweets.time):
     last = max(last, int(source.tweets.time.max()))
@@ -194,7 +194,7 @@ def _begun(
   about = {
     'from': os.path.basename(workdir.state_of(config)),
     'data': summary.table_digests(prepared.summary),
-    'update': config.update.to_dict() | {'until': until},
+    'update': config.updates.to_dict() | {'until': until},
   }
   of = digests.joined_sha256(json.dumps(about, sort_keys=True))[:8]
   folder = pathlib.Path(config.workdir, workdir.UPDATES, f'{_date(until)}-{of}')
@@ -218,8 +218,8 @@ def _train(
     new.config, new.prepared, new.this, before.until
   )
   learning = new.config
-  if config.update.learning_rate:
-    rate = {'opt.learning_rate': config.update.learning_rate}
+  if config.updates.learning_rate:
+    rate = {'opt.learning_rate': config.updates.learning_rate}
     learning = method_config.changed(new.config, rate)
   state = _grown_state(config, learning, new, before)
   with checkpoint.Checkpointer(
@@ -233,7 +233,7 @@ def _train(
       return 'no user who trains watched anything: nothing was trained'
     if not _fit(learning, new, state, data, saver, stop_requested):
       return None
-  epochs = config.update.epochs
+  epochs = config.updates.epochs
   return (
     f'{epochs} epoch{"s" * (epochs > 1)} of {count:,} samples of these days '
     f'and {len(data.samples.user) - count:,} of earlier ones'
@@ -264,7 +264,7 @@ def _fit(
     data,
     settings.batch_spec(config, seed),
     new.parts.features,
-    settings.loop_settings(config)._replace(max_epochs=config.update.epochs),
+    settings.loop_settings(config)._replace(max_epochs=config.updates.epochs),
     validate=None,
     saver=saver,
     log_dir=new.this.directory,

@@ -37,7 +37,7 @@ SECTIONS = {
   'eval': 'Evaluation',
   'tune': "`mode=tune`: every method's settings, on validation users",
   'recommend': '`mode=recommend`',
-  'update': '`mode=update`: a trained run goes on with later days',
+  'updates': '`mode=update`: a trained run goes on with later days',
   'compare': '`mode=compare`',
   'report': '`mode=reproduce` and `mode=report`: every study, and the report',
   'cv': '`mode=cross_validate`: lambda_1 to lambda_3 by 3-fold '
@@ -106,7 +106,7 @@ KEYS = {
   'recommend.split': Key(
     0, Whole(0, 999), Of.NOTHING, 'whose checkpoint is used'
   ),
-  'update.until': Key(
+  'updates.until': Key(
     '',
     Text('a date (UTC) as in `2014-06-02`'),
     Of.NOTHING,
@@ -114,7 +114,7 @@ KEYS = {
     'which may not be over',
     decision=50,
   ),
-  'update.epochs': Key(
+  'updates.epochs': Key(
     2,
     Whole(1, 10_000),
     Of.NOTHING,
@@ -122,7 +122,7 @@ KEYS = {
     unit='epochs',
     decision=50,
   ),
-  'update.replay': Key(
+  'updates.replay': Key(
     1.0,
     Real(0, 1000),
     Of.NOTHING,
@@ -130,7 +130,7 @@ KEYS = {
     unit='samples',
     decision=50,
   ),
-  'update.learning_rate': Key(
+  'updates.learning_rate': Key(
     0.0,
     Real(0, 1e6),
     Of.NOTHING,
