@@ -159,6 +159,24 @@ def sequences_at(
   return samples.take((known > 0) & (samples.target_count > 0))
 
 
+def with_some(
+  samples: Samples, others: Samples, share: float, rng: np.random.Generator
+) -> Samples:
+  """Samples and some of others, drawn at random, in order of (user, moment).
+
+  Args:
+    samples: all of which are there.
+    others: each of which is there once at most.
+    share: others for each of `samples`, as far as there are so many.
+    rng: of the draw.
+  """
+  wanted = min(len(others.user), round(share * len(samples.user)))
+  rows = rng.choice(len(others.user), wanted, replace=False)
+  both = zip(samples, others.take(rows), strict=True)
+  found = Samples(*(np.concatenate(pair) for pair in both))
+  return found.take(np.lexsort((found.time, found.user)))
+
+
 def samples_at(
   watches: Histories,
   users: np.ndarray,

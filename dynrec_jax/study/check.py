@@ -108,6 +108,8 @@ def _check_scenario(config: ml_collections.ConfigDict) -> None:
   except ValueError as error:
     raise ValueError(f'data.world: {error}') from error
   span.check_dates(config)
+  if config.updates.until:
+    span.date_secs(config.updates.until, 'updates.until')
   if config.scenario != 'cross':
     return
   if config.model.history_mode == 'topic_then_history':

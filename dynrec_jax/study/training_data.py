@@ -84,12 +84,8 @@ def make_later_set(
     new = sequences_at(sequences.moments_from(clock, since))
     old = sequences_at(sequences.moments_until(clock, since))
     count = len(new.user)
-    wanted = min(len(old.user), round(config.updates.replay * count))
     rng = np.random.default_rng((this.seed, since))
-    rows = rng.choice(len(old.user), wanted, replace=False)
-    both = zip(old.take(rows), new, strict=True)
-    samples = Samples(*(np.concatenate(pair) for pair in both))
-    return samples.take(np.lexsort((samples.time, samples.user)))
+    return sequences.with_some(new, old, config.updates.replay, rng)
 
   users = this.users.train
   data = _sequences(config, prepared, this, users, None, choose)

@@ -27,13 +27,12 @@ from dynrec_jax.data.sessions import DAY_SECS
 from dynrec_jax.data.summary import Summary
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.early_stopping import Position
-from dynrec_jax.models import grow
 from dynrec_jax.parallel import host_memory, hosts
-from dynrec_jax.report import runs
 from dynrec_jax.storage import digests
 from dynrec_jax.study import (
   filtered,
   grown_content,
+  grown_state,
   identity,
   kept,
   kept_tweets,
@@ -45,7 +44,6 @@ from dynrec_jax.study import (
   split_run,
   splits,
   training_data,
-  video_facts,
   workdir,
 )
 from dynrec_jax.study.kept import Growth, Kept
@@ -117,13 +115,25 @@ def _until(config: ml_collections.ConfigDict, source: Records) -> int:
   """Before when the update learns, seconds.
 
   By default the start of the last event's day: it may not be over.
+
+  Raises:
+    ValueError: nothing in the log is of the day before, which would be learned
+      as a day without an event.
   """
-  if config.updates.until:
-    return span.date_secs(config.updates.until, 'updates.until')
   last = int(source.watches.time.max())
   if config.scenario == 'cross' and len(source.tweets.time):
     last = max(last, int(source.tweets.time.max()))
-  return last // DAY_SECS * DAY_SECS
+  today = last // DAY_SECS * DAY_SECS
+  if not config.updates.until:
+    return today
+  until = span.date_secs(config.updates.until, 'updates.until')
+  if until > today + DAY_SECS:
+    raise ValueError(
+      f'updates.until is {config.updates.until}, and the last event of the log '
+      f'is of {_date(last)}; right: {_date(today + DAY_SECS)} or earlier, as '
+      'what comes before it later is refused'
+    )
+  return until
 
 
 def _first(config: ml_collections.ConfigDict, source: Records) -> Kept:
@@ -221,7 +231,7 @@ def _train(
   if config.updates.learning_rate:
     rate = {'opt.learning_rate': config.updates.learning_rate}
     learning = method_config.changed(new.config, rate)
-  state = _grown_state(config, learning, new, before)
+  state = grown_state.grown_state(config, learning, new.this, new.parts, before)
   with checkpoint.Checkpointer(
     new.this.checkpoints,
     config=split_run.saved_config(new.config, new.parts, new.this),
@@ -271,76 +281,6 @@ def _fit(
     stop_requested=stop_requested,
     first_step=int(state.step),
   )
-
-
-def _grown_state(
-  config: ml_collections.ConfigDict,
-  learning: ml_collections.ConfigDict,
-  new: _New,
-  before: Kept,
-) -> train.TrainState:
-  """The state that is served, with a place for every new video."""
-  network, prepared = new.parts.network, new.prepared
-  facts = None
-  if network.frozen:  # what is counted is counted anew
-    everything = training_data.make_training_set(config, prepared, new.this)
-    facts = video_facts.make_facts(
-      config, prepared, new.this, everything, serves=True
-    )
-  state = train.init_state(
-    network,
-    settings.make_optimizer(learning),
-    new.this.seed,
-    averaged=config.opt.average > 0,
-    params=new.parts.first_params(config, new.this.seed, facts),
-  )
-  wanted = checkpoint.flatten(state)
-  counted = {
-    name: np.asarray(array)
-    for name, array in wanted.items()
-    if network.frozen.intersection(name.split('/')[1:2])
-  }
-  saved = _saved_leaves(config, before)
-  _, place = prepared.growth.places(prepared.records)
-  found = dict(counted)
-  for section in {name.split('/')[0] for name in wanted}:
-    own, like = (
-      {
-        name: of
-        for name, of in leaves.items()
-        if name.split('/')[0] == section and name not in counted
-      }
-      for leaves in (saved, wanted)
-    )
-    found |= grow.grown_leaves(
-      own, like, network.video_rows, place, is_moments=section == 'opt_state'
-    )
-  return checkpoint.fill(state, found)
-
-
-def _saved_leaves(
-  config: ml_collections.ConfigDict, before: Kept
-) -> dict[str, np.ndarray]:
-  """The arrays of the state that is served.
-
-  Raises:
-    ValueError: there is none, or it is of other settings or content.
-  """
-  folder = runs.split_directory(workdir.state_of(config), before.split)
-  place = os.path.join(folder, 'checkpoints')
-
-  def check(found: checkpoint.Checkpoint) -> None:
-    checkpoint.refuse_other_config(
-      found.config, config.to_dict(), identity.LEARNED, place, identity.ABSENT
-    )
-    if found.config['catalogue']['fingerprint'] != before.fingerprint:
-      raise ValueError(
-        f'{place} was trained on other features or topics than this machine '
-        'finds in the same log; right: the folder of computed content that '
-        'the training had (data.cache_dir)'
-      )
-
-  return checkpoint.load_leaves(place, check).state
 
 
 def _finish(config: ml_collections.ConfigDict, new: _New) -> None:

@@ -316,3 +316,26 @@ class TestLaterMoments:
     assert len(expected) > 10
     assert samples_as_lists(found, WORLD.watches) == expected
     assert (found.time >= self.SINCE).all()
+
+  @pytest.mark.parametrize(('share', 'count'), [(0, 0), (1.5, 45), (99, None)])
+  def test_some_of_the_others_stand_beside(self, share, count):
+    lengths = {'max_target_len': 6}
+    events = WORLD.watches, WORLD.behaviours, WORLD.sessions, USERS
+    new, old = (
+      sequences.sequences_at(*events, moments, **lengths)
+      for moments in (
+        sequences.moments_from(WORLD.sessions, self.SINCE),
+        sequences.moments_until(WORLD.sessions, self.SINCE),
+      )
+    )
+    new = new.take(np.arange(30))
+    found = sequences.with_some(new, old, share, np.random.default_rng(1))
+    count = len(old.user) if count is None else count
+    assert len(found.user) == 30 + count
+    keys = list(zip(found.user, found.time, strict=True))
+    assert keys == sorted(set(keys))
+    assert set(zip(new.user, new.time, strict=True)) <= set(keys)
+    places = list(zip(*found, strict=True))
+    assert set(places) <= {*zip(*new, strict=True), *zip(*old, strict=True)}
+    again = sequences.with_some(new, old, share, np.random.default_rng(1))
+    np.testing.assert_array_equal(again.time, found.time)

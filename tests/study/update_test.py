@@ -19,7 +19,6 @@ from dynrec_jax.study import (
   recommend,
   splits,
   training_data,
-  update,
   workdir,
 )
 from dynrec_jax.study.train_and_evaluate import train_and_evaluate
@@ -87,34 +86,6 @@ def test_what_is_learned_and_what_stays(run):
     leaves['params/output_kernel'][rows] - run.state.params['output_kernel']
   )
   assert 0 < moved.max() < 0.1  # two steps of 0.01 by Adam
-
-
-def test_the_state_before_the_first_step(run, monkeypatch):
-  """Old rows stand where their videos do; new ones are the mean, at rest."""
-  seen = {}
-
-  def fit(config, new, state, *rest):
-    seen.update(checkpoint.flatten(state), videos=new.prepared.records.videos)
-    return False
-
-  monkeypatch.setattr(update, '_fit', fit)
-  run.write(310)
-  assert run.update(310) is None
-  old = checkpoint.flatten(run.state)
-  ids = list(seen.pop('videos').id)
-  rows = [ids.index(name) for name in run.study.prepared.records.videos.id]
-  new = ids.index(f'v{NEW_VIDEO}')
-  assert seen.keys() == old.keys()
-  assert len([name for name in seen if 'output_kernel' in name]) == 3
-  for name, array in seen.items():
-    if 'output_kernel' not in name:
-      np.testing.assert_array_equal(array, old[name])
-      continue
-    np.testing.assert_array_equal(array[np.array(rows)], old[name])
-    start = 0 if name.startswith('opt_state') else old[name].mean(axis=0)
-    np.testing.assert_allclose(array[new], np.broadcast_to(start, 8), rtol=1e-5)
-  # Asked to stop, it left the old state.
-  assert run.current() == run.config().workdir
 
 
 def test_samples_are_of_the_new_days(run):
@@ -249,6 +220,13 @@ def test_an_updated_run_is_not_trained_on(run):
     measured, prepare.prepare(measured), lambda s: False, train=False
   )
   assert '| long | dynrec' in table
+
+
+def test_a_day_that_is_not_in_the_log_is_refused(run):
+  run.write(310)
+  with pytest.raises(ValueError, match='the last event of the log is of 2023'):
+    run.update(320)
+  assert run.current() == run.config().workdir
 
 
 def test_a_date_that_cuts_the_log_is_refused(run):
