@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import ml_collections
 import numpy as np
+from absl import logging
 
 from dynrec_jax import checkpoint, train
 from dynrec_jax.data import growth as growth_lib
@@ -115,10 +116,6 @@ def _until(config: ml_collections.ConfigDict, source: Records) -> int:
   """Before when the update learns, seconds.
 
   By default the start of the last event's day: it may not be over.
-
-  Raises:
-    ValueError: nothing in the log is of the day before, which would be learned
-      as a day without an event.
   """
   last = int(source.watches.time.max())
   if config.scenario == 'cross' and len(source.tweets.time):
@@ -128,10 +125,12 @@ def _until(config: ml_collections.ConfigDict, source: Records) -> int:
     return today
   until = span.date_secs(config.updates.until, 'updates.until')
   if until > today + DAY_SECS:
-    raise ValueError(
-      f'updates.until is {config.updates.until}, and the last event of the log '
-      f'is of {_date(last)}; right: {_date(today + DAY_SECS)} or earlier, as '
-      'what comes before it later is refused'
+    logging.warning(
+      'updates.until is %s, and the last event of the log is of %s: the days '
+      'in between count as days without an event, and a later log that brings '
+      'one is refused',
+      config.updates.until,
+      _date(last),
     )
   return until
 

@@ -222,11 +222,17 @@ def test_an_updated_run_is_not_trained_on(run):
   assert '| long | dynrec' in table
 
 
-def test_a_day_that_is_not_in_the_log_is_refused(run):
+def test_days_that_the_log_may_not_hold_yet_are_told(run, caplog):
   run.write(310)
-  with pytest.raises(ValueError, match='the last event of the log is of 2023'):
-    run.update(320)
-  assert run.current() == run.config().workdir
+  run.update(320)
+  assert (
+    'and the last event of the log is of 2023-11-06: the days' in caplog.text
+  )
+  run.write(320)
+  with pytest.raises(
+    ValueError, match=r'changed since; watches: [0-9]+ new of'
+  ):
+    run.update(330)
 
 
 def test_a_date_that_cuts_the_log_is_refused(run):
