@@ -158,7 +158,7 @@ def video_topics(
   """
   fit_on = text_content.proper_part(known_videos)
   try:
-    found = _fitted_topics(records, texts, features, config, fit_on)
+    found = topics_and_model(records, texts, features, config, fit_on)
   except NoWordsError as error:
     logging.warning(
       'topics: %s (topics.yt=%s of text.fields=%s); interests are zero, and '
@@ -169,22 +169,6 @@ def video_topics(
     )
     return no_topics(len(texts), config.topics.count)
   logging.info('topics: %d of videos', config.topics.count)
-  return found
-
-
-def _fitted_topics(
-  records: Records,
-  texts: list[str],
-  features: Features,
-  config: ml_collections.ConfigDict,
-  fit_on: np.ndarray | None,
-) -> VideoTopics:
-  """By the model that the config names; of images alone where no text is.
-
-  Raises:
-    NoWordsError: no video has a word, of text or image.
-  """
-  found = topics_and_model(records, texts, features, config, fit_on)
   return VideoTopics(*(found[name] for name in VideoTopics._fields[:-1]))
 
 
@@ -197,7 +181,11 @@ def topics_and_model(
 ) -> dict[str, np.ndarray]:
   """`VideoTopics`' arrays, its model's below `MODEL`, and of visual words.
 
-  'centres' and 'of_frames', whether they are of frames, tell visual words.
+  'centres' and 'of_frames', whether they are of frames, tell visual words. By
+  the model that the config names; of images alone where no text is.
+
+  Raises:
+    NoWordsError: no video has a word, of text or image.
   """
   form, seed = config.topics.yt, config.seed
   settings = {
@@ -224,12 +212,11 @@ def topics_and_model(
     slices['of_frames'] = _topics_read_frames(config)
 
     def compute():
-      ids = records.videos.id
-      centres = visual_centres(ids, features, config, fit_on)
-      words = words_by(centres, ids, features, config)
+      frames = _frames(records.videos.id, features, config)
+      centres = _centres(frames, features, config, fit_on)
+      words = _words(centres, frames, features, config)
       found = multimodal_lda(texts, words, form=form, fit_on=fit_on, **settings)
-      of_frames = _frames(ids, features, config) is not None
-      return _arrays_of(found, centres, of_frames=of_frames)
+      return _arrays_of(found, centres, of_frames=frames is not None)
 
   return cache.cached(
     places.cache_dir(config),
@@ -271,31 +258,9 @@ def visual_words(
   still images, each slice of it is. Words are found on the videos of `fit_on`,
   on all if it is None.
   """
-  centres = visual_centres(video_ids, features, config, fit_on)
-  return words_by(centres, video_ids, features, config)
-
-
-def visual_centres(
-  video_ids: Sequence[str],
-  features: Features,
-  config: ml_collections.ConfigDict,
-  fit_on: np.ndarray | None = None,
-) -> np.ndarray:
-  """[X, D] what `visual_words` counts the nearest of; [0, D] of nothing."""
-  visual, has_visual = features.visual, features.has_visual
-  learned = has_visual if fit_on is None else has_visual & fit_on
-  if not learned.any():
-    return np.zeros((0, visual.shape[1]), np.float32)
   frames = _frames(video_ids, features, config)
-  if frames is None:
-    return slice_centres(
-      visual[learned],
-      seed=config.seed,
-      slice_count=config.topics.visual_slices,
-    )
-  logging.info('visual words of %d frames', len(frames.features))
-  rows = frames.features[learned[frames.video]]
-  return frame_centres(rows, seed=config.seed)
+  centres = _centres(frames, features, config, fit_on)
+  return _words(centres, frames, features, config)
 
 
 def words_by(
@@ -304,22 +269,52 @@ def words_by(
   features: Features,
   config: ml_collections.ConfigDict,
   *,
-  of_frames: bool | None = None,
+  of_frames: bool,
 ) -> csr_matrix:
   """[V, X] counts by centres found before, see `visual_words`.
 
   Args:
-    centres: of `visual_centres`.
+    centres: see `topics_and_model`.
     video_ids: [V].
     features: of the videos.
     config: of the run.
-    of_frames: whether the centres are of frames; None if these are all videos
-      that they were found on, which tell it.
+    of_frames: whether the centres are of frames.
   """
+  frames = _frames(video_ids, features, config, of_frames)
+  return _words(centres, frames, features, config)
+
+
+def _centres(
+  frames: visual_encoder.FrameFeatures | None,
+  features: Features,
+  config: ml_collections.ConfigDict,
+  fit_on: np.ndarray | None,
+) -> np.ndarray:
+  """[X, D] what visual words are the nearest of; [0, D] of nothing."""
+  visual, learned = features.visual, features.has_visual
+  if fit_on is not None:
+    learned = learned & fit_on
+  if not learned.any():
+    return np.zeros((0, visual.shape[1]), np.float32)
+  if frames is not None:
+    logging.info('visual words of %d frames', len(frames.features))
+    rows = frames.features[learned[frames.video]]
+    return frame_centres(rows, seed=config.seed)
+  return slice_centres(
+    visual[learned], seed=config.seed, slice_count=config.topics.visual_slices
+  )
+
+
+def _words(
+  centres: np.ndarray,
+  frames: visual_encoder.FrameFeatures | None,
+  features: Features,
+  config: ml_collections.ConfigDict,
+) -> csr_matrix:
+  """[V, X] counts of the centres."""
   visual, has_visual = features.visual, features.has_visual
   if not len(centres) or not has_visual.any():
     return csr_matrix((len(visual), 0), dtype=np.int64)
-  frames = _frames(video_ids, features, config, of_frames)
   if frames is None:
     return words_of_slices(
       visual, has_visual, centres, slice_count=config.topics.visual_slices
@@ -336,7 +331,8 @@ def _frames(
   of_frames: bool | None = None,
 ) -> visual_encoder.FrameFeatures | None:
   """The sampled frames' features; None of one vector a video."""
-  if of_frames is False or not _topics_read_frames(config):
+  reads = _topics_read_frames(config) and features.has_visual.any()
+  if of_frames is False or not reads:
     return None
   found = visual_encoder.frame_features(
     visual_encoder.find_videos(config.visual.folder, list(video_ids)),
