@@ -12,7 +12,13 @@ from dynrec_jax.features import (
   visual_encoder,
   word_vectors,
 )
-from dynrec_jax.study import content, places, prepare, text_content
+from dynrec_jax.study import (
+  content,
+  filtered,
+  places,
+  prepare,
+  text_content,
+)
 from dynrec_jax.topics import count_blocks
 
 

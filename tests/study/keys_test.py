@@ -88,6 +88,12 @@ DECISIONS = {
     'plus.ahead': (2, 1),
   },
   43: {'topics.starts': (1, 0), 'topics.start_rounds': (3, 0)},
+  50: {
+    'updates.until': ('', '2014-06-02'),
+    'updates.epochs': (2, 1),
+    'updates.replay': (1.0, 0.0),
+    'updates.learning_rate': (0.0, 1e-4),
+  },
 }
 DECIDED = [
   (decision, name, values)
