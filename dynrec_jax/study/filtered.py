@@ -177,7 +177,7 @@ def _may_join(records: Records, config: ml_collections.ConfigDict) -> Members:
   videos = np.ones(len(records.videos.id), bool)
   if config.data.require_visual:
     videos = records.videos.has_visual & _has_text(records, config)
-  if config.scenario == 'cross' and config.filter.min_tweets_per_user:
+  if config.filter.min_tweets_per_user:
     tweets = np.bincount(records.tweets.user, minlength=len(users))
     users = tweets >= config.filter.min_tweets_per_user
   return Members(users, videos)

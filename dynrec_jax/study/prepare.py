@@ -59,10 +59,10 @@ class Prepared(NamedTuple):
     sessions: the clock.
     known_videos: [V] bool, the videos that content is learned from: all, or
       where one date cuts the log those watched before it.
-    growth: how the study came to be, if `mode=update` has let it grow.
     fingerprint: of the catalogue and all content vectors; a checkpoint fits
       no other.
     summary: of everything that was read, see `same_data`.
+    growth: how the study came to be, if `mode=update` has let it grow.
   """
 
   records: Records

@@ -124,7 +124,7 @@ def _calendar(
   until = this.train_until or sessions.count
   told = _told(prepared, this, data, until)
   now = this.train_until or now_of(prepared)
-  end = this.truth_until or now
+  end = this.truth_until or now_of(prepared)
   if end <= now:
     end = now + config.plus.ahead
   forecast = told[:, -1]
