@@ -68,7 +68,7 @@ def content_columns(prepared: Prepared) -> np.ndarray:
     (features.text, features.has_text),
     (features.visual, features.has_visual),
   )
-  if prepared.growth is None:
+  if not _has_columns(prepared):
     learned = [
       video_facts.leading_components(of[known & has], _COMPONENTS)
       for of, has in kinds
@@ -99,10 +99,17 @@ def now_of(prepared: Prepared) -> float:
 def _categories(prepared: Prepared) -> np.ndarray:
   """[V, C] float32, 1 where a video is of a category; those that there were."""
   categories = prepared.records.videos.categories
-  if prepared.growth is None:
+  if not _has_columns(prepared):
     return video_facts.category_columns(categories, prepared.known_videos)
   names = grown_content.categories_of(prepared.growth)
   return video_facts.columns_of_categories(categories, names)
+
+
+def _has_columns(prepared: Prepared) -> bool:
+  """Whether a network goes on that has learned what columns mean."""
+  return prepared.growth is not None and bool(
+    prepared.growth.kept.videos.columns
+  )
 
 
 def content_size(prepared: Prepared) -> int:
