@@ -20,11 +20,14 @@ import numpy as np
 
 from benchmarks import machine
 from configs import single
+from dynrec_jax.data import time_cut
 from dynrec_jax.parallel import host_memory
 from dynrec_jax.study import (
   filtered,
+  kept,
   prepare,
   recommend,
+  same_data,
   span,
   split_run,
   splits,
@@ -51,8 +54,6 @@ def config_of(world: str, root: Path, days: int, name: str):
 
 def train(config: ml_collections.ConfigDict) -> dict[str, float]:
   """Seconds of a training, from the log to the last checkpoint."""
-  from dynrec_jax.study import same_data
-
   start = time.perf_counter()
   prepared = prepare.prepare(config)
   ready = time.perf_counter()
@@ -78,10 +79,15 @@ def update_daily(config: ml_collections.ConfigDict, days: int) -> np.ndarray:
 
 
 def lists_of(config: ml_collections.ConfigDict) -> tuple[Mapping, set[str]]:
-  """Each user's list, and who does not train."""
+  """Each user's list on the first of May, and who does not train.
+
+  The log ends there: lists for today read, and leave out, all that it holds.
+  """
   config = config.copy_and_resolve_references()
   config.mode = 'recommend'
-  prepared = prepare.prepare(config)
+  may = span.date_secs(_MAY.isoformat(), 'May')
+  source = time_cut.before(filtered.load_source(config), may)
+  prepared = prepare.of_source(config, source, kept.of_folder(config))
   path = recommend.recommend(config, prepared)
   rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
   this = splits.make_split(config, prepared, 0)
