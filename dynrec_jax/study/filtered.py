@@ -67,10 +67,12 @@ def study_records(
   blocks = None
   if source is None:
     source = load_source(config)
+  records = source
+  if growth is None:  # or says which dates would hold all
+    records = span.inside(source, config)
   clock = span.make_clock(config)
   start, end = (int(time) for time in clock.borders[[0, -1]])
   if growth is None:
-    records = span.inside(source, config)
     event_spread.tell(records, clock, config)
   else:
     end = growth.until
