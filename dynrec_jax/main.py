@@ -182,6 +182,8 @@ def door_of(mode: str) -> Door:
       return _prepared(export)
     case 'serve':
       from dynrec_jax.study.serve import serve as door
+    case 'update':
+      from dynrec_jax.study.update import update as door
     case 'compare':
       from dynrec_jax.study.compare import compare as door
     case 'reproduce':

@@ -297,6 +297,7 @@ def fit(
   log_dir: str,
   stop_requested: Callable[[int], bool],
   place: Callable[[Any], Any] = devices.replicate,
+  first_step: int = 0,
 ) -> bool:
   """Trains until early stopping, the last epoch or a request to stop.
 
@@ -313,6 +314,7 @@ def fit(
     log_dir: where metrics are written.
     stop_requested: polled before every step; True saves and returns.
     place: puts a state where the steps want it: on every device, or cut.
+    first_step: the updates that a fresh state has behind it, in other fits.
 
   Returns:
     Whether training is complete, and was not stopped on request.
@@ -328,7 +330,7 @@ def fit(
   # Made while the devices work: index arrays, and what the next epoch draws.
   exchange = Exchange()
   most = exchange.most if hosts.count() > 1 else None
-  ahead = Ahead(batches.batches(data, spec, done, most))
+  ahead = Ahead(batches.batches(data, spec, done - first_step, most))
   with metric_log.MetricLog(log_dir) as log, ahead as stream, exchange:
     log.resume(done)
     watch = StepWatch(log, settings.log_every_steps, spec.batch_size)
@@ -336,7 +338,7 @@ def fit(
       position, max_epochs=settings.max_epochs, patience=settings.patience
     ):
       label = f'epoch {position.epoch + 1}'
-      start = done % per_epoch
+      start = (done - first_step) % per_epoch
       with metric_log.progress(per_epoch, label, start=start) as bar:
         for step in range(start + 1, per_epoch + 1):
           if stop_requested(done):

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -225,6 +225,60 @@ def load_for_inference(
     ValueError: there is no step, it is damaged, it has no such field, or the
       template does not fit. A damaged best step is never replaced by another.
   """
+  with _opened(directory) as manager:
+    note = read_note(manager, _step_to_load(manager))
+    if check is not None:
+      check(as_checkpoint(note, None))
+    described = _below(note['leaves'], subtree, where(manager, note['step']))
+    if template is not None:
+      place = where(manager, note['step'])
+      leaves_lib.refuse_other_shapes(
+        {subtree: template}, described, place, cut_rows
+      )
+    tree = None if template is None else {subtree: template}
+    leaves = read_leaves(manager, note['step'], described, tree, cut_rows)
+  if template is None:
+    return as_checkpoint(note, leaves_lib.nest(leaves)[subtree])
+  filled = leaves_lib.fill({subtree: template}, leaves)
+  return as_checkpoint(note, filled[subtree])
+
+
+def load_leaves(
+  directory: str | os.PathLike[str],
+  check: Callable[[Checkpoint], None],
+) -> Checkpoint:
+  """Reads the whole state of the step that `load_for_inference` reads.
+
+  So training can go on from what is served, in arrays of other sizes. Changes
+  nothing on disk.
+
+  Args:
+    directory: as given to `Checkpointer`.
+    check: see `load_for_inference`.
+
+  Returns:
+    The checkpoint; its `state` is every array by name, as in
+    `leaves.flatten`.
+
+  Raises:
+    ValueError: there is no step, or it is damaged.
+  """
+  with _opened(directory) as manager:
+    note = read_note(manager, _step_to_load(manager))
+    check(as_checkpoint(note, None))
+    leaves = read_leaves(manager, note['step'], note['leaves'])
+    return as_checkpoint(note, leaves)
+
+
+@contextlib.contextmanager
+def _opened(
+  directory: str | os.PathLike[str],
+) -> Iterator[ocp.CheckpointManager]:
+  """A manager that only reads; what is damaged is a ValueError.
+
+  Raises:
+    ValueError: no such directory.
+  """
   path = absolute(directory)
   if '://' not in path and not os.path.isdir(path):
     raise ValueError(f'{path} is not a directory: no checkpoint to load')
@@ -232,23 +286,9 @@ def load_for_inference(
   manager = ocp.CheckpointManager(path, options=options)
   with contextlib.closing(manager):
     try:
-      note = read_note(manager, _step_to_load(manager))
-      if check is not None:
-        check(as_checkpoint(note, None))
-      described = _below(note['leaves'], subtree, where(manager, note['step']))
-      if template is not None:
-        place = where(manager, note['step'])
-        leaves_lib.refuse_other_shapes(
-          {subtree: template}, described, place, cut_rows
-        )
-      tree = None if template is None else {subtree: template}
-      leaves = read_leaves(manager, note['step'], described, tree, cut_rows)
+      yield manager
     except DamagedError as error:
       raise ValueError(f'the checkpoint to load is damaged: {error}') from error
-  if template is None:
-    return as_checkpoint(note, leaves_lib.nest(leaves)[subtree])
-  filled = leaves_lib.fill({subtree: template}, leaves)
-  return as_checkpoint(note, filled[subtree])
 
 
 def where(manager: ocp.CheckpointManager, step: int) -> str:

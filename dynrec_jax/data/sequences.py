@@ -22,7 +22,7 @@ class Samples(NamedTuple):
   Attributes:
     user: [S] int32.
     session: [S] int32, l: everything before the end of session l is known.
-    time: [S] int64 seconds, the end of session l.
+    time: [S] int64 seconds, the end of session l, or a moment after it.
     watch_start: [S] int64, the user's first watch in `Histories.item`.
     history_count: [S] int32, watches before `time`, from watch_start on.
     target_count: [S] int32, target watches, which follow the history.
@@ -38,6 +38,18 @@ class Samples(NamedTuple):
   def take(self, rows) -> 'Samples':
     """The named samples."""
     return Samples(*(column[rows] for column in self))
+
+
+class Moments(NamedTuple):
+  """When what is known ends, for samples.
+
+  Attributes:
+    session: [M] int32, the last session that has ended by then.
+    time: [M] int64 seconds, ascending: the end of that session, or later.
+  """
+
+  session: np.ndarray
+  time: np.ndarray
 
 
 def virtual_sequences(
@@ -68,22 +80,101 @@ def virtual_sequences(
   Raises:
     ValueError: for an unknown horizon.
   """
+  session = np.arange(1, sessions.count, dtype=np.int32)
+  return sequences_at(
+    watches,
+    behaviours,
+    sessions,
+    users,
+    Moments(session, sessions.borders[session]),
+    horizon=horizon,
+    max_target_len=max_target_len,
+    next_count=next_count,
+  )
+
+
+def moments_until(sessions: Sessions, time: int) -> Moments:
+  """Every border from the first session's end on that comes before a moment."""
+  session = 1 + np.flatnonzero(sessions.borders[1:] < time).astype(np.int32)
+  return Moments(session, sessions.borders[session])
+
+
+def moments_from(sessions: Sessions, time: int) -> Moments:
+  """A moment itself, and every border after it: what is watched then is later.
+
+  Args:
+    sessions: the borders.
+    time: the end of the first session or later.
+  """
+  first = int(np.searchsorted(sessions.borders, time, side='right')) - 1
+  session = np.arange(first, sessions.count + 1, dtype=np.int32)
+  return Moments(session, np.append(time, sessions.borders[first + 1 :]))
+
+
+def sequences_at(
+  watches: Histories,
+  behaviours: Histories,
+  sessions: Sessions,
+  users: np.ndarray,
+  moments: Moments,
+  *,
+  horizon: str = 'all_after',
+  max_target_len: int = 50,
+  next_count: int = 5,
+) -> Samples:
+  """All training samples of the given users at some moments.
+
+  Args:
+    watches: see `virtual_sequences`, as all that stands there alone.
+    behaviours: see there.
+    sessions: see there; a session after the last has no end.
+    users: see there.
+    moments: where what is known ends.
+    horizon: see there.
+    max_target_len: see there.
+    next_count: see there.
+
+  Returns:
+    The samples, in order of (user, moment).
+
+  Raises:
+    ValueError: for an unknown horizon.
+  """
   if horizon not in HORIZONS:
     raise ValueError(f'horizon is {horizon!r}; valid are {", ".join(HORIZONS)}')
   users = np.unique(users)
-  session = np.tile(np.arange(1, sessions.count, dtype=np.int32), len(users))
-  user = np.repeat(users.astype(np.int32), sessions.count - 1)
-  samples = samples_at(watches, user, session, sessions)
+  session, time = (np.tile(column, len(users)) for column in moments)
+  user = np.repeat(users.astype(np.int32), len(moments.time))
+  samples = _samples(watches, user, session, time)
   limit = next_count if horizon == 'next_k' else max_target_len
   after = samples.target_count
   if horizon == 'next_session':
-    end = sessions.borders[session + 1]
-    after = watches.count_before(user, end) - samples.history_count
+    ends = np.append(sessions.borders, watches.time.max(initial=0) + 1)
+    before = watches.count_before(user, ends[session + 1])
+    after = before - samples.history_count
   samples = samples._replace(
     target_count=np.minimum(after, min(limit, max_target_len)).astype(np.int32)
   )
   known = behaviours.count_before(user, samples.time)
   return samples.take((known > 0) & (samples.target_count > 0))
+
+
+def with_some(
+  samples: Samples, others: Samples, share: float, rng: np.random.Generator
+) -> Samples:
+  """Samples and some of others, drawn at random, in order of (user, moment).
+
+  Args:
+    samples: all of which are there.
+    others: each of which is there once at most.
+    share: others for each of `samples`, as far as there are so many.
+    rng: of the draw.
+  """
+  wanted = min(len(others.user), round(share * len(samples.user)))
+  rows = rng.choice(len(others.user), wanted, replace=False)
+  both = zip(samples, others.take(rows), strict=True)
+  found = Samples(*(np.concatenate(pair) for pair in both))
+  return found.take(np.lexsort((found.time, found.user)))
 
 
 def samples_at(
@@ -97,7 +188,13 @@ def samples_at(
   Users without a history or a target are kept, with a count of 0.
   """
   session = np.broadcast_to(np.asarray(session, np.int32), users.shape)
-  time = sessions.borders[session]
+  return _samples(watches, users, session, sessions.borders[session])
+
+
+def _samples(
+  watches: Histories, users: np.ndarray, session: np.ndarray, time: np.ndarray
+) -> Samples:
+  """The same at any moments."""
   history = watches.count_before(users, time).astype(np.int32)
   start = watches.offsets[users]
   total = (watches.offsets[users + 1] - start).astype(np.int32)

@@ -75,6 +75,29 @@ def make_sessions(start: int, end: int, count: int) -> Sessions:
   return Sessions(borders)
 
 
+def grown(clock: Sessions, time: int) -> Sessions:
+  """The clock with the sessions that have ended since, up to a moment.
+
+  Borders that it has stay where they are, so that a session keeps its number.
+  Months go on as months, others are as long as before.
+
+  Args:
+    clock: of `make_sessions`.
+    time: a session that ends after it is not among them.
+  """
+  start, end = clock.end(0), clock.end(clock.count)
+  borders = clock.borders.tolist()
+  is_months = borders == _enclosing_months(start, end - 1)
+  while True:
+    number = len(borders)
+    following = start + (end - start) * number // clock.count
+    if is_months:
+      following = _enclosing_months(borders[-1], borders[-1])[1]
+    if following > time:
+      return Sessions(np.array(borders, np.int64))
+    borders.append(following)
+
+
 def enclosing_days(first: int, last: int, count: int) -> tuple[int, int]:
   """Where a span of whole days around behaviours begins and ends (UTC).
 

@@ -15,7 +15,7 @@ import numpy as np
 from dynrec_jax.data import histories, inputs, sequences, shared_samples
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.inputs import InterestRows
-from dynrec_jax.data.sequences import Samples
+from dynrec_jax.data.sequences import Moments, Samples
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.shared_samples import Proposal
 from dynrec_jax.data.shuffled import Shuffled
@@ -66,7 +66,24 @@ class Log(NamedTuple):
       max_target_len=self.max_target_len,
       next_count=self.next_count,
     )
-    return samples, inputs.interest_rows(
+    return samples, self.interests_of(samples)
+
+  def samples_at(self, moments: Moments) -> Samples:
+    """The users' samples at any moments, see `sequences.sequences_at`."""
+    return sequences.sequences_at(
+      self.watches,
+      self.behaviours,
+      self.clock,
+      self.users,
+      moments,
+      horizon=self.horizon,
+      max_target_len=self.max_target_len,
+      next_count=self.next_count,
+    )
+
+  def interests_of(self, samples: Samples) -> InterestRows:
+    """What the log's samples read of interests."""
+    return inputs.interest_rows(
       samples,
       self.behaviours,
       self.topics,

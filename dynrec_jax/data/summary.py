@@ -124,9 +124,9 @@ def changes(before: Summary, now: Summary, tables: Sequence[str]) -> list[str]:
 def _users(before: Summary, now: Summary) -> list[str]:
   """Who came and who went."""
   come, gone = _come_and_gone(before, now, 'user')
-  words = [f'{_counted(come, "user")} new'] if come else []
+  words = [f'{counted(come, "user")} new'] if come else []
   if gone:
-    words.append(f'{gone:,} gone' if come else f'{_counted(gone, "user")} gone')
+    words.append(f'{gone:,} gone' if come else f'{counted(gone, "user")} gone')
   return words
 
 
@@ -138,7 +138,7 @@ def _events(
   more = getattr(now, count)[new] - getattr(before, count)[old]
   other = getattr(now, digest)[new] != getattr(before, digest)[old]
   return [
-    f'{words} of {_counted(int(who.sum()), "known user")}'
+    f'{words} of {counted(int(who.sum()), "known user")}'
     for who, words in (
       (more > 0, f'{more[more > 0].sum():,} new'),
       (more < 0, f'{-more[more < 0].sum():,} gone'),
@@ -163,13 +163,13 @@ def _videos(before: Summary, now: Summary) -> list[str]:
 def _profiles(before: Summary, now: Summary) -> list[str]:
   """How many known users describe themselves otherwise."""
   count = _other_count(before, now, 'user', 'profile')
-  return [f'others of {_counted(count, "known user")}'] if count else []
+  return [f'others of {counted(count, "known user")}'] if count else []
 
 
 def _features(before: Summary, now: Summary) -> list[str]:
   """How many known videos have another vector."""
   count = _other_count(before, now, 'video', 'feature')
-  return [f'others of {_counted(count, "known video")}'] if count else []
+  return [f'others of {counted(count, "known video")}'] if count else []
 
 
 _WORDS: Mapping[str, Callable[[Summary, Summary], list[str]]] = {
@@ -204,7 +204,7 @@ def _other_count(before: Summary, now: Summary, key: str, field: str) -> int:
   return int((getattr(before, field)[old] != getattr(now, field)[new]).sum())
 
 
-def _counted(count: int, name: str) -> str:
+def counted(count: int, name: str) -> str:
   """`1 user`, `3 users`."""
   return f'{count:,} {name}' + ('' if count == 1 else 's')
 

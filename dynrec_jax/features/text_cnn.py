@@ -8,7 +8,7 @@ video's labels; then the softmax is dropped.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -26,6 +26,34 @@ _HELD_OUT = 0.1  # share of the labelled videos
 _BATCH = 50  # texts
 
 
+class CnnEncoder(NamedTuple):
+  """A trained network with the words that it reads.
+
+  Attributes:
+    weights: its parameters by name.
+    vectors: of the words.
+    most_words: known words of a text that count.
+    scale: what the vectors are divided by.
+  """
+
+  weights: Mapping[str, np.ndarray]
+  vectors: WordVectors
+  most_words: int
+  scale: float
+
+  def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Features and mask of texts that it was not trained on."""
+    documents = text_batches.encode_documents(
+      texts, self.vectors, most_words=self.most_words, scale=self.scale
+    )
+    word_size, map_count = self.weights[f'kernel_{WIDTHS[0]}'].shape[1:]
+    model = TextCnn(word_size, map_count, self.weights['head'].shape[1])
+    has_text = documents.lengths > 0
+    params = {'params': dict(self.weights)}
+    everything = np.arange(len(has_text))
+    return pooled_features(model, params, documents, everything), has_text
+
+
 class TextFeatures(NamedTuple):
   """What `encode_texts` gives.
 
@@ -38,7 +66,7 @@ class TextFeatures(NamedTuple):
     majority_accuracy: how often the most frequent class is: what no text gives.
     epoch_count: epochs trained.
     best_epoch: the one kept, from 1.
-    encode: other texts, of which nothing is learned -> their features and mask.
+    model: what encodes other texts, of which nothing is learned.
   """
 
   features: np.ndarray
@@ -49,7 +77,12 @@ class TextFeatures(NamedTuple):
   majority_accuracy: float
   epoch_count: int
   best_epoch: int
-  encode: Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]
+  model: CnnEncoder
+
+  @property
+  def encode(self) -> Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]:
+    """Other texts -> their features and mask."""
+    return self.model.encode
 
 
 class Scores(NamedTuple):
@@ -158,22 +191,15 @@ def encode_texts(
     float(np.mean(targets.shares[held_out, majority] > 0)),
     len(trained.history),
     trained.best_epoch,
-    functools.partial(
-      _encode, model, trained.params, vectors, most_words, documents.scale
+    CnnEncoder(
+      {k: np.asarray(v) for k, v in trained.params['params'].items()},
+      vectors,
+      most_words,
+      documents.scale,
     ),
   )
   _report(found, len(train), len(held_out), found.classes[majority])
   return found
-
-
-def _encode(model, params, vectors, most_words, scale, texts):
-  """Features of texts that the network was not trained on."""
-  documents = text_batches.encode_documents(
-    texts, vectors, most_words=most_words, scale=scale
-  )
-  has_text = documents.lengths > 0
-  everything = np.arange(len(has_text))
-  return pooled_features(model, params, documents, everything), has_text
 
 
 def _report(found, train_count, held_out_count, majority):

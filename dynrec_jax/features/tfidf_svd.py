@@ -1,6 +1,5 @@
 """Text features without training: TF-IDF, reduced to its main directions."""
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -12,19 +11,52 @@ from dynrec_jax.data.records import NoWordsError
 _MIN_LENGTH = 1e-5
 
 
+class TfidfModel(NamedTuple):
+  """What makes vectors of texts, as arrays that can be kept.
+
+  Attributes:
+    words: [] str, the vocabulary, a word a line.
+    idf: [W] float32.
+    directions: [r, W] float32; [0, W] leaves the weights as they are.
+    size: numbers per vector.
+  """
+
+  words: np.ndarray
+  idf: np.ndarray
+  directions: np.ndarray
+  size: int
+
+  def encode(self, documents: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Features of texts that nothing was fitted to, and where there is one."""
+    size = int(self.size)
+    if not len(documents):
+      return _masked(np.zeros((0, size), np.float32), size)
+    words = str(self.words).split('\n')
+    vectorizer = _vectorizer(vocabulary={w: i for i, w in enumerate(words)})
+    vectorizer.idf_ = self.idf
+    weights = vectorizer.transform(documents)
+    if not len(self.directions):
+      return _masked(weights.toarray(), size)
+    return _masked(weights @ self.directions.T, size)
+
+
 class TfidfVectors(NamedTuple):
   """What `tfidf_svd` gives.
 
   Attributes:
     features: [V, size] float32, 0 where there is no text.
     has_text: [V] bool, False for documents without any word that counts.
-    encode: other texts -> the same two of them, by the same words, weights and
-      directions.
+    model: of the same words, weights and directions.
   """
 
   features: np.ndarray
   has_text: np.ndarray
-  encode: Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]
+  model: TfidfModel
+
+  @property
+  def encode(self) -> Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]:
+    """Other texts -> the same two of them."""
+    return self.model.encode
 
 
 def tfidf_svd(
@@ -57,15 +89,8 @@ def tfidf_svd(
     NoWordsError: no document has a word that counts.
   """
   from sklearn.decomposition import TruncatedSVD
-  from sklearn.feature_extraction.text import TfidfVectorizer
 
-  vectorizer = TfidfVectorizer(
-    min_df=min_df,
-    stop_words='english',
-    strip_accents='unicode',
-    sublinear_tf=True,
-    dtype=np.float32,
-  )
+  vectorizer = _vectorizer(min_df=min_df)
   try:
     weights = vectorizer.fit_transform(documents)
   except ValueError as error:
@@ -79,18 +104,26 @@ def tfidf_svd(
     svd = TruncatedSVD(size, random_state=seed)
     reduced = svd.fit_transform(weights)
     directions = svd.components_
-  encode = functools.partial(_encode, vectorizer, directions, size)
-  return TfidfVectors(*_masked(reduced, size), encode)
+  model = TfidfModel(
+    words=np.array('\n'.join(vectorizer.get_feature_names_out())),
+    idf=vectorizer.idf_,
+    directions=directions,
+    size=size,
+  )
+  return TfidfVectors(*_masked(reduced, size), model)
 
 
-def _encode(vectorizer, directions, size, documents):
-  """Features of texts that nothing was fitted to."""
-  if not len(documents):
-    return _masked(np.zeros((0, size), np.float32), size)
-  weights = vectorizer.transform(documents)
-  if directions is None:
-    return _masked(weights.toarray(), size)
-  return _masked(weights @ directions.T, size)
+def _vectorizer(**settings):
+  """Texts to weights; a word's weight grows with its rarity."""
+  from sklearn.feature_extraction.text import TfidfVectorizer
+
+  return TfidfVectorizer(
+    stop_words='english',
+    strip_accents='unicode',
+    sublinear_tf=True,
+    dtype=np.float32,
+    **settings,
+  )
 
 
 def _masked(reduced, size):
@@ -104,9 +137,9 @@ def _masked(reduced, size):
 def _rotate(weights):
   """All directions of a small matrix [V, W]: as it is, or [V, V] if W > V.
 
-  And the directions [V, W]; None of a matrix as it is.
+  And the directions [V, W]; none of a matrix as it is.
   """
   if weights.shape[1] <= weights.shape[0]:
-    return weights.toarray(), None
+    return weights.toarray(), np.zeros((0, weights.shape[1]), np.float32)
   left, length, right = np.linalg.svd(weights.toarray(), full_matrices=False)
   return left * length, right

@@ -21,7 +21,7 @@ from dynrec_jax.models.network import (
   ReadVideo,
 )
 from dynrec_jax.models.recurrence import Recurrence
-from dynrec_jax.models.theta import Theta, output_names
+from dynrec_jax.models.theta import OUTPUT_ROWS, Theta, output_names
 
 
 class Dynamic(NamedTuple):
@@ -38,6 +38,7 @@ class Dynamic(NamedTuple):
   one_state = False
   reads_history = False
   frozen = frozenset()
+  growing = OUTPUT_ROWS
 
   @property
   def video_count(self) -> int:

@@ -29,6 +29,7 @@ from dynrec_jax.models.network import (
 )
 from dynrec_jax.models.recurrence import Recurrence
 from dynrec_jax.models.theta import (
+  OUTPUT_ROWS,
   check_embed_norm,
   embed_features,
   output_layer,
@@ -166,6 +167,7 @@ class HistoryRnn(NamedTuple):
   one_state = False
   reads_history = False
   frozen = frozenset()
+  growing = OUTPUT_ROWS
 
   @property
   def video_count(self) -> int:

@@ -3,7 +3,7 @@
 The loops know this page and no network: a new one is a room beside `dynamic`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -83,6 +83,19 @@ OF_VIDEOS = (
 ReadVideo = Callable[[DecodeTables, Array, Array], Array]
 
 
+class VideoRows(NamedTuple):
+  """Where a parameter has a row for each video.
+
+  Attributes:
+    axis: of the videos.
+    start: of a video that comes later: 'mean' is that of all rows, so that it
+      is as probable as the mean video; 'zeros' adds nothing to its content.
+  """
+
+  axis: int
+  start: str
+
+
 class Network(Protocol):
   """Parameters are plain pytrees, made by `init` and handed in everywhere.
 
@@ -122,6 +135,10 @@ class Network(Protocol):
     Its `forward` takes parameters with some videos' rows alone; features and
     sequences are of the whole catalogue all the same.
     """
+
+  @property
+  def growing(self) -> Mapping[str, VideoRows]:
+    """Top-level names of learned parameters that grow with the catalogue."""
 
   def init(self, key: jax.Array, facts: VideoFacts | None = None) -> Any:
     """Fresh parameters.

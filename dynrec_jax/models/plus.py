@@ -15,6 +15,7 @@ and one kernel to serve. O_n(v), a video's free part, is dropped at random in
 training, so that content alone makes sense for a video nobody has watched.
 """
 
+import types
 from typing import Any, NamedTuple
 
 import jax
@@ -27,7 +28,12 @@ from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models import score_parts
 from dynrec_jax.models.dropout import dropout, keep_videos
-from dynrec_jax.models.network import DecodeTables, Forward, ReadVideo
+from dynrec_jax.models.network import (
+  DecodeTables,
+  Forward,
+  ReadVideo,
+  VideoRows,
+)
 from dynrec_jax.models.static_dnn import first_rows, read_video
 
 # Which members read and write content: all, every other one, or none.
@@ -72,6 +78,10 @@ class Plus(NamedTuple):
   one_state = True
   frozen = frozenset(VideoFacts._fields)
   video_rows = frozenset()  # the calendar and contents are rows of kernels too
+  # A video that comes later is told by its content alone, until it is watched.
+  growing = types.MappingProxyType(
+    {'input': VideoRows(1, 'zeros'), 'output': VideoRows(1, 'zeros')}
+  )
 
   @property
   def reads_history(self) -> bool:

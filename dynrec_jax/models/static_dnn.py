@@ -20,6 +20,7 @@ from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models import score_parts
 from dynrec_jax.models.network import DecodeTables, Forward, ReadVideo
 from dynrec_jax.models.theta import (
+  OUTPUT_ROWS,
   InterestMaps,
   glorot,
   output_layer,
@@ -70,6 +71,7 @@ class StaticDnn(NamedTuple):
   one_state = True
   reads_history = False
   frozen = frozenset()
+  growing = OUTPUT_ROWS
 
   @property
   def video_count(self) -> int:

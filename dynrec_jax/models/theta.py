@@ -5,6 +5,7 @@ them and maps arrays with them; the equations are in level 0. Other networks'
 shells stand with them and share what they share with theta.
 """
 
+import types
 from typing import Any
 
 import flax.linen as nn
@@ -14,12 +15,21 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Num
 from dynrec_jax import gru, interest
 from dynrec_jax.data.batch import History
 from dynrec_jax.losses import unit
-from dynrec_jax.models.network import ContentEmbedding
+from dynrec_jax.models.network import ContentEmbedding, VideoRows
 
 EMBED_NORMS = ('everywhere', 'loss_only')
 
 # T_*, as kernels that rows are multiplied with from the left (A19).
 glorot = nn.initializers.glorot_uniform()
+
+
+# What `output_layer` declares, as `network.Network.growing` has it.
+OUTPUT_ROWS = types.MappingProxyType(
+  {
+    'output_kernel': VideoRows(0, 'mean'),
+    'output_bias': VideoRows(0, 'mean'),
+  }
+)
 
 
 def semantic_kernels(

@@ -132,6 +132,8 @@ def _check_scenario(config: ml_collections.ConfigDict) -> None:
   except ValueError as error:
     raise ValueError(f'data.world: {error}') from error
   span.check_dates(config)
+  if config.updates.until:
+    span.date_secs(config.updates.until, 'updates.until')
   if config.scenario != 'cross':
     return
   if config.model.history_mode == 'topic_then_history':
@@ -168,6 +170,11 @@ def _check_prepared(config: ml_collections.ConfigDict) -> None:
     raise ValueError(
       f'data.prepared_dir is {data.prepared_dir!r} and data.name {data.name}; '
       'right there: files'
+    )
+  if config.mode == 'update':
+    raise ValueError(
+      f'data.prepared_dir is {data.prepared_dir!r}; mode=update reads the log '
+      "itself, which has grown; right there: ''"
     )
   if data.columns:
     raise ValueError(

@@ -17,13 +17,20 @@ from dynrec_jax.features.catalogue import Features
 from dynrec_jax.parallel import hosts
 from dynrec_jax.storage import cache
 from dynrec_jax.study import places, text_content
+from dynrec_jax.study.kept import Growth
 from dynrec_jax.study.naming import naming
 from dynrec_jax.topics.multimodal_lda import multimodal_lda
 from dynrec_jax.topics.text_lda import text_lda
 from dynrec_jax.topics.variational_topics import FORMS
-from dynrec_jax.topics.visual_words import frame_words, slice_words
+from dynrec_jax.topics.visual_words import (
+  frame_centres,
+  slice_centres,
+  words_of_frames,
+  words_of_slices,
+)
 from dynrec_jax.topics.word_counts import VideoTopics, no_topics
 
+MODEL = 'model.'  # what stored results call a model's arrays
 OF_SOURCE = ('given', 'none')  # values of visual.encoder that read no file
 
 
@@ -46,8 +53,21 @@ def video_features(
   """
   fit_on = text_content.proper_part(known_videos)
   found = text_content.text_features(records, texts, config, fit_on)
-  visual, text = records.videos.visual, found['text']
-  has_visual = records.videos.has_visual
+  text = found['text']
+  if config.features.l2:
+    text = catalogue.unit_blocks(text, ())
+  return with_visual(records, text, found['has_text'], visual_blocks, config)
+
+
+def with_visual(
+  records: Records,
+  text: np.ndarray,
+  has_text: np.ndarray,
+  visual_blocks: tuple[int, ...],
+  config: ml_collections.ConfigDict,
+) -> Features:
+  """Text features as they are, visual ones of the source scaled."""
+  visual, has_visual = records.videos.visual, records.videos.has_visual
   if config.visual.encoder == 'none':
     has_visual = np.zeros_like(has_visual)
   if not has_visual.any():
@@ -55,9 +75,7 @@ def video_features(
   elif config.features.l2:
     with naming(widths='features.visual_blocks'):
       visual = catalogue.unit_blocks(visual, visual_blocks)
-  if config.features.l2:
-    text = catalogue.unit_blocks(text, ())
-  features = Features(visual, text, has_visual, found['has_text'])
+  features = Features(visual, text, has_visual, has_text)
   logging.info(
     'features: of %s videos %s have a visual feature, %s a text, %s both',
     *(
@@ -74,7 +92,9 @@ def video_features(
 
 
 def visual_basis(
-  visual: np.ndarray, config: ml_collections.ConfigDict
+  visual: np.ndarray,
+  config: ml_collections.ConfigDict,
+  growth: Growth | None = None,
 ) -> Basis | None:
   """The basis that networks learn T_v in; None is that of the features.
 
@@ -84,9 +104,13 @@ def visual_basis(
   Args:
     visual: [V, D] features as networks would read them.
     config: of the run.
+    growth: of a study that has grown, which keeps its basis.
   """
   if config.features.basis == 'given':
     return None
+  if growth is not None:
+    vectors = growth.kept.videos.basis
+    return Basis(vectors, 1.0) if vectors.size else None
 
   def compute():
     found = basis.find_basis(visual, config.features.kept)
@@ -132,7 +156,7 @@ def video_topics(
   """
   fit_on = text_content.proper_part(known_videos)
   try:
-    found = _fitted_topics(records, texts, features, config, fit_on)
+    found = topics_and_model(records, texts, features, config, fit_on)
   except NoWordsError as error:
     logging.warning(
       'topics: %s (topics.yt=%s of text.fields=%s); interests are zero, and '
@@ -143,17 +167,20 @@ def video_topics(
     )
     return no_topics(len(texts), config.topics.count)
   logging.info('topics: %d of videos', config.topics.count)
-  return found
+  return VideoTopics(*(found[name] for name in VideoTopics._fields[:-1]))
 
 
-def _fitted_topics(
+def topics_and_model(
   records: Records,
   texts: list[str],
   features: Features,
   config: ml_collections.ConfigDict,
-  fit_on: np.ndarray | None,
-) -> VideoTopics:
-  """By the model that the config names; of images alone where no text is.
+  fit_on: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+  """`VideoTopics`' arrays, its model's below `MODEL`, and of visual words.
+
+  'centres' and 'of_frames', whether they are of frames, tell visual words. By
+  the model that the config names; of images alone where no text is.
 
   Raises:
     NoWordsError: no video has a word, of text or image.
@@ -176,27 +203,45 @@ def _fitted_topics(
     inputs, slices = [texts], {}
 
     def compute():
-      return text_lda(texts, fit_on=fit_on, **settings)._asdict()
+      return _arrays_of(text_lda(texts, fit_on=fit_on, **settings))
   else:
     # Frames are those of the same files and networks as these means.
     inputs = [texts, features.visual, features.has_visual]
     slices['of_frames'] = _topics_read_frames(config)
 
     def compute():
-      words = visual_words(records.videos.id, features, config, fit_on)
-      return multimodal_lda(
-        texts, words, form=form, fit_on=fit_on, **settings
-      )._asdict()
+      frames = _frames(records.videos.id, features, config)
+      centres = _centres(frames, features, config, fit_on)
+      words = _words(centres, frames, features, config)
+      found = multimodal_lda(texts, words, form=form, fit_on=fit_on, **settings)
+      return _arrays_of(found, centres, of_frames=frames is not None)
 
-  found = cache.cached(
+  return cache.cached(
     places.cache_dir(config),
     form,
     text_content.read(inputs, fit_on),
     settings | slices,
     compute,
-    version='3',
+    version='4',
   )
-  return VideoTopics(**found)
+
+
+def _arrays_of(
+  found: VideoTopics,
+  centres: np.ndarray | None = None,
+  *,
+  of_frames: bool = False,
+) -> dict[str, np.ndarray]:
+  """What `topics_and_model` gives; no centres where only texts are read."""
+  if centres is None:
+    centres = np.zeros((0, 0), np.float32)
+  model = found.model._asdict()
+  return {
+    **{name: getattr(found, name) for name in VideoTopics._fields[:-1]},
+    **{f'{MODEL}{name}': array for name, array in model.items()},
+    'centres': centres,
+    'of_frames': of_frames,
+  }
 
 
 def visual_words(
@@ -211,35 +256,93 @@ def visual_words(
   still images, each slice of it is. Words are found on the videos of `fit_on`,
   on all if it is None.
   """
-  visual, has_visual = features.visual, features.has_visual
-  if not has_visual.any():
-    return csr_matrix((len(visual), 0), dtype=np.int64)
-  if _topics_read_frames(config):
-    frames = visual_encoder.frame_features(
-      visual_encoder.find_videos(config.visual.folder, list(video_ids)),
-      _load_encoder(config.visual),
-      cache_dir=places.cache_dir(config),
-    )
-    if len(frames.video) > has_visual.sum():
-      rows = frames.features
-      if config.features.l2:
-        rows = catalogue.unit_blocks(rows, ())
-      logging.info('visual words of %d frames', len(rows))
-      return frame_words(
-        rows,
-        frames.video,
-        video_count=len(visual),
-        seed=config.seed,
-        fit_on=fit_on,
-      )
-  slice_count = min(config.topics.visual_slices, visual.shape[1])
-  return slice_words(
-    visual,
-    has_visual,
-    seed=config.seed,
-    slice_count=slice_count,
-    fit_on=fit_on,
+  frames = _frames(video_ids, features, config)
+  centres = _centres(frames, features, config, fit_on)
+  return _words(centres, frames, features, config)
+
+
+def words_by(
+  centres: np.ndarray,
+  video_ids: Sequence[str],
+  features: Features,
+  config: ml_collections.ConfigDict,
+  *,
+  of_frames: bool,
+) -> csr_matrix:
+  """[V, X] counts by centres found before, see `visual_words`.
+
+  Args:
+    centres: see `topics_and_model`.
+    video_ids: [V].
+    features: of the videos.
+    config: of the run.
+    of_frames: whether the centres are of frames.
+  """
+  frames = _frames(video_ids, features, config, of_frames)
+  return _words(centres, frames, features, config)
+
+
+def _centres(
+  frames: visual_encoder.FrameFeatures | None,
+  features: Features,
+  config: ml_collections.ConfigDict,
+  fit_on: np.ndarray | None,
+) -> np.ndarray:
+  """[X, D] what visual words are the nearest of; [0, D] of nothing."""
+  visual, learned = features.visual, features.has_visual
+  if fit_on is not None:
+    learned = learned & fit_on
+  if not learned.any():
+    return np.zeros((0, visual.shape[1]), np.float32)
+  if frames is not None:
+    logging.info('visual words of %d frames', len(frames.features))
+    rows = frames.features[learned[frames.video]]
+    return frame_centres(rows, seed=config.seed)
+  return slice_centres(
+    visual[learned], seed=config.seed, slice_count=config.topics.visual_slices
   )
+
+
+def _words(
+  centres: np.ndarray,
+  frames: visual_encoder.FrameFeatures | None,
+  features: Features,
+  config: ml_collections.ConfigDict,
+) -> csr_matrix:
+  """[V, X] counts of the centres."""
+  visual, has_visual = features.visual, features.has_visual
+  if not len(centres) or not has_visual.any():
+    return csr_matrix((len(visual), 0), dtype=np.int64)
+  if frames is None:
+    return words_of_slices(
+      visual, has_visual, centres, slice_count=config.topics.visual_slices
+    )
+  return words_of_frames(
+    frames.features, frames.video, centres, video_count=len(visual)
+  )
+
+
+def _frames(
+  video_ids: Sequence[str],
+  features: Features,
+  config: ml_collections.ConfigDict,
+  of_frames: bool | None = None,
+) -> visual_encoder.FrameFeatures | None:
+  """The sampled frames' features; None of one vector a video."""
+  reads = _topics_read_frames(config) and features.has_visual.any()
+  if of_frames is False or not reads:
+    return None
+  found = visual_encoder.frame_features(
+    visual_encoder.find_videos(config.visual.folder, list(video_ids)),
+    _load_encoder(config.visual),
+    cache_dir=places.cache_dir(config),
+  )
+  still = len(found.video) <= features.has_visual.sum()
+  if still and not of_frames:
+    return None
+  if config.features.l2:
+    found = found._replace(features=catalogue.unit_blocks(found.features, ()))
+  return found
 
 
 def encode_videos(

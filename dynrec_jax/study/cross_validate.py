@@ -27,6 +27,7 @@ from dynrec_jax.report import search_table
 from dynrec_jax.study import (
   behaviours,
   identity,
+  kept,
   same_data,
   settings,
   span,
@@ -72,6 +73,7 @@ def cross_validate(
     for fold in users
   ]
   path = os.path.join(config.workdir, 'cross_validation.jsonl')
+  kept.refuse_updated(config, measures=False)
   same_data.hold(config, prepared)
   results = FoldResults(path, _settings(config, prepared, users))
   parts = make_parts(config, prepared)

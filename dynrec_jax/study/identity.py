@@ -29,11 +29,13 @@ def _names(of: Collection[Of]) -> tuple[str, ...]:
 
 # What chooses users, videos, events and their content from a source.
 DATA = _names((Of.STUDY, Of.CONTENT))
+# All that a state is learned by.
+LEARNED = _names(_LEARNED)
 # What cross-validation chooses, so that its results are of many values.
 _SEARCHED = frozenset(key.tries for key in keys.KEYS.values() if key.tries)
 # 'catalogue' is what `saved_config` adds: the data, the split, and a digest of
 # all features and topics, which stands for the keys that are `Of.DIGESTED`.
-CHECKPOINT = ('catalogue', *_names(_LEARNED))
+CHECKPOINT = ('catalogue', *LEARNED)
 # What parameters mean something for: the same videos, content and users. What
 # these have watched since is read as what is known of them by now.
 SERVING = (

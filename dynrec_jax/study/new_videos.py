@@ -39,12 +39,14 @@ class Describer(NamedTuple):
 
   def rows(self, videos: Sequence[NewVideo]) -> tuple[np.ndarray, np.ndarray]:
     """[n, C] their content and [n] their rates, of `plus.with_videos`."""
-    sessions = self.prepared.sessions
+    prepared = self.prepared
     times = np.array([video.upload_time for video in videos], np.int64)
-    upload = video_facts.uploads_of(times, sessions)
+    upload = video_facts.uploads_of(times, prepared.sessions)
     categories = [video.categories for video in videos]
     found = self.columns.of(
-      categories, sessions.count - upload, self._features(videos)
+      categories,
+      video_facts.now_of(prepared) - upload,
+      self._features(videos),
     )
     columns = category_columns(categories, self.columns.names)
     return found, self.forecast.rates_of_new(upload, columns)

@@ -145,7 +145,9 @@ def make_parts(
   cut = _cut(config, prepared) if shared is None else shared.cut
   _refuse_whole(config, cut)
   if shared is None:
-    basis = content.visual_basis(prepared.features.visual, config)
+    basis = content.visual_basis(
+      prepared.features.visual, config, prepared.growth
+    )
     features = _place(_as_read(prepared.features, basis), cut)
   else:
     basis, features = shared.basis, shared.features

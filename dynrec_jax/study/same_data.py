@@ -112,13 +112,23 @@ def since(
   return '; '.join(told)
 
 
+def saved_summary(config: ml_collections.ConfigDict) -> Summary | None:
+  """Of what the folder's run was; None if it holds none, or its file is lost.
+
+  Raises:
+    ValueError: see `hold`.
+  """
+  saved = _read(config)
+  return None if saved is None else saved.summary
+
+
 def _read(config: ml_collections.ConfigDict) -> _Saved | None:
   """What the folder says; None of a folder that holds no run.
 
   Raises:
     ValueError: the file is damaged, or there is a run without it.
   """
-  folder = pathlib.Path(config.workdir)
+  folder = pathlib.Path(workdir.state_of(config))
   path = folder / _FACTS
   try:
     facts = json.loads(path.read_text('utf-8'))

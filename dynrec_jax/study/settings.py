@@ -128,12 +128,11 @@ def _coherence(config: ml_collections.ConfigDict) -> str:
 def decay(
   config: ml_collections.ConfigDict, prepared: Prepared
 ) -> dict[str, float]:
-  """lambda and the unit it is told in."""
+  """lambda and the unit it is told in, of the span that the config names."""
+  clock = prepared.sessions.up_to(config.sessions.L)
   return {
     'decay': config.interest.decay,
-    'unit_secs': sessions.unit_secs(
-      config.interest.time_unit, prepared.sessions
-    ),
+    'unit_secs': sessions.unit_secs(config.interest.time_unit, clock),
   }
 
 

@@ -16,7 +16,7 @@ from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.records import LacksDataError
 from dynrec_jax.data.split import UserSplit
 from dynrec_jax.report import runs
-from dynrec_jax.study import behaviours, studied_users
+from dynrec_jax.study import behaviours, studied_users, workdir
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.studied_users import modes
 
@@ -72,13 +72,19 @@ def make_split(
     ValueError: if it leaves nobody to train on, to stop training or to test.
   """
   seed = config.seed + number
+  if prepared.growth is not None and number != prepared.growth.kept.split:
+    raise ValueError(
+      f'{config.workdir} was updated, which its split '
+      f'{prepared.growth.kept.split} alone was; found split {number}; right: '
+      'split.seeds=1 and recommend.split as it was'
+    )
   if config.split.by == 'time':
     return _cut_split(config, prepared, number)
   users = studied_users.parts_of(config, prepared.records.user_ids, number)
   readable = behaviours.of_split(
     prepared.behaviours, prepared.records, users.train
   )
-  directory = runs.split_directory(config.workdir, number)
+  directory = runs.split_directory(workdir.state_of(config), number)
   return Split(number, seed, users, readable, directory)
 
 

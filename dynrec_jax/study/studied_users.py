@@ -26,6 +26,8 @@ MODES = {
 }
 # They describe what there is and split nobody.
 _ASK_NOBODY = ('prepare', 'choose_topics')
+# Of whatever is known: they test nobody.
+_ASK_BY_WHAT_WAS_TRAINED = ('recommend', 'update')
 
 
 def modes(config: ml_collections.ConfigDict) -> Mapping[str, int]:
@@ -76,7 +78,7 @@ def check(
   """
   if config.mode in _ASK_NOBODY:
     return
-  if config.mode == 'recommend':  # by what was trained, of whatever is known
+  if config.mode in _ASK_BY_WHAT_WAS_TRAINED:
     if config.split.by == 'users':
       parts_of(config, records.user_ids, config.recommend.split)
     return

@@ -4,8 +4,9 @@ An encoder is fitted to the known videos alone, and describes other texts too.
 Everything is cached on disk under a hash of its inputs and settings.
 """
 
+import json
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import ml_collections
@@ -15,12 +16,17 @@ from absl import logging
 from dynrec_jax.data import joins
 from dynrec_jax.data.records import NoWordsError, Records, Videos
 from dynrec_jax.features import catalogue, documents, text_cnn, word_vectors
-from dynrec_jax.features.tfidf_svd import TfidfVectors, tfidf_svd
+from dynrec_jax.features.tfidf_svd import (
+  TfidfModel,
+  TfidfVectors,
+  tfidf_svd,
+)
 from dynrec_jax.sources import feature_files, notes
 from dynrec_jax.storage import cache, digests
 from dynrec_jax.study import places
 from dynrec_jax.study.naming import naming
 
+_MODEL = 'model.'  # what stored results call an encoder's arrays
 # text.word_vectors: this file where it is, in full or a cut of it.
 GOOGLE_NEWS = 'googlenews'
 _GOOGLE_NEWS_FILES = (
@@ -65,13 +71,8 @@ def text_features(
     return _given_text(records, config)
   encoder = _text_encoder(records, texts, config, fit_on)
   try:
-    return cache.cached(
-      places.cache_dir(config),
-      encoder.name,
-      encoder.inputs,
-      encoder.settings,
-      lambda: _encode_all(encoder, fit_on),
-    )
+    found = _encoded(encoder, config, fit_on)
+    return {name: found[name] for name in ('text', 'has_text')}
   except NoWordsError as error:
     logging.warning(
       'features: %s; read are text.fields=%s; the text half is zero',
@@ -83,13 +84,117 @@ def text_features(
   return {'text': text, 'has_text': np.zeros(count, bool)}
 
 
+def fitted_model(
+  records: Records, texts: list[str], config: ml_collections.ConfigDict
+) -> dict[str, np.ndarray]:
+  """What made `text_features` of all videos, for `encode_by`.
+
+  None of features that are given, or of texts without a word.
+  """
+  if config.text.encoder == 'given':
+    return {}
+  encoder = _text_encoder(records, texts, config, None)
+  try:
+    found = _encoded(encoder, config, None)
+  except NoWordsError:
+    return {}
+  return {
+    name.removeprefix(_MODEL): array
+    for name, array in found.items()
+    if name.startswith(_MODEL)
+  }
+
+
+def encode_by(
+  model: Mapping[str, np.ndarray],
+  texts: Sequence[str],
+  config: ml_collections.ConfigDict,
+) -> tuple[np.ndarray, np.ndarray]:
+  """[n, D] texts by a kept encoder, scaled as networks read, and [n] masks.
+
+  Args:
+    model: of `fitted_model`; without any, nothing is known of a text.
+    texts: as the encoder reads them, see `read_texts`.
+    config: of the run.
+  """
+  if not model or not len(texts):
+    shape = len(texts), config.text.size
+    return np.zeros(shape, np.float32), np.zeros(len(texts), bool)
+  if config.text.encoder == 'kim_cnn':
+    found, has_text = _kept_cnn(model, config).encode(texts)
+  else:
+    found, has_text = TfidfModel(**model).encode(texts)
+  if config.features.l2:
+    found = catalogue.unit_blocks(found, ())
+  return found, has_text
+
+
+def read_texts(
+  records: Records, texts: list[str], config: ml_collections.ConfigDict
+) -> list[str]:
+  """[V] the videos' texts as the config's encoder reads them."""
+  if config.text.encoder != 'kim_cnn':
+    return texts
+  return texts_to_encode(records.videos, config)
+
+
+def _kept_cnn(
+  model: Mapping[str, np.ndarray], config: ml_collections.ConfigDict
+) -> text_cnn.CnnEncoder:
+  """The text CNN; word vectors of a file are read there."""
+  weights = dict(model)
+  most_words, scale = int(weights.pop('most_words')), weights.pop('scale')
+  words, vectors = weights.pop('words', None), weights.pop('vectors', None)
+  if words is None:
+    vectors = word_vectors.load_word_vectors(word_vectors_file(config))
+  else:
+    rows = {word: i for i, word in enumerate(json.loads(str(words)))}
+    vectors = word_vectors.WordVectors(rows, vectors)
+  return text_cnn.CnnEncoder(weights, vectors, most_words, float(scale))
+
+
+def _arrays_of(
+  model: TfidfModel | text_cnn.CnnEncoder, *, own_words: bool
+) -> dict[str, np.ndarray]:
+  """An encoder as arrays; word vectors of a file stay there."""
+  if isinstance(model, TfidfModel):
+    return model._asdict()
+  weights, vectors, most_words, scale = model
+  found = dict(weights) | {'most_words': most_words, 'scale': scale}
+  if own_words:
+    words = sorted(vectors.rows, key=vectors.rows.get)
+    found |= {'words': json.dumps(words), 'vectors': vectors.vectors}
+  return found
+
+
+def _encoded(
+  encoder: TextEncoder,
+  config: ml_collections.ConfigDict,
+  fit_on: np.ndarray | None,
+) -> dict[str, np.ndarray]:
+  """Everybody's features, and the model under names of its own."""
+  return cache.cached(
+    places.cache_dir(config),
+    encoder.name,
+    encoder.inputs,
+    encoder.settings,
+    lambda: _encode_all(encoder, fit_on),
+    version='2',
+  )
+
+
 def _encode_all(
   encoder: TextEncoder, fit_on: np.ndarray | None
 ) -> dict[str, np.ndarray]:
-  """Texts that it was fitted to, and by it the others."""
+  """Texts that it was fitted to, and by it the others; the model of all."""
   found = encoder.fit()
   if fit_on is None:
-    return {'text': found.features, 'has_text': found.has_text}
+    model = _arrays_of(found.model, own_words='word_size' in encoder.settings)
+    return {
+      'text': found.features,
+      'has_text': found.has_text,
+      **{f'{_MODEL}{name}': array for name, array in model.items()},
+    }
   others = [encoder.texts[row] for row in np.flatnonzero(~fit_on)]
   text = np.zeros((len(fit_on), found.features.shape[1]), np.float32)
   has_text = np.zeros(len(fit_on), bool)

@@ -15,6 +15,7 @@ from dynrec_jax.report import topic_report
 from dynrec_jax.study import (
   behaviours,
   content,
+  filtered,
   places,
   prepare,
   settings,
@@ -101,7 +102,7 @@ def _choose_for_videos(config) -> choose_count.CountChoice:
 
 def _choose_for_tweets(config) -> choose_count.CountChoice:
   """By users whose tweets are held out, of those before n_f alone."""
-  studied = prepare.study_records(config)
+  studied = filtered.study_records(config)
   tweets = behaviours.tweets_of(studied.records, config)
   before = tweets.time < prepare.known_until(studied.sessions, config)
   texts = tweets.text[before]

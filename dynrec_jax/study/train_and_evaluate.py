@@ -11,6 +11,7 @@ from dynrec_jax.report.table import Skipped
 from dynrec_jax.study import (
   about,
   identity,
+  kept,
   method_config,
   methods,
   next_steps,
@@ -57,6 +58,7 @@ def train_and_evaluate(
   # All of them first: one that leaves nobody to test is told at once.
   every = [splits.make_split(config, prepared, i) for i in range(count)]
   tuned = tune.read_chosen(config)
+  kept.refuse_updated(config, measures=not train)
   same_data.hold(config, prepared)
   contenders = make_contenders(config, prepared, tuned)
   skipped: list[Skipped] = []

@@ -56,25 +56,65 @@ def make_training_set(
   Raises:
     CannotFit: the config's network cannot read what there is.
   """
-  features = prepared.features
-  paired = np.flatnonzero(
-    features.has_visual & features.has_text & prepared.known_videos
-  ).astype(np.int32)
   log = _log(config, prepared, this, this.users.train, this.train_until)
   if config.train.streamed:
     return streamed_set.make_streamed_set(
       log,
       video_count=len(prepared.records.videos.id),
-      paired_videos=paired,
+      paired_videos=_paired(prepared),
       max_bag=config.seq.max_bag,
       proposal_rule=settings.proposal_rule(config),
     )
-  data = _sequences(config, prepared, log)
+  return _with_losses(_sequences(config, prepared, log), config, prepared)
+
+
+def make_later_set(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  this: Split,
+  since: int,
+) -> tuple[TrainingSet, int]:
+  """What an update learns from: what users watched from a moment on.
+
+  Samples are of that moment and of later borders, so that all that they predict
+  is new; and beside them, drawn at random, of borders before it, which keep
+  what was learned (A50).
+
+  Args:
+    config: of the run; `updates.replay` says how many of the others.
+    prepared: the grown study.
+    this: whose `users.train` are learned from.
+    since: seconds, the end of what was learned before.
+
+  Returns:
+    The sequences, and how many of them are of the moment or later.
+  """
+  log = _log(config, prepared, this, this.users.train, None)
+  new = log.samples_at(sequences.moments_from(log.clock, since))
+  old = log.samples_at(sequences.moments_until(log.clock, since))
+  rng = np.random.default_rng((this.seed, since))
+  samples = sequences.with_some(new, old, config.updates.replay, rng)
+  data = _sequences(config, prepared, log, samples)
+  return _with_losses(data, config, prepared), len(new.user)
+
+
+def _with_losses(
+  data: TrainingSet, config: ml_collections.ConfigDict, prepared: Prepared
+) -> TrainingSet:
+  """The sequences with all that losses read beside them."""
   return data._replace(
     relevance=_related(config, data.watches, data.samples, prepared),
-    paired_videos=paired,
+    paired_videos=_paired(prepared),
     proposal=_proposal(config, data),
   )
+
+
+def _paired(prepared: Prepared) -> np.ndarray:
+  """Videos with both modalities, that content may be learned from."""
+  features = prepared.features
+  return np.flatnonzero(
+    features.has_visual & features.has_text & prepared.known_videos
+  ).astype(np.int32)
 
 
 def make_validation_set(
@@ -160,10 +200,16 @@ def _log(
 
 
 def _sequences(
-  config: ml_collections.ConfigDict, prepared: Prepared, log: Log
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  log: Log,
+  samples: Samples | None = None,
 ) -> TrainingSet:
-  """All virtual sequences of a log's users."""
-  samples, rows = log.all_samples()
+  """Virtual sequences of a log's users; None is all of them."""
+  if samples is None:
+    samples, rows = log.all_samples()
+  else:
+    rows = log.interests_of(samples)
   return TrainingSet(
     video_count=len(prepared.records.videos.id),
     watches=log.watches,

@@ -28,6 +28,7 @@ from dynrec_jax.recommender import CannotFit
 from dynrec_jax.report import trial_table
 from dynrec_jax.study import (
   identity,
+  kept,
   keys,
   method_config,
   methods,
@@ -89,6 +90,7 @@ def tune(
     mode: ask(config, prepared, this, this.users.valid, mode, session)
     for mode, session in splits.borders(config, this).items()
   }
+  kept.refuse_updated(config, measures=False)
   same_data.hold(config, prepared)
   data = {mode: digest(prepared, of) for mode, of in every.items()}
   shared = make_parts(config, prepared)

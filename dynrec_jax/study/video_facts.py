@@ -16,10 +16,11 @@ from dynrec_jax.data.watch_counts import watch_counts
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.models import clock
 from dynrec_jax.models.clock import Forecast
+from dynrec_jax.study import grown_content
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
 
-_COMPONENTS = 16  # of texts, and of images
+_COMPONENTS = grown_content.COMPONENTS
 _COMPONENT_SCALE = 0.3  # beside categories, which are 0 and 1
 _FORECASTS = 2  # whose mean rates are taken
 _MOST_MOMENTS = 48  # since windows are as many as their square
@@ -103,7 +104,15 @@ class ContentColumns(NamedTuple):
 
 
 def learn_columns(prepared: Prepared) -> ContentColumns:
-  """What describes videos, of those that may be learned from."""
+  """What describes videos, of those that may be learned from.
+
+  Of a run that has grown it is as it was learned before.
+  """
+  if _has_columns(prepared):
+    return ContentColumns(
+      grown_content.categories_of(prepared.growth),
+      *grown_content.components_of(prepared.growth),
+    )
   known, features = prepared.known_videos, prepared.features
   text, visual = (
     video_facts.leading(of, known & has, _COMPONENTS)
@@ -115,13 +124,31 @@ def learn_columns(prepared: Prepared) -> ContentColumns:
   return ContentColumns(_category_names(prepared), text, visual)
 
 
+def now_of(prepared: Prepared) -> float:
+  """Sessions since the span began: the end of what is learned.
+
+  That is a border, but of a study that has grown into a further session.
+  """
+  if prepared.growth is None:
+    return float(prepared.sessions.count)
+  until = np.array([prepared.growth.until])
+  return float(video_clock.in_sessions(until, prepared.sessions)[0])
+
+
+def _has_columns(prepared: Prepared) -> bool:
+  """Whether a network goes on that has learned what columns mean."""
+  return prepared.growth is not None and bool(
+    prepared.growth.kept.videos.columns
+  )
+
+
 def content_columns(prepared: Prepared) -> np.ndarray:
   """[V, C] float32, Q of the catalogue, see `ContentColumns`.
 
   Ages are at the end of the span; what a date cuts off is not in them, as they
   are differences of upload times to one moment.
   """
-  ages = prepared.sessions.count - _uploads(prepared)
+  ages = now_of(prepared) - _uploads(prepared)
   categories = prepared.records.videos.categories
   return learn_columns(prepared).of(categories, ages, prepared.features)
 
@@ -134,6 +161,8 @@ def content_size(prepared: Prepared) -> int:
 
 def _category_names(prepared: Prepared) -> list[str]:
   """Those that have a column."""
+  if _has_columns(prepared):
+    return grown_content.categories_of(prepared.growth)
   categories = prepared.records.videos.categories
   return video_facts.category_names(categories, prepared.known_videos)
 
@@ -149,15 +178,28 @@ def _calendar(
   """[V, L]: counts up to where training ends, from there on the forecast."""
   sessions = prepared.sessions
   until = this.train_until or sessions.count
-  counts = watch_counts(
-    data.watches, sessions, this.users.train, data.video_count
-  )
-  told = video_facts.calendar_of_counts(counts, until)
+  told = _told(prepared, this, data, until)
   forecast = told[:, -1]
   if serves:
     forecast = forecast_of(config, prepared, this, data).rates()
   ahead = np.repeat(forecast[:, None], sessions.count + 1 - until, axis=1)
   return np.concatenate([told, ahead], axis=1)
+
+
+def _told(
+  prepared: Prepared, this: Split, data: TrainingSet, until: int
+) -> np.ndarray:
+  """[V, until - 1] logs of counts after every border before session `until`'s.
+
+  Of a study that has grown what comes after the last border counts too.
+  """
+  clock, extra = prepared.sessions, 0
+  growth = prepared.growth
+  if growth is not None and growth.until > clock.end(clock.count):
+    clock, extra = Sessions(np.append(clock.borders, growth.until)), 1
+  counts = watch_counts(data.watches, clock, this.users.train, data.video_count)
+  told = video_facts.calendar_of_counts(counts, until + extra)
+  return told[:, : until - 1]
 
 
 class VideoForecast(NamedTuple):
@@ -225,8 +267,8 @@ def forecast_of(
     this: whose users train.
     data: what they make.
   """
-  until = this.train_until or prepared.sessions.count
-  end = this.truth_until or prepared.sessions.count
+  until = this.train_until or now_of(prepared)
+  end = this.truth_until or now_of(prepared)
   if end <= until:
     end = until + config.plus.ahead
   log = video_clock.log_of(
@@ -249,7 +291,7 @@ def forecast_of(
   return VideoForecast(fitted, states, np.arange(until, end) + 0.5)
 
 
-def _moments(until: int) -> tuple[np.ndarray, float]:
+def _moments(until: float) -> tuple[np.ndarray, float]:
   """Moments to learn from, two in a session, and how wide windows are, one.
 
   Of more than 24 sessions, moments are as far apart as 48 of them are, and

@@ -1,6 +1,7 @@
 """The files of a run's folder; only the first host writes them."""
 
 import contextlib
+import json
 import os
 import pathlib
 import secrets
@@ -14,6 +15,8 @@ from absl import logging
 from dynrec_jax.parallel import hosts
 from dynrec_jax.storage import file_locks, whole_files
 
+# Of updates: which one counts, and all of them.
+CURRENT, UPDATES = 'current.json', 'updates'
 _LOCK = '.lock'
 _SHARED = 'tune'  # the mode of which several processes share a folder
 _TOKEN = '.hosts'  # what all hosts must see
@@ -25,6 +28,25 @@ def path_of(config: ml_collections.ConfigDict, name: str) -> str:
   """A file of the folder, which is made."""
   os.makedirs(config.workdir, exist_ok=True)
   return os.path.join(config.workdir, name)
+
+
+def state_of(config: ml_collections.ConfigDict) -> str:
+  """The folder of what the run has learned: its own, or its last update's.
+
+  Raises:
+    ValueError: the file that says which is damaged.
+  """
+  path = pathlib.Path(config.workdir, CURRENT)
+  try:
+    name = json.loads(path.read_text('utf-8'))['folder']
+    return os.path.join(config.workdir, name)
+  except FileNotFoundError:
+    return config.workdir
+  except (ValueError, KeyError, TypeError):
+    raise ValueError(
+      f'{path}: damaged; right: {{"folder": "{UPDATES}/..."}}, a folder that '
+      'mode=update has left'
+    ) from None
 
 
 @contextlib.contextmanager

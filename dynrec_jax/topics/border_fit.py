@@ -122,7 +122,7 @@ def fit_known(
     ),
     settings,
   )
-  return _extend(known, before, corpus.day[before])
+  return extend(known, before, corpus.day[before])
 
 
 def fit_later(known: KnownTopics, users: np.ndarray) -> KnownTopics:
@@ -139,13 +139,19 @@ def fit_later(known: KnownTopics, users: np.ndarray) -> KnownTopics:
   rows = np.flatnonzero(later)
   # Days are counted anew from the border, which may lie inside one.
   day = (known.time[rows] - known.border) // DAY_SECS
-  return _extend(known, rows, day + known.state.next_day)
+  return extend(known, rows, day + known.state.next_day)
 
 
-def _extend(
+def extend(
   known: KnownTopics, rows: np.ndarray, day: np.ndarray
 ) -> KnownTopics:
-  """Fits the tweets at the rows, which are of these days."""
+  """Goes on with the tweets at some rows.
+
+  Args:
+    known: what was fitted so far; it is left as it is.
+    rows: [n] of its tweets.
+    day: [n] their days, none before the state's next one.
+  """
   corpus = select_tweets(known.corpus, rows)._replace(day=day.astype(np.int32))
   fit = _fit(corpus, known.vocabulary, known.state, known.settings)
   topic = known.topic.copy()

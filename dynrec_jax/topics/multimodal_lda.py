@@ -8,12 +8,19 @@ from scipy.sparse import csr_matrix
 from dynrec_jax.topics.variational_topics import (
   Counts,
   Settings,
+  TopicModel,
   document_topics,
   equal_mass_weight,
   has_words,
 )
 from dynrec_jax.topics.video_start import START_COUNT, fit_from_starts
-from dynrec_jax.topics.word_counts import VideoTopics, count_words, top_words
+from dynrec_jax.topics.word_counts import (
+  KeptTopics,
+  VideoTopics,
+  count_known_words,
+  count_words,
+  top_words,
+)
 
 
 def multimodal_lda(
@@ -64,7 +71,8 @@ def multimodal_lda(
       others are folded in. None learns from all.
 
   Returns:
-    Topics (the posterior mean of theta), their mask and their text words.
+    Topics (the posterior mean of theta), their mask, their text words, and what
+    `folded_in` reads.
 
   Raises:
     ValueError: no video has a word of either kind, or the counts or settings
@@ -99,7 +107,53 @@ def multimodal_lda(
       gamma = document_topics(model, _rows(counts, where)).gamma
       topics[where] = gamma / gamma.sum(axis=1, keepdims=True)
   said = model.text_weights.T - word_prior
-  return VideoTopics(topics, has_topics, top_words(said, words))
+  kept = KeptTopics(
+    words=np.array('\n'.join(words)),
+    text_weights=model.text_weights,
+    visual_weights=model.visual_weights,
+    form=np.array(form),
+    topic_prior=topic_prior,
+    word_prior=word_prior,
+    visual_weight=visual_weight,
+  )
+  return VideoTopics(topics, has_topics, top_words(said, words), kept)
+
+
+def folded_in(
+  kept: KeptTopics, documents: Sequence[str], visual_words: csr_matrix
+) -> tuple[np.ndarray, np.ndarray]:
+  """Topics of videos that a model was not fitted on, each by its own words.
+
+  Args:
+    kept: the model.
+    documents: one text per video.
+    visual_words: [V, X] counts of the model's visual words; [V, 0] of none.
+
+  Returns:
+    [V, K] float32 topics, 0 where [V] bool says that no word is known.
+  """
+  words = [word for word in str(kept.words).split('\n') if word]
+  visual_words = checked_visual_words(visual_words, len(documents))
+  if not visual_words.shape[1]:
+    size = len(kept.visual_weights)
+    visual_words = csr_matrix((len(documents), size), dtype=np.int64)
+  counts = Counts(count_known_words(documents, words), visual_words)
+  settings = Settings(
+    str(kept.form),
+    kept.text_weights.shape[1],
+    topic_prior=float(kept.topic_prior),
+    word_prior=float(kept.word_prior),
+    visual_weight=float(kept.visual_weight),
+  )
+  model = TopicModel(
+    settings, kept.text_weights, kept.visual_weights, np.zeros(0)
+  )
+  has_topics = has_words(counts)
+  topics = np.zeros((len(documents), settings.topic_count), np.float32)
+  if has_topics.any():
+    gamma = document_topics(model, _rows(counts, has_topics)).gamma
+    topics[has_topics] = gamma / gamma.sum(axis=1, keepdims=True)
+  return topics, has_topics
 
 
 def _rows(counts: Counts, where: np.ndarray) -> Counts:

@@ -51,10 +51,37 @@ def frame_words(
       f'{video_count})'
     )
   where = None if fit_on is None else fit_on[video]
-  word, size = _nearest_centres(features, centre_count, seed, where)
-  if not size:
+  centres = _centres(features, centre_count, seed, where)
+  return words_of_frames(features, video, centres, video_count=video_count)
+
+
+def frame_centres(
+  features: np.ndarray, *, seed: int, centre_count: int = 1000
+) -> np.ndarray:
+  """[X, D] float32, the centres that `frame_words` finds on all frames."""
+  _check_features(features)
+  return _centres(features, centre_count, seed)
+
+
+def words_of_frames(
+  features: np.ndarray,
+  video: np.ndarray,
+  centres: np.ndarray,
+  *,
+  video_count: int,
+) -> csr_matrix:
+  """[V, X] int64, what `frame_words` counts, by centres found before.
+
+  Args:
+    features: see `frame_words`, as `video` and `video_count`.
+    video: see there.
+    centres: [X, D]; none makes no word.
+    video_count: see there.
+  """
+  if not len(centres):
     return csr_matrix((video_count, 0), dtype=np.int64)
-  return _counted(video, word, (video_count, size))
+  word = _nearest(features, centres)
+  return _counted(video, word, (video_count, len(centres)))
 
 
 def slice_words(
@@ -93,26 +120,74 @@ def slice_words(
       f'{len(features)} features need as many marks of which are there; got '
       f'{list(has_visual.shape)}'
     )
-  rows = np.flatnonzero(has_visual)
-  present = features[rows]
-  _check_features(present)
-  where = None if fit_on is None else fit_on[rows]
-  if not present.size or (where is not None and not where.any()):
-    return csr_matrix((len(features), 0), dtype=np.int64)
-  pieces = np.array_split(
-    np.arange(features.shape[1]), min(slice_count, features.shape[1])
+  learned = has_visual if fit_on is None else has_visual & fit_on
+  _check_features(features[has_visual])
+  centres = slice_centres(
+    features[learned],
+    seed=seed,
+    slice_count=slice_count,
+    centre_count=centre_count,
   )
+  return words_of_slices(features, has_visual, centres, slice_count=slice_count)
+
+
+def slice_centres(
+  features: np.ndarray,
+  *,
+  seed: int,
+  slice_count: int = 32,
+  centre_count: int = 64,
+) -> np.ndarray:
+  """[X, D] float32, the centres of every slice, side by side as the slices are.
+
+  Args:
+    features: [n, D], all of them present.
+    seed: see `slice_words`, as the rest.
+    slice_count: see there.
+    centre_count: see there.
+  """
+  _check_features(features)
   found = [
-    _nearest_centres(present[:, piece], centre_count, (seed, number), where)
+    _centres(features[:, piece], centre_count, (seed, number))
+    for number, piece in enumerate(_pieces(features.shape[1], slice_count))
+  ]
+  return np.concatenate(found, axis=1)
+
+
+def words_of_slices(
+  features: np.ndarray,
+  has_visual: np.ndarray,
+  centres: np.ndarray,
+  *,
+  slice_count: int,
+) -> csr_matrix:
+  """[V, slices * X] int64, what `slice_words` counts, by centres found before.
+
+  Args:
+    features: see `slice_words`, as `has_visual` and `slice_count`.
+    has_visual: see there.
+    centres: see `slice_centres`; none makes no word.
+    slice_count: see there.
+  """
+  rows, size = np.flatnonzero(has_visual), len(centres)
+  if not len(rows) or not size:
+    return csr_matrix((len(features), 0), dtype=np.int64)
+  present = features[rows]
+  pieces = _pieces(features.shape[1], slice_count)
+  columns = [
+    _nearest(present[:, piece], centres[:, piece]) + size * number
     for number, piece in enumerate(pieces)
   ]
-  size = found[0][1]
-  columns = [word + size * s for s, (word, _) in enumerate(found)]
   return _counted(
     np.tile(rows, len(pieces)),
     np.concatenate(columns),
     (len(features), size * len(pieces)),
   )
+
+
+def _pieces(width, slice_count):
+  """The columns of every slice."""
+  return np.array_split(np.arange(width), max(1, min(slice_count, width)))
 
 
 def _check_features(features):
@@ -131,17 +206,14 @@ def _check_features(features):
     )
 
 
-def _nearest_centres(rows, centre_count, seed, where=None):
-  """[n] the centre of each row, and how many centres there are.
-
-  Centres are found on the rows where `where` says so, or on all.
-  """
+def _centres(rows, centre_count, seed, where=None):
+  """[X, D] centres of the rows where `where` says so, or of all."""
   from sklearn.cluster import MiniBatchKMeans
   from sklearn.exceptions import ConvergenceWarning
 
   source = np.arange(len(rows)) if where is None else np.flatnonzero(where)
   if not rows.size or not len(source):
-    return np.zeros(0, np.int64), 0
+    return np.zeros((0, rows.shape[1]), np.float32)
   size = min(centre_count, len(source))
   state = np.random.SeedSequence(seed).generate_state(1)[0]
   means = MiniBatchKMeans(
@@ -153,11 +225,21 @@ def _nearest_centres(rows, centre_count, seed, where=None):
     # Equal rows leave centres without any: those words just do not occur.
     warnings.simplefilter('ignore', ConvergenceWarning)
     means.fit(_as_float32(rows[source[_sample(len(source), seed)]]))
+  return means.cluster_centers_
+
+
+def _nearest(rows, centres):
+  """[n] int64, the nearest centre of each row."""
+  from sklearn.metrics import pairwise_distances_argmin
+
+  with threadpool_limits(1):
     words = [
-      means.predict(_as_float32(rows[start : start + _AT_ONCE]))
+      pairwise_distances_argmin(
+        _as_float32(rows[start : start + _AT_ONCE]), centres
+      )
       for start in range(0, len(rows), _AT_ONCE)
     ]
-  return np.concatenate(words).astype(np.int64), size
+  return np.concatenate([np.zeros(0, np.int64), *words])
 
 
 def _as_float32(rows):

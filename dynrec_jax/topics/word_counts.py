@@ -12,6 +12,28 @@ from dynrec_jax.data.records import NoWordsError
 TOP_WORD_COUNT = 10
 
 
+class KeptTopics(NamedTuple):
+  """A fitted model, as arrays that can be kept.
+
+  Attributes:
+    words: [] str, the text vocabulary, a word a line.
+    text_weights: see `variational_topics.TopicModel`.
+    visual_weights: see there.
+    form: [] str, see `variational_topics.Settings`, as the rest.
+    topic_prior: see there.
+    word_prior: see there.
+    visual_weight: see there.
+  """
+
+  words: np.ndarray
+  text_weights: np.ndarray
+  visual_weights: np.ndarray
+  form: np.ndarray
+  topic_prior: float
+  word_prior: float
+  visual_weight: float
+
+
 class VideoTopics(NamedTuple):
   """What a topic model of videos finds.
 
@@ -21,11 +43,13 @@ class VideoTopics(NamedTuple):
     has_topics: [V] bool, which videos have anything that the model reads.
     top_words: [K, 10] str, each topic's most frequent words, best first; ''
       behind the last word of a topic that has fewer.
+    model: that found them; None of no words.
   """
 
   topics: np.ndarray
   has_topics: np.ndarray
   top_words: np.ndarray
+  model: KeptTopics | None = None
 
 
 def count_words(
@@ -56,20 +80,12 @@ def count_words(
   Raises:
     NoWordsError: no document has a word that counts, and one is required.
   """
-  from sklearn.feature_extraction.text import CountVectorizer
-
   known = np.ones(len(documents), bool) if fit_on is None else fit_on
   learned, others = (
     [text for text, side in zip(documents, known, strict=True) if side == which]
     for which in (True, False)
   )
-  vectorizer = CountVectorizer(
-    min_df=min_df,
-    max_df=max_df,
-    stop_words='english',
-    strip_accents='unicode',
-    token_pattern=r'(?u)\b[^\W\d_]{3,}\b',
-  )
+  vectorizer = _vectorizer(min_df=min_df, max_df=max_df)
   try:
     counts = vectorizer.fit_transform(learned)
   except ValueError as error:
@@ -90,6 +106,28 @@ def count_words(
     place = np.argsort(order, kind='stable')
     counts = vstack([counts, vectorizer.transform(others)], 'csr')[place]
   return counts, vectorizer.get_feature_names_out().astype(str)
+
+
+def count_known_words(
+  documents: Sequence[str], words: Sequence[str]
+) -> csr_matrix:
+  """[V, W] int64, how often each document has each word of a vocabulary."""
+  if not len(words):
+    return csr_matrix((len(documents), 0), dtype=np.int64)
+  place = {word: i for i, word in enumerate(words)}
+  return _vectorizer(vocabulary=place).transform(documents)
+
+
+def _vectorizer(**settings):
+  """Texts to counts of their words."""
+  from sklearn.feature_extraction.text import CountVectorizer
+
+  return CountVectorizer(
+    stop_words='english',
+    strip_accents='unicode',
+    token_pattern=r'(?u)\b[^\W\d_]{3,}\b',
+    **settings,
+  )
 
 
 def no_topics(video_count: int, topic_count: int) -> VideoTopics:

@@ -307,6 +307,20 @@ class TestInference:
     found = checkpoint.load_for_inference(tmp_path, check=lambda _: None)
     assert found.step == 2
 
+  def test_the_whole_best_state_by_name(self, tmp_path):
+    save_run(tmp_path, [0.1, 0.8, 0.3])
+    before = snapshot(tmp_path)
+    asked = []
+    found = checkpoint.load_leaves(tmp_path, asked.append)
+    assert snapshot(tmp_path) == before
+    assert [of.step for of in asked] == [2]
+    want = checkpoint.flatten(make_state(2))
+    assert found.state.keys() == want.keys()
+    for name, leaf in want.items():
+      np.testing.assert_array_equal(found.state[name], leaf)
+    with pytest.raises(ValueError, match='absent is not a directory'):
+      checkpoint.load_leaves(tmp_path / 'absent', asked.append)
+
   def test_without_scores_it_is_the_newest(self, tmp_path):
     save_run(tmp_path, [None, None, None])
     assert checkpoint.load_for_inference(tmp_path).step == 3

@@ -259,3 +259,83 @@ class TestTargetWeights:
   def test_unknown_weight(self):
     with pytest.raises(ValueError, match="'hit'; valid are watch, measure"):
       sequences.target_weights(self.samples([2]), 'hit', list_len=5)
+
+
+class TestLaterMoments:
+  """What an update learns from: targets after a moment, and others before."""
+
+  SINCE = int(BORDERS[8]) + 5 * small_world.DAY + 7
+
+  def test_moments(self):
+    """Inside session 9: 8 have ended, and borders 9 to 12 come."""
+    before = sequences.moments_until(WORLD.sessions, self.SINCE)
+    np.testing.assert_array_equal(before.session, np.arange(1, 9))
+    np.testing.assert_array_equal(before.time, BORDERS[1:9])
+    later = sequences.moments_from(WORLD.sessions, self.SINCE)
+    np.testing.assert_array_equal(later.session, np.arange(8, 13))
+    np.testing.assert_array_equal(later.time, [self.SINCE, *BORDERS[9:]])
+
+  def test_a_border_is_a_moment_once(self):
+    later = sequences.moments_from(WORLD.sessions, int(BORDERS[10]))
+    np.testing.assert_array_equal(later.session, [10, 11, 12])
+    np.testing.assert_array_equal(later.time, BORDERS[10:])
+    before = sequences.moments_until(WORLD.sessions, int(BORDERS[10]))
+    assert before.session[-1] == 9
+
+  def test_behind_the_last_border(self):
+    later = sequences.moments_from(WORLD.sessions, int(BORDERS[12]) + 9)
+    np.testing.assert_array_equal(later.session, [12])
+    np.testing.assert_array_equal(later.time, [BORDERS[12] + 9])
+
+  @pytest.mark.parametrize('horizon', sequences.HORIZONS)
+  def test_against_a_loop(self, horizon):
+    moments = sequences.moments_from(WORLD.sessions, self.SINCE)
+    found = sequences.sequences_at(
+      WORLD.watches,
+      WORLD.behaviours,
+      WORLD.sessions,
+      USERS[::-1],
+      moments,
+      horizon=horizon,
+      max_target_len=6,
+      next_count=2,
+    )
+    expected = []
+    for user in USERS.tolist():
+      for session, time in zip(*map(np.ndarray.tolist, moments), strict=True):
+        known = [t for t, _ in WORLD.tweets[user] if t < time]
+        after = [pair for pair in WORLD.events[user] if pair[0] >= time]
+        if horizon == 'next_session' and session < 12:
+          after = [pair for pair in after if pair[0] < BORDERS[session + 1]]
+        if horizon == 'next_k':
+          after = after[:2]
+        if known and after:
+          past = [pair for pair in WORLD.events[user] if pair[0] < time]
+          target = [video for _, video in after][:6]
+          expected.append(small_world.Sample(user, session, past, target))
+    assert len(expected) > 10
+    assert samples_as_lists(found, WORLD.watches) == expected
+    assert (found.time >= self.SINCE).all()
+
+  @pytest.mark.parametrize(('share', 'count'), [(0, 0), (1.5, 45), (99, None)])
+  def test_some_of_the_others_stand_beside(self, share, count):
+    lengths = {'max_target_len': 6}
+    events = WORLD.watches, WORLD.behaviours, WORLD.sessions, USERS
+    new, old = (
+      sequences.sequences_at(*events, moments, **lengths)
+      for moments in (
+        sequences.moments_from(WORLD.sessions, self.SINCE),
+        sequences.moments_until(WORLD.sessions, self.SINCE),
+      )
+    )
+    new = new.take(np.arange(30))
+    found = sequences.with_some(new, old, share, np.random.default_rng(1))
+    count = len(old.user) if count is None else count
+    assert len(found.user) == 30 + count
+    keys = list(zip(found.user, found.time, strict=True))
+    assert keys == sorted(set(keys))
+    assert set(zip(new.user, new.time, strict=True)) <= set(keys)
+    places = list(zip(*found, strict=True))
+    assert set(places) <= {*zip(*new, strict=True), *zip(*old, strict=True)}
+    again = sequences.with_some(new, old, share, np.random.default_rng(1))
+    np.testing.assert_array_equal(again.time, found.time)

@@ -169,3 +169,24 @@ class TestUnitSecs:
   def test_unknown(self):
     with pytest.raises(ValueError, match=r"'year'.*session, month, week, day"):
       sessions.unit_secs('year', self.MADE)
+
+
+class TestGrown:
+  def test_months_go_on_as_months(self):
+    year = sessions.make_sessions(utc(2013, 6, 1), utc(2014, 6, 1), 12)
+    for last, count in (((2014, 6, 30), 12), ((2014, 7, 1), 13)):
+      grown = sessions.grown(year, utc(*last))
+      assert grown.count == count
+      np.testing.assert_array_equal(grown.borders[:13], year.borders)
+    grown = sessions.grown(year, utc(2015, 3, 2))
+    assert dates(grown)[13:] == [
+      *(f'2014-{m:02}-01' for m in range(7, 13)),
+      *(f'2015-{m:02}-01' for m in range(1, 4)),
+    ]
+
+  def test_equal_parts_go_on_as_long(self):
+    """10 parts of 7,003 s: a border lies at 7003 n / 10, cut to a second."""
+    made = sessions.make_sessions(0, 7_003, 10)
+    grown = sessions.grown(made, 7_003 + 1_400)
+    assert grown.borders.tolist()[9:] == [6302, 7003, 7703, 8403]
+    assert sessions.grown(made, 7_702).borders.tolist() == made.borders.tolist()

@@ -137,3 +137,13 @@ def test_no_other_text_is_no_row():
   features, has_text = tfidf_svd(DOCUMENTS, size=9, seed=0).encode([])
   assert features.shape == (0, 9)
   assert has_text.shape == (0,)
+
+
+@pytest.mark.parametrize('settings', [{'size': 9}, {'size': 12, 'min_df': 1}])
+def test_a_model_of_arrays_encodes_alike(settings):
+  model = tfidf_svd(DOCUMENTS, seed=0, **settings).model
+  kept = type(model)(*map(np.asarray, model))  # as from a file
+  for found, want in zip(
+    kept.encode(DOCUMENTS[::-1]), model.encode(DOCUMENTS[::-1]), strict=True
+  ):
+    np.testing.assert_array_equal(found, want)

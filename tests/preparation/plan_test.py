@@ -13,7 +13,7 @@ import worlds
 from loaded_folder import assert_same
 
 from dynrec_jax.preparation import study_set
-from dynrec_jax.study import at_scale, prepare
+from dynrec_jax.study import at_scale, filtered, prepare
 
 pytestmark = beam_there.needs_beam
 
@@ -73,9 +73,9 @@ def lines_of(monkeypatch, config):
   lines = []
   for level in ('info', 'debug'):
     monkeypatch.setattr(
-      prepare.logging, level, lambda text, *of: lines.append(text % of)
+      filtered.logging, level, lambda text, *of: lines.append(text % of)
     )
-  studied = prepare.study_records(config)
+  studied = filtered.study_records(config)
   rules = [x for x in lines if ' users, ' in x and not x.startswith('first')]
   return studied, rules
 
@@ -145,7 +145,7 @@ def test_parts_are_one_table(tmp_path):
   whole = odd_worlds.write(tmp_path / 'in', topics=True)
   parts = odd_worlds.write(tmp_path / 'parts', topics=True, parts=3)
   config = config_of(tmp_path, whole, {})
-  wanted = prepare.study_records(config)
+  wanted = filtered.study_records(config)
   config.data.prepared_dir = str(tmp_path / 'set')
   config.data.manual_dir = str(parts)
   config.data.beam_options = (
@@ -153,7 +153,7 @@ def test_parts_are_one_table(tmp_path):
     '--direct_running_mode=multi_threading'
   )
   at_scale.prepare_at_scale(config)
-  found = prepare.study_records(config)
+  found = filtered.study_records(config)
   assert_same(found.records, wanted.records)
   session = np.concatenate(
     [
@@ -252,7 +252,7 @@ def test_a_wrong_row_is_named_as_in_memory(spoil, tmp_path):
   spoil(folder)
   config = config_of(tmp_path, folder, {})
   with pytest.raises(ValueError, match='right') as wanted:
-    prepare.study_records(config)
+    filtered.study_records(config)
   config.data.prepared_dir = str(tmp_path / 'set')
   with pytest.raises(ValueError, match='right') as found:
     at_scale.prepare_at_scale(config)
@@ -281,7 +281,7 @@ def test_nothing_left_is_one_error_that_names_the_key(changes, told, tmp_path):
   folder = odd_worlds.write(tmp_path / 'in')
   config = config_of(tmp_path, folder, changes)
   with pytest.raises(ValueError, match=r'filter|sessions|listed'):
-    prepare.study_records(config)
+    filtered.study_records(config)
   config.data.prepared_dir = str(tmp_path / 'set')
   with pytest.raises(ValueError, match=told):
     at_scale.prepare_at_scale(config)
@@ -296,7 +296,7 @@ def test_a_set_is_read_by_its_own_study_alone(tmp_path):
   (place / 'prepared_study' / 'users' / '1.0.0').mkdir(parents=True)
   config = config_of(tmp_path, folder, {'data.prepared_dir': str(place)})
   with pytest.raises(ValueError, match=r'data.prepared_dir is .* no set.json'):
-    prepare.study_records(config)
+    filtered.study_records(config)
   at_scale.prepare_at_scale(config)
   assert {path.name for path in place.iterdir()} == {
     'prepared_study',
@@ -304,7 +304,7 @@ def test_a_set_is_read_by_its_own_study_alone(tmp_path):
   }
   with pytest.raises(ValueError, match=r'data.prepared_dir is .* which holds'):
     at_scale.prepare_at_scale(config)
-  prepare.study_records(config)
+  filtered.study_records(config)
   for key, value, told in (
     ('filter.mode', 'fixpoint', 'mode was single_pass, is fixpoint'),
     ('sessions.L', 6, r'borders was \(1672531200, .*, is \(1672531200, '),
@@ -313,15 +313,15 @@ def test_a_set_is_read_by_its_own_study_alone(tmp_path):
     other = config.copy_and_resolve_references()
     other.update_from_flattened_dict({key: value})
     with pytest.raises(ValueError, match=told):
-      prepare.study_records(other)
+      filtered.study_records(other)
   config.data.strict = True
   with pytest.raises(ValueError, match=r"'gone', and .* more such"):
-    prepare.study_records(config)
+    filtered.study_records(config)
   config.data.strict = False
   path = next((place / 'prepared_study' / 'outside').rglob('*-of-*'))
   path.write_bytes(path.read_bytes()[:100])
   with pytest.raises(ValueError, match='prepare it again'):
-    prepare.study_records(config)
+    filtered.study_records(config)
 
 
 @pytest.mark.slow
@@ -334,7 +334,7 @@ def test_stages_reach_all_files_by_beam_alone(tmp_path):
   shelf.ROOT = tmp_path
   folder = odd_worlds.write(tmp_path / 'in', topics=True)
   config = config_of(tmp_path, folder, {})
-  wanted = prepare.study_records(config)
+  wanted = filtered.study_records(config)
   plan.prepare(
     'shelf://in',
     str(tmp_path / 'set'),
@@ -344,7 +344,7 @@ def test_stages_reach_all_files_by_beam_alone(tmp_path):
     scratch='shelf://scratch',
   )
   config.data.prepared_dir = str(tmp_path / 'set')
-  assert_same(prepare.study_records(config).records, wanted.records)
+  assert_same(filtered.study_records(config).records, wanted.records)
   assert not list((tmp_path / 'scratch').rglob('*.*'))
   assert {path.name for path in (tmp_path / 'set').iterdir()} == {
     'prepared_study',

@@ -11,6 +11,7 @@ from dynrec_jax import checkpoint, train
 from dynrec_jax.data import sequences
 from dynrec_jax.study import (
   behaviours,
+  filtered,
   identity,
   prepare,
   recommend,
@@ -239,11 +240,11 @@ def test_users_need_their_tweets_and_what_goes_is_told(cross, monkeypatch):
   kept = [user for user in count if count[user] >= 7]
   lines = []
   monkeypatch.setattr(
-    prepare.logging, 'debug', lambda text, *values: lines.append(text % values)
+    filtered.logging, 'debug', lambda text, *values: lines.append(text % values)
   )
   config = cross.config.copy_and_resolve_references()
   config.filter.min_tweets_per_user = 7
-  records = prepare.study_records(config).records
+  records = filtered.study_records(config).records
   assert set(records.user_ids) == {f'u{user}' for user in kept}
   gone = worlds.USERS - len(kept)
   (line,) = [x for x in lines if x.startswith('users with >= 7 tweets: ')]
@@ -252,7 +253,7 @@ def test_users_need_their_tweets_and_what_goes_is_told(cross, monkeypatch):
   config.filter.min_tweets_per_user = 101
   message = 'lower filter.min_tweets_per_user: the most that a user has is 8$'
   with pytest.raises(ValueError, match=message):
-    prepare.study_records(config)
+    filtered.study_records(config)
 
 
 def test_a_source_without_tweets_is_an_error(tmp_path):

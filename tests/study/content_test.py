@@ -12,7 +12,13 @@ from dynrec_jax.features import (
   visual_encoder,
   word_vectors,
 )
-from dynrec_jax.study import content, places, prepare, text_content
+from dynrec_jax.study import (
+  content,
+  filtered,
+  places,
+  prepare,
+  text_content,
+)
 from dynrec_jax.topics import count_blocks
 
 
@@ -36,11 +42,14 @@ class Calls:
       0,
       1,
       1,
-      self.encode_others,
+      Letters({}, vectors, 400, 1.0),
     )
 
-  def encode_others(self, texts):
-    """The number of letters, three times."""
+
+class Letters(text_cnn.CnnEncoder):
+  """An encoder of other texts: the number of letters, three times."""
+
+  def encode(self, texts):
     rows = np.array([[len(text)] * 3 for text in texts], np.float32)
     return rows.reshape(-1, 3), np.ones(len(texts), bool)
 
@@ -363,7 +372,7 @@ def fitted(request, make_config, monkeypatch):
   encoder, form = request.param
   config = make_config(text__encoder=encoder, topics__yt=form)
   plain = make_config(text__encoder='tfidf_svd', topics__yt='text_lda')
-  records = prepare.study_records(plain).records
+  records = filtered.study_records(plain).records
 
   def content_of(known_videos, change=()):
     videos = records.videos

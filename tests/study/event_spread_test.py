@@ -5,7 +5,7 @@ import datetime
 import pytest
 import worlds
 
-from dynrec_jax.study import event_spread, prepare, span
+from dynrec_jax.study import event_spread, filtered, span
 
 UTC = datetime.UTC
 FAR = int(datetime.datetime(2100, 5, 6, tzinfo=UTC).timestamp())
@@ -39,7 +39,7 @@ def config_of(tmp_path, rows=None, tweets=None, **changes):
 
 def test_one_line_tells_how_events_spread(tmp_path, lines):
   config = config_of(tmp_path)
-  prepare.study_records(config)
+  filtered.study_records(config)
   counts = [0] * 12
   for _, _, time in worlds.watches():
     counts[datetime.datetime.fromtimestamp(time, UTC).month - 1] += 1
@@ -54,14 +54,14 @@ def test_one_line_tells_how_events_spread(tmp_path, lines):
 
 
 def test_of_very_many_sessions_the_counts_are_summed_up(tmp_path, lines):
-  prepare.study_records(config_of(tmp_path, sessions__L=100))
+  filtered.study_records(config_of(tmp_path, sessions__L=100))
   line = of_sessions(lines)[0][1]
   assert line.startswith('sessions: 100 from 2023-01-01 to 2024-01-01; events ')
   assert line.endswith('; events in each: 0 to 9, in half of them 5 or more')
 
 
 def warned(config, lines):
-  prepare.study_records(config)
+  filtered.study_records(config)
   (line,) = [text for level, text in of_sessions(lines) if level == 'warning']
   return line
 
@@ -138,20 +138,20 @@ def test_dates_are_proposed_around_the_bulk(tmp_path):
     r'add --config\.sessions\.start=2023-01-01 --config\.sessions\.end='
     r'2024-01-01$',
   ):
-    prepare.study_records(config)
+    filtered.study_records(config)
 
 
 def test_what_is_proposed_is_not_warned_of(tmp_path, lines):
   rows = worlds.watches()
   rows[3] = (*rows[3][:2], FAR)
   config = config_of(tmp_path, rows)
-  prepare.study_records(config)
+  filtered.study_records(config)
   assert [level for level, _ in of_sessions(lines)] == ['info']
 
 
 def test_rows_of_a_source_without_a_folder_have_no_row(tmp_path, lines):
   config = config_of(tmp_path)
-  records = prepare._load(config)
+  records = filtered.load_source(config)
   config.data.name = 'movietweetings'
   times = records.watches.time.copy()
   times[4] = 0

@@ -102,6 +102,12 @@ DECISIONS = {
     'data.range_rows': (1_000_000, 1),
   },
   49: {'serve.new_videos': (True, False)},
+  50: {
+    'updates.until': ('', '2014-06-02'),
+    'updates.epochs': (2, 1),
+    'updates.replay': (1.0, 0.0),
+    'updates.learning_rate': (0.0, 1e-4),
+  },
   51: {
     'data.columns': ('', 'user=uid,video=item_id,time=ts:ms'),
     'data.watched': ('', 'all', 'rating>=4'),

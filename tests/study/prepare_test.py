@@ -8,7 +8,7 @@ import worlds
 
 from dynrec_jax.features import catalogue
 from dynrec_jax.features.tfidf_svd import tfidf_svd
-from dynrec_jax.study import prepare, splits
+from dynrec_jax.study import filtered, prepare, splits
 
 UTC = datetime.UTC
 
@@ -22,7 +22,7 @@ def told(monkeypatch):
   lines = []
   for level in ('info', 'debug'):
     monkeypatch.setattr(
-      prepare.logging,
+      filtered.logging,
       level,
       lambda text, *values, level=level: lines.append((level, text % values)),
     )
@@ -71,7 +71,7 @@ def test_one_line_tells_what_is_studied_and_what_went(
   """Users 0, 4, 8, ... have 6 videos or 7: some go at 7 or more."""
   lines = told(monkeypatch)
   config = worlds.tiny_config(tiny_settings, filter__min_videos_per_user=8)
-  records = prepare.study_records(config).records
+  records = filtered.study_records(config).records
   users, watches = len(records.user_ids), len(records.watches.user)
   assert 0 < users < worlds.USERS
   (line,) = [
@@ -114,7 +114,7 @@ def test_a_tested_user_s_last_watch_moves_no_session(
     folder = worlds.write_folder(tmp_path / name, rows)
     config.data.manual_dir = str(folder)
     config.split.by = protocol
-    studied = prepare.study_records(config)
+    studied = filtered.study_records(config)
     records, clock = studied.records, studied.sessions
     found = {
       (records.user_ids[u], records.videos.id[v]): int(session)
@@ -205,7 +205,7 @@ def time_config(tmp_path, rows=None, **changes):
 
 def test_filters_count_what_comes_before_the_date(tmp_path, monkeypatch):
   lines = told(monkeypatch)
-  studied = prepare.study_records(time_config(tmp_path))
+  studied = filtered.study_records(time_config(tmp_path))
   records = studied.records
   early = [row for row in worlds.cut_watches() if row[2] < worlds.CUT]
   count = {u: len([1 for row in early if row[0] == u]) for u, _, _ in early}
@@ -241,7 +241,7 @@ def test_filters_count_what_comes_before_the_date(tmp_path, monkeypatch):
 def test_new_videos_stay_if_they_are_known(tmp_path, known_by, expected):
   """v8 has no title, v25 neither a title nor an image."""
   config = time_config(tmp_path, split__new_videos=known_by)
-  studied = prepare.study_records(config)
+  studied = filtered.study_records(config)
   ids = studied.records.videos.id
   assert set(ids[~studied.known_videos]) == expected
 
@@ -250,7 +250,7 @@ def test_new_videos_need_what_all_need(tmp_path):
   config = time_config(
     tmp_path, split__new_videos=('categories',), data__require_visual=True
   )
-  studied = prepare.study_records(config)
+  studied = filtered.study_records(config)
   ids = studied.records.videos.id
   assert set(ids[~studied.known_videos]) == {'v5', 'v19', 'v32'}
   assert studied.blocks == ()
@@ -258,9 +258,9 @@ def test_new_videos_need_what_all_need(tmp_path):
 
 def test_the_clock_is_that_of_the_other_protocol(tmp_path):
   config = time_config(tmp_path)
-  by_time = prepare.study_records(config)
+  by_time = filtered.study_records(config)
   config.split.by = 'users'
-  by_user = prepare.study_records(config)
+  by_user = filtered.study_records(config)
   np.testing.assert_array_equal(
     by_time.sessions.borders, by_user.sessions.borders
   )
@@ -284,4 +284,4 @@ def test_content_of_new_videos_is_not_learned_from(tmp_path):
 def test_no_watch_before_the_date_is_an_error(tmp_path):
   rows = [row for row in worlds.watches() if row[2] >= worlds.CUT]
   with pytest.raises(ValueError, match=r'^split\.cut is 6; no watch is before'):
-    prepare.study_records(time_config(tmp_path, rows))
+    filtered.study_records(time_config(tmp_path, rows))

@@ -4,7 +4,7 @@ import pytest
 import worlds
 
 from dynrec_jax.data.records import LacksDataError
-from dynrec_jax.study import content, prepare, splits, studied_users
+from dynrec_jax.study import content, filtered, prepare, splits, studied_users
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def test_every_split_of_the_run_is_looked_at(tmp_path, monkeypatch):
 
   monkeypatch.setattr(studied_users, 'parts_of', watch)
   config = config_of(tmp_path, split__seeds=3)
-  studied = prepare.study_records(config)
+  studied = filtered.study_records(config)
   studied_users.check(studied.records, studied.sessions, config)
   config.mode, config.recommend.split = 'recommend', 7
   studied_users.check(studied.records, studied.sessions, config)
@@ -104,7 +104,7 @@ def test_a_cut_after_which_nothing_is(tmp_path):
 
 def test_who_only_looks_is_not_refused(tmp_path):
   config = config_of(tmp_path, split__test_frac=0.001, mode='prepare')
-  studied = prepare.study_records(config)
+  studied = filtered.study_records(config)
   studied_users.check(studied.records, studied.sessions, config)
 
 

@@ -6,7 +6,7 @@ from scipy import sparse
 from themed_texts import planted
 
 from dynrec_jax.topics import count_blocks
-from dynrec_jax.topics.multimodal_lda import multimodal_lda
+from dynrec_jax.topics.multimodal_lda import folded_in, multimodal_lda
 from dynrec_jax.topics.text_lda import text_lda
 from dynrec_jax.topics.variational_topics import FORMS
 
@@ -130,3 +130,22 @@ def test_other_videos_are_folded_in(form):
   np.testing.assert_array_equal(found.top_words, alone.top_words)
   np.testing.assert_allclose(found.topics[60], alone.topics[7], atol=1e-3)
   np.testing.assert_array_equal(found.has_topics[60:], [True, False, True])
+
+
+@pytest.mark.parametrize('form', FORMS)
+def test_a_kept_model_folds_in_as_the_fit_does(form):
+  """Each video by its own words, whoever stands beside it."""
+  documents, themes = planted(60)
+  more = [*documents, documents[7], 'newword', documents[8]]
+  visual = visual_of(themes)
+  words = sparse.vstack([visual, visual[7], visual[0] * 0, visual[2] * 9])
+  words = words.tocsr()
+  found = fit(more, words, form=form, pass_count=8, fit_on=np.arange(63) < 60)
+  kept = type(found.model)(*map(np.asarray, found.model))  # as from a file
+  topics, has_topics = folded_in(kept, more[60:], words[60:])
+  np.testing.assert_allclose(topics, found.topics[60:], atol=1e-5)
+  np.testing.assert_array_equal(has_topics, [True, False, True])
+  alone, _ = folded_in(kept, more[62:], words[62:])
+  np.testing.assert_allclose(alone[0], topics[2], atol=1e-5)
+  nothing = sparse.csr_matrix((1, 0), dtype=np.int64)
+  assert folded_in(kept, ['newword'], nothing)[1].tolist() == [False]

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from dynrec_jax.topics import visual_words
-from dynrec_jax.topics.visual_words import frame_words, slice_words
+from dynrec_jax.topics.visual_words import (
+  frame_centres,
+  frame_words,
+  slice_centres,
+  slice_words,
+  words_of_frames,
+  words_of_slices,
+)
 
 
 def clustered(seed=0, videos=60, width=70, clusters=3):
@@ -200,3 +207,20 @@ def test_without_anything_to_learn_from_there_is_no_word():
   )
   words = frame_words(rows, np.arange(4), video_count=4, seed=0, fit_on=nothing)
   assert words.shape == (4, 0)
+
+
+def test_centres_that_were_kept_give_the_same_words():
+  rows, _ = clustered(width=10)
+  has = everywhere(rows)
+  has[5] = False
+  settings = {'seed': 0, 'slice_count': 3, 'centre_count': 3}
+  whole = slice_words(rows, has, **settings)
+  centres = slice_centres(rows[has], **settings)
+  assert centres.shape == (3, 10)
+  some = words_of_slices(rows[3:9], has[3:9], centres, slice_count=3)
+  np.testing.assert_array_equal(some.toarray(), whole[3:9].toarray())
+  video = np.arange(60) // 2
+  whole = frame_words(rows, video, video_count=30, seed=0, centre_count=4)
+  centres = frame_centres(rows, seed=0, centre_count=4)
+  some = words_of_frames(rows[20:26], video[:6], centres, video_count=3)
+  np.testing.assert_array_equal(some.toarray(), whole[10:13].toarray())

@@ -40,6 +40,7 @@ KEYS = {
         'explain',
         'export',
         'serve',
+        'update',
         'compare',
         'reproduce',
         'report',
