@@ -86,6 +86,7 @@ def loss_terms(
     ValueError: a catalogue is cut, of a network or loss that reads it whole.
   """
   if settings.cut is not None:
+    _check_cut(network, settings)
     features = settings.cut.readable(features, alike=False)
   reads_history = settings.wanted.interest or network.reads_history
   forward = network.forward(
@@ -109,6 +110,21 @@ def loss_terms(
     return terms, jnp.zeros(())
   length = jnp.sqrt(jnp.sum(own * own, axis=-1))
   return terms, losses.masked_sum(length, batch.sample_where)
+
+
+def _check_cut(network: Network, settings: ObjectiveSettings) -> None:
+  """Raises ValueError for what reads a catalogue whole that is cut."""
+  if settings.coherence not in SOFTMAXES:
+    raise ValueError(
+      f'coherence is {settings.coherence}, which reads single rows of weights; '
+      'of a catalogue that is cut over devices it must be softmax or '
+      'sampled_softmax'
+    )
+  if network.frozen:
+    raise ValueError(
+      f'a catalogue is cut over devices, of which {", ".join(network.frozen)} '
+      'are not; right: one that is whole on each'
+    )
 
 
 def term_counts(batch: Batch) -> LossTerms:
@@ -159,11 +175,6 @@ def _coherence(
 ) -> Array:
   """Eq (8) on the anchors' states, or what stands in its place."""
   targets = batch.targets
-  if settings.cut is not None and settings.coherence not in SOFTMAXES:
-    raise ValueError(
-      f'coherence is {settings.coherence}, which reads single rows of weights '
-      f'that are cut over devices; right: {", ".join(SOFTMAXES)}'
-    )
   if settings.coherence != 'softmax':
     places = targets.rows if network.one_state else targets.positions
     states = forward.states[places]  # [Q, H]
@@ -200,8 +211,6 @@ def _cut_coherence(
   network: Network, forward: Forward, targets: Targets, counted: dict, cut: Cut
 ) -> Array:
   """Eq (8) on states before a catalogue that is cut over devices."""
-  if forward.states.ndim != 2 or network.frozen:
-    raise ValueError('cut is of networks with one row of weights per video')
   # Of one state, which stands for all its targets, a row for each of them.
   places = targets.rows if network.one_state else targets.positions
   return cut_coherence_loss(

@@ -278,8 +278,6 @@ def check_norm(video_count):
 
 def check_nothing_is_whole(video_count=4001):
   """No device makes an array of V of anything, nor of the logits of all."""
-  if jax.device_count() == 1:
-    return
   cut = cut_over_all(video_count)
   weights, rows = problem(video_count)
   tables, state = whole_numbers(video_count)
@@ -321,18 +319,20 @@ def check_nothing_is_whole(video_count=4001):
     assert most == cut.rows_per_device, most
 
 
-def run_checks():
-  """All of them, with numbers of videos that devices divide or do not."""
+def run_checks(*, more=False):
+  """Numbers of videos that devices divide or do not; more of them if asked."""
   n = jax.device_count()
   check_loss(23, chunk_size=3 * n)
+  check_rows(23)
+  check_norm(23)
+  check_lists(23, 5, chunk_size=2, kinds=('topk_first', 'greedy'))
+  if not more:
+    return
   check_loss(n + 1, bias=False, chunk_size=1)  # some devices have no video
-  for count in (23, n + 1):
-    check_rows(count)
-    check_norm(count)
-  check_lists(23, 5, chunk_size=2)
-  if jax.process_count() == 1:
-    check_nothing_is_whole()
+  check_rows(n + 1)
   check_lists(9, 9, kinds=('topk_first', 'greedy'))  # more than are left
+  check_lists(4 * n, 3, kinds=('repeats',))
+  check_nothing_is_whole()
 
 
 def on_devices(code, directory, *, devices, processes=1):

@@ -17,6 +17,8 @@ from dynrec_jax.data import batches
 from dynrec_jax.data.batch import Batch
 from dynrec_jax.features import catalogue
 from dynrec_jax.losses import LossTerms, LossWeights
+from dynrec_jax.models.network import OF_VIDEOS
+from dynrec_jax.parallel.catalogue import over_all_devices
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 OTHER_PATHS = {
@@ -628,3 +630,26 @@ def epoch_gradients(study, params, epochs):
     return found
 
   return total(full, 0), np.stack([total(run, e) for e in range(epochs)])
+
+
+def test_a_catalogue_that_is_cut_is_not_read_whole(study):
+  cut = over_all_devices(worlds.VIDEOS, OF_VIDEOS)
+
+  def terms(network, **changes):
+    settings = study.settings._replace(cut=cut, **changes)
+    return objective.loss_terms(network, {}, study.features, None, settings)
+
+  with pytest.raises(
+    ValueError, match=r'^coherence is bpr, .* must be softmax'
+  ):
+    terms(study.network, coherence='bpr')
+  with pytest.raises(
+    ValueError, match=r'^a catalogue is cut .* clock.* are not'
+  ):
+    terms(Frozen())
+
+
+class Frozen:
+  """What `objective` asks a network first."""
+
+  frozen = frozenset({'clock'})

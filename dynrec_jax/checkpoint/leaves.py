@@ -73,9 +73,11 @@ def describe(
   if cut is None:
     cut = [name for name, leaf in leaves.items() if cut_leaves.is_cut(leaf)]
   sums = cut_leaves.checksums({name: leaves[name] for name in cut})
+  # An array that was cut and is whole on the host has its rows alone.
+  padded = {n for n in sums if isinstance(leaves[n], jax.Array)}
   return {
     name: {
-      'shape': list(_shape_of(leaf, cut_rows if name in sums else None)),
+      'shape': list(_shape_of(leaf, cut_rows if name in padded else None)),
       'dtype': str(leaf.dtype),
       **({_SUM: sums[name]} if name in sums else {'crc32': _crc32(leaf)}),
     }

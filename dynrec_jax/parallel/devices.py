@@ -1,4 +1,4 @@
-"""Data parallelism over devices: the one file that names pmap and collectives.
+"""Data parallelism over devices: only this room names pmap and collectives.
 
 State enters and leaves replicated, batches are split on axis 0. Gradients of a
 local sum are summed over devices outside of the differentiated function:

@@ -30,7 +30,9 @@ cut_checks.check_lists(7, 3, kinds=['greedy'])
 @pytest.mark.parametrize('count', [1, 2, 4, 8])
 def test_on_any_number_of_devices(count, tmp_path):
   cut_checks.on_devices(
-    'import cut_checks\ncut_checks.run_checks()', tmp_path, devices=count
+    f'import cut_checks\ncut_checks.run_checks(more={count == 8})',
+    tmp_path,
+    devices=count,
   )
 
 

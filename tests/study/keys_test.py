@@ -88,6 +88,7 @@ DECISIONS = {
     'plus.ahead': (2, 1),
   },
   43: {'topics.starts': (1, 0), 'topics.start_rounds': (3, 0)},
+  46: {'parallel.catalogue': ('replicated', 'sharded')},
 }
 DECIDED = [
   (decision, name, values)
@@ -115,6 +116,7 @@ def test_the_parts_declare_nothing_twice():
     keys.of_data,
     keys.of_content,
     keys.of_model,
+    keys.of_parallel,
     keys.of_use,
     keys.of_baselines,
   )

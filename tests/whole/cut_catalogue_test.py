@@ -11,18 +11,17 @@ def run(code, root, tmp_path, **where):
   cut_checks.on_devices(code, tmp_path, **where)
 
 
-def test_steps_of_every_network_on_3_devices(tiny_root, tmp_path):
+def test_steps_of_many_states_and_of_one_on_3_devices(tiny_root, tmp_path):
   """40 videos over 3 devices: two rows are no video's."""
   methods = [
     {'rel__partners': 'in_batch', 'sem__negative': 'in_batch'},
-    {'model__network': 'rnn_sem'},
     {'model__network': 'static_dnn'},
   ]
   run(f'compare_steps(ROOT, {methods})', tiny_root, tmp_path, devices=3)
 
 
 def test_a_whole_training_and_other_devices(tiny_root, tmp_path):
-  """Of all four losses, stopped and gone on with as the other kind."""
+  """Of all four losses, and gone on with as the other kind."""
   study = tmp_path / 'study'
   study.mkdir()
   (study / 'folder').symlink_to(tiny_root / 'folder')
