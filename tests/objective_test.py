@@ -510,29 +510,6 @@ def test_padded_features_change_nothing(base):
   np.testing.assert_allclose(found, terms_of(base)[0], rtol=1e-6)
 
 
-def test_a_catalogue_that_is_cut_is_not_read_whole(study):
-  cut = over_all_devices(worlds.VIDEOS, OF_VIDEOS)
-
-  def terms(network, **changes):
-    settings = study.settings._replace(cut=cut, **changes)
-    return objective.loss_terms(network, {}, study.features, None, settings)
-
-  with pytest.raises(
-    ValueError, match=r'^coherence is bpr, .* must be softmax'
-  ):
-    terms(study.network, coherence='bpr')
-  with pytest.raises(
-    ValueError, match=r'^a catalogue is cut .* clock.* are not'
-  ):
-    terms(Frozen())
-
-
-class Frozen:
-  """What `objective` asks a network first."""
-
-  frozen = frozenset({'clock'})
-
-
 def sampled_study(study, *, users=None, **changes):
   """The tiny study with a softmax over a sample, and nothing beside it."""
   config = study.config.copy_and_resolve_references()
@@ -653,3 +630,26 @@ def epoch_gradients(study, params, epochs):
     return found
 
   return total(full, 0), np.stack([total(run, e) for e in range(epochs)])
+
+
+def test_a_catalogue_that_is_cut_is_not_read_whole(study):
+  cut = over_all_devices(worlds.VIDEOS, OF_VIDEOS)
+
+  def terms(network, **changes):
+    settings = study.settings._replace(cut=cut, **changes)
+    return objective.loss_terms(network, {}, study.features, None, settings)
+
+  with pytest.raises(
+    ValueError, match=r'^coherence is bpr, .* must be softmax'
+  ):
+    terms(study.network, coherence='bpr')
+  with pytest.raises(
+    ValueError, match=r'^a catalogue is cut .* clock.* are not'
+  ):
+    terms(Frozen())
+
+
+class Frozen:
+  """What `objective` asks a network first."""
+
+  frozen = frozenset({'clock'})
