@@ -88,6 +88,11 @@ DECISIONS = {
     'plus.ahead': (2, 1),
   },
   43: {'topics.starts': (1, 0), 'topics.start_rounds': (3, 0)},
+  45: {
+    'data.columns': ('', 'user=uid,video=item_id,time=ts:ms'),
+    'data.watched': ('', 'all', 'rating>=4'),
+    'data.topics_date': ('', '2013-06-01'),
+  },
   46: {'parallel.catalogue': ('replicated', 'sharded')},
   47: {
     'loss.coherence': ('softmax', 'sampled_softmax'),
@@ -107,11 +112,6 @@ DECISIONS = {
     'updates.epochs': (2, 1),
     'updates.replay': (1.0, 0.0),
     'updates.learning_rate': (0.0, 1e-4),
-  },
-  51: {
-    'data.columns': ('', 'user=uid,video=item_id,time=ts:ms'),
-    'data.watched': ('', 'all', 'rating>=4'),
-    'data.topics_date': ('', '2013-06-01'),
   },
 }
 DECIDED = [

@@ -81,7 +81,7 @@ KEYS = {
     Of.NOTHING,
     'of files, recbole and crossosn: what the files call their columns; behind '
     'a time its unit, `s`, `ms`, `us` or `iso`',
-    decision=51,
+    decision=45,
   ),
   'data.watched': Key(
     '',
@@ -91,7 +91,7 @@ KEYS = {
     "watch; `''` is all, of kuairand `is_click>=1`, of kuairec "
     '`watch_ratio>=1`',
     young=True,
-    decision=51,
+    decision=45,
   ),
   'data.topics_date': Key(
     '',
@@ -100,7 +100,7 @@ KEYS = {
     "of crossosn: when users' topics, which have no time, were known; `''` is "
     'the first watch of all',
     young=True,
-    decision=51,
+    decision=45,
   ),
   'data.world': Key(
     'small',
