@@ -8,7 +8,7 @@ import numpy as np
 from dynrec_jax import train
 from dynrec_jax.data import batches, histories, inputs, relevance, sequences
 from dynrec_jax.data.batch import Batch
-from dynrec_jax.data.batches import BatchSpec
+from dynrec_jax.data.batch_spec import BatchSpec
 from dynrec_jax.data.records import Watches
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.training_set import TrainingSet

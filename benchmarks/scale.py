@@ -186,12 +186,13 @@ def measured(row: Row, steps: int) -> dict[str, float]:
   import jax
 
   from dynrec_jax.data import batches
+  from dynrec_jax.data.batch_spec import BatchSpec
   from dynrec_jax.parallel import devices
 
   watches = make_log(row)
   forget_peak()
   data = make_set(row, watches)
-  spec = batches.BatchSpec(
+  spec = BatchSpec(
     batch_size=BATCH,
     device_count=devices.device_count(),
     semantic_batch_size=64,

@@ -25,6 +25,7 @@ from benchmarks import machine, problem
 from benchmarks.problem import HIDDEN, SAMPLES, STEPS, VIDEOS
 from dynrec_jax import gru, losses, packed_gru, softmax, train
 from dynrec_jax.data import batches
+from dynrec_jax.data.batch_spec import PARTNERS
 from dynrec_jax.features import catalogue
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.parallel import devices, host_memory
@@ -359,7 +360,7 @@ def host_ms(data) -> dict[str, float]:
     return 1e3 * float(np.median(taken))
 
   report = {}
-  for partners in batches.PARTNERS:
+  for partners in PARTNERS:
     spec = problem.spec(1, partners)
     epoch = batches.draw_epoch(data, spec, 0)
     report |= {

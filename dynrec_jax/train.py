@@ -26,7 +26,7 @@ from dynrec_jax import (
 from dynrec_jax.data import batches
 from dynrec_jax.data.ahead import Ahead
 from dynrec_jax.data.batch import Batch
-from dynrec_jax.data.batches import BatchSpec
+from dynrec_jax.data.batch_spec import BatchSpec
 from dynrec_jax.data.streamed_set import AnySet
 from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.early_stopping import Position

@@ -9,7 +9,7 @@ Where partners are anchors of the same batch, or nobody has any, it holds B
 sequences.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,11 +19,13 @@ from dynrec_jax.data import (
   in_batch,
   negatives,
   relevance,
+  semantic_rows,
   sequences,
   shared_samples,
 )
 from dynrec_jax.data.assemble import Share, Sizes
 from dynrec_jax.data.batch import Batch, Semantic
+from dynrec_jax.data.batch_spec import PARTNERS, BatchSpec
 from dynrec_jax.data.in_blocks import InBlocks
 from dynrec_jax.data.negatives import Negatives
 from dynrec_jax.data.relevance import Triplets
@@ -38,51 +40,6 @@ _LOOKED_AT = 64  # steps that tell the usual sizes
 _AGREED_ON = 16  # steps whose sizes hosts agree on at once
 _STEPS_AT_ONCE = 4096  # whose rows of Eq (1) are drawn and held
 _NO_SIZES = Sizes(0, 0)
-# Whose states Eq (6) compares an anchor's with: those of two more sequences
-# each, drawn from all samples, or of other anchors of its batch.
-PARTNERS = ('drawn', 'in_batch')
-
-
-class BatchSpec(NamedTuple):
-  """Sizes and rules of batches.
-
-  Attributes:
-    batch_size: B anchors per step, over all devices.
-    device_count: devices that share a step, of all hosts.
-    semantic_batch_size: rows of Eq (1) per step, over all devices; 0 leaves
-      the term out.
-    negative_count: N negatives per row and direction; 0 for 'in_batch'.
-    negative: rule of the triplets' negatives, see `relevance`.
-    seed: of everything drawn.
-    unseen_count: videos that the user never watched, per prediction; 0 if no
-      loss asks for them.
-    partners: one of PARTNERS, see `in_batch`.
-    shared_count: S, videos drawn in a step that stand for all others; 0 if no
-      loss asks for them.
-    in_batch_candidates: whether a batch's own targets stand for others too, see
-      `shared_samples`.
-    own_devices: the host's own of all these devices, whose shares it makes;
-      None is all.
-  """
-
-  batch_size: int
-  device_count: int
-  semantic_batch_size: int
-  negative_count: int
-  negative: str
-  seed: int
-  unseen_count: int = 0
-  partners: str = 'drawn'
-  shared_count: int = 0
-  in_batch_candidates: bool = True
-  own_devices: Sequence[int] | None = None
-
-  @property
-  def made_here(self) -> Sequence[int]:
-    """The devices whose shares of a step this host makes."""
-    if self.own_devices is None:
-      return range(self.device_count)
-    return self.own_devices
 
 
 class Epoch(NamedTuple):
@@ -91,7 +48,7 @@ class Epoch(NamedTuple):
   Attributes:
     order: [S] int64, the samples in the order of this epoch.
     triplets: their partners; None if nobody has any.
-    semantic: by step, what `draw_semantic` draws.
+    semantic: by step, what `semantic_rows` draws.
     unseen: of every sample's targets; None if no loss asks for them.
     number: which epoch, from 0.
   """
@@ -224,7 +181,9 @@ def draw_epoch(data: AnySet, spec: BatchSpec, epoch: int) -> Epoch:
   def semantic(block: int, steps: int):
     rng = _rng(spec, epoch, _SEMANTIC, *([block] if block else []))
     shape, count = (steps, spec.semantic_batch_size), spec.negative_count
-    *videos, where = draw_semantic(data.paired_videos, shape, count, rng)
+    *videos, where = semantic_rows.draw_semantic(
+      data.paired_videos, shape, count, rng
+    )
     return (*videos, np.tile(where, (steps, 1)))
 
   unseen = None
@@ -269,47 +228,6 @@ def _order(
 def _among_anchors(data: AnySet, spec: BatchSpec) -> bool:
   """Whether partners are anchors of the same batch."""
   return data.relevance is not None and spec.partners == 'in_batch'
-
-
-def draw_semantic(
-  videos: np.ndarray,
-  shape: tuple[int, int],
-  negative_count: int,
-  rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-  """Anchors of Eq (1) for every step, and their negatives.
-
-  Anchors run through random orders of all videos, one order after the other;
-  a step's anchors are distinct, so the few that do not fill a last step of an
-  order are left to the next one. Negatives are uniform over the other videos.
-
-  Args:
-    videos: [n] those with both modalities, whoever watched them, as content
-      tells nothing of a user (A6); fewer than 2 give no anchor.
-    shape: steps, rows per step.
-    negative_count: N.
-    rng: of this epoch.
-
-  Returns:
-    anchors [steps, rows] and negative visual and text [steps, rows, N], which
-    are videos, and the anchors that exist, [rows] bool, the same every step.
-  """
-  steps, rows = shape
-  count = len(videos) if len(videos) > 1 else 0
-  used = min(rows, count)
-  per_order = max(
-    1, count // max(1, rows)
-  )  # steps that one random order serves
-  orders = -(-steps // per_order)
-  place = np.zeros((steps, rows), np.int64)
-  place[:, :used] = np.stack(
-    [rng.permutation(count)[: per_order * used] for _ in range(orders)]
-  ).reshape(per_order * orders, used)[:steps]
-  drawn = rng.integers(max(1, count - 1), size=(2, steps, rows, negative_count))
-  drawn += drawn >= place[..., None]  # uniform over all but the anchor itself
-  table = videos if count else np.zeros(2, np.int32)
-  where = np.arange(rows) < used
-  return (table[place], *table[drawn], where)
 
 
 def make_batch(

@@ -6,7 +6,7 @@ import optax
 
 from dynrec_jax import train
 from dynrec_jax.data import sessions
-from dynrec_jax.data.batches import BatchSpec
+from dynrec_jax.data.batch_spec import BatchSpec
 from dynrec_jax.data.query_inputs import InputSettings
 from dynrec_jax.losses import LossWeights
 from dynrec_jax.objective import SOFTMAXES, ObjectiveSettings

@@ -11,9 +11,15 @@ import small_world
 from fake_hosts import FakeHosts
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dynrec_jax.data import batches, inputs, sequences, shared_samples
+from dynrec_jax.data import (
+  batches,
+  inputs,
+  semantic_rows,
+  sequences,
+  shared_samples,
+)
 from dynrec_jax.data.batch import Batch
-from dynrec_jax.data.batches import BatchSpec
+from dynrec_jax.data.batch_spec import PARTNERS, BatchSpec
 from dynrec_jax.parallel import hosts
 
 WORLD = small_world.make_world(video_count=65)
@@ -640,7 +646,7 @@ class TestDrawSemantic:
   VIDEOS = np.array([2, 3, 5, 7, 11, 13, 17], np.int32)
 
   def draw(self, steps, rows, negative_count=2, seed=0, videos=VIDEOS):
-    return batches.draw_semantic(
+    return semantic_rows.draw_semantic(
       videos, (steps, rows), negative_count, np.random.default_rng(seed)
     )
 
@@ -791,7 +797,7 @@ class TestUsersOfVeryManyWatches:
       np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize('partners', batches.PARTNERS)
+@pytest.mark.parametrize('partners', PARTNERS)
 def test_hosts_make_their_devices_shares_of_the_same_batches(
   monkeypatch, partners
 ):

@@ -7,7 +7,7 @@ import small_world
 from numpy.testing import assert_array_equal
 
 from dynrec_jax.data import batches, inputs, streamed_set
-from dynrec_jax.data.batches import BatchSpec
+from dynrec_jax.data.batch_spec import BatchSpec
 from dynrec_jax.data.shared_samples import make_proposal
 from dynrec_jax.data.streamed_set import Log
 

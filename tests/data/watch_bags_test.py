@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dynrec_jax.data import batches, histories, query_inputs, sequences
 from dynrec_jax.data import watch_bags as bags_
-from dynrec_jax.data.batches import BatchSpec
+from dynrec_jax.data.batch_spec import BatchSpec
 
 WORLD = small_world.make_world(video_count=65)
 BORDERS = WORLD.sessions.borders

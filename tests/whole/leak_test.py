@@ -18,7 +18,7 @@ from dynrec_jax.data import (
   query_inputs,
   sequences,
 )
-from dynrec_jax.data.batches import BatchSpec
+from dynrec_jax.data.batch_spec import BatchSpec
 from dynrec_jax.study import training_data
 
 WORLD = small_world.make_world(user_count=30)

@@ -36,14 +36,14 @@ def train(root, folder, name):
   import jax
 
   from dynrec_jax import train as train_lib
-  from dynrec_jax.data import batches
+  from dynrec_jax.data import batch_spec, batches
   from dynrec_jax.parallel import devices, hosts
   from dynrec_jax.parallel.exchange import Exchange
   from dynrec_jax.study import settings as settings_lib
   from dynrec_jax.study import split_run
 
   prepared = None
-  for partners in batches.PARTNERS:
+  for partners in batch_spec.PARTNERS:
     config = worlds.tiny_config(
       worlds.tiny_settings(root / 'folder', root), rel__partners=partners
     )

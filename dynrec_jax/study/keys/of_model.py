@@ -1,7 +1,7 @@
 """Keys of theta, the objective of Eq (5) to (9), and how it is learned."""
 
 from dynrec_jax import objective, train
-from dynrec_jax.data import batches, inputs, relevance, shared_samples
+from dynrec_jax.data import batch_spec, inputs, relevance, shared_samples
 from dynrec_jax.models import history_rnn, plus, theta
 from dynrec_jax.study.keys.declared import (
   Key,
@@ -180,7 +180,7 @@ KEYS = {
   ),
   'rel.partners': Key(
     'drawn',
-    OneOf(batches.PARTNERS),
+    OneOf(batch_spec.PARTNERS),
     Of.TRAINING,
     'whose last states stand beside an anchor: of two more sequences each, or '
     'of other anchors of its batch, which is then put together so that it '
