@@ -56,7 +56,7 @@ def make_training_set(
   Raises:
     CannotFit: the config's network cannot read what there is.
   """
-  log = _log(config, prepared, this, this.users.train, this.train_until)
+  log = log_of(config, prepared, this, this.users.train, this.train_until)
   if config.train.streamed:
     return streamed_set.make_streamed_set(
       log,
@@ -65,40 +65,10 @@ def make_training_set(
       max_bag=config.seq.max_bag,
       proposal_rule=settings.proposal_rule(config),
     )
-  return _with_losses(_sequences(config, prepared, log), config, prepared)
+  return with_losses(sequences_of(config, prepared, log), config, prepared)
 
 
-def make_later_set(
-  config: ml_collections.ConfigDict,
-  prepared: Prepared,
-  this: Split,
-  since: int,
-) -> tuple[TrainingSet, int]:
-  """What an update learns from: what users watched from a moment on.
-
-  Samples are of that moment and of later borders, so that all that they predict
-  is new; and beside them, drawn at random, of borders before it, which keep
-  what was learned (A50).
-
-  Args:
-    config: of the run; `updates.replay` says how many of the others.
-    prepared: the grown study.
-    this: whose `users.train` are learned from.
-    since: seconds, the end of what was learned before.
-
-  Returns:
-    The sequences, and how many of them are of the moment or later.
-  """
-  log = _log(config, prepared, this, this.users.train, None)
-  new = log.samples_at(sequences.moments_from(log.clock, since))
-  old = log.samples_at(sequences.moments_until(log.clock, since))
-  rng = np.random.default_rng((this.seed, since))
-  samples = sequences.with_some(new, old, config.updates.replay, rng)
-  data = _sequences(config, prepared, log, samples)
-  return _with_losses(data, config, prepared), len(new.user)
-
-
-def _with_losses(
+def with_losses(
   data: TrainingSet, config: ml_collections.ConfigDict, prepared: Prepared
 ) -> TrainingSet:
   """The sequences with all that losses read beside them."""
@@ -139,8 +109,8 @@ def make_validation_set(
     LacksDataError: a mode has none.
   """
   borders = splits.borders(config, this)
-  log = _log(config, prepared, this, this.users.valid, this.truth_until)
-  data = _sequences(config, prepared, log)
+  log = log_of(config, prepared, this, this.users.valid, this.truth_until)
+  data = sequences_of(config, prepared, log)
   session = data.samples.session
   chosen = np.flatnonzero(np.isin(session, list(borders.values())))
   samples = data.samples.take(chosen)
@@ -169,7 +139,7 @@ def make_validation_set(
   return data, at
 
 
-def _log(
+def log_of(
   config: ml_collections.ConfigDict,
   prepared: Prepared,
   this: Split,
@@ -199,7 +169,7 @@ def _log(
   )
 
 
-def _sequences(
+def sequences_of(
   config: ml_collections.ConfigDict,
   prepared: Prepared,
   log: Log,

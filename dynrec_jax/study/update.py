@@ -37,6 +37,7 @@ from dynrec_jax.study import (
   identity,
   kept,
   kept_tweets,
+  later_set,
   method_config,
   prepare,
   same_data,
@@ -44,7 +45,6 @@ from dynrec_jax.study import (
   span,
   split_run,
   splits,
-  training_data,
   workdir,
 )
 from dynrec_jax.study.kept import Growth, Kept
@@ -223,7 +223,7 @@ def _train(
   stop_requested: Callable[[int], bool],
 ) -> str | None:
   """Trains the grown state; what it read in words, None if asked to stop."""
-  data, count = training_data.make_later_set(
+  data, count = later_set.make_later_set(
     new.config, new.prepared, new.this, before.until
   )
   learning = new.config

@@ -15,10 +15,10 @@ from dynrec_jax import checkpoint
 from dynrec_jax.study import (
   filtered,
   kept,
+  later_set,
   prepare,
   recommend,
   splits,
-  training_data,
   workdir,
 )
 from dynrec_jax.study.train_and_evaluate import train_and_evaluate
@@ -98,7 +98,7 @@ def test_samples_are_of_the_new_days(run):
   prepared = prepare.of_source(config, filtered.load_source(config), growth)
   this = splits.make_split(config, prepared, 0)
   since = worlds.START + 320 * worlds.DAY
-  data, count = training_data.make_later_set(config, prepared, this, since)
+  data, count = later_set.make_later_set(config, prepared, this, since)
   samples, watches = data.samples, data.watches
   first = samples.watch_start + samples.history_count
   at = watches.time[first]

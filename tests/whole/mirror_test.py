@@ -67,6 +67,7 @@ THROUGH = (
   'study/keys/of_parallel',
   'study/keys/of_serving',
   'study/keys/of_use',
+  'study/later_set',
   'study/text_content',
   'topics/blocked_gibbs',
   'topics/held_out',
