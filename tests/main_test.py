@@ -185,7 +185,7 @@ def test_a_run_reads_as_a_story(place, told):
   assert any(map(bar_of, lines))
   flags = [*flags_of(place, 'story', {}), '--config.mode=prepare', '--v=1']
   _, errors = finish(forked.Run(flags, place))
-  assert re.search(r'prepare\.py:\d+\] data: 60 users', errors)
+  assert re.search(r'filtered\.py:\d+\] data: 60 users', errors)
   assert 'text_lda: read from' in errors
 
 

@@ -99,6 +99,7 @@ def _refuse_other_folders(config: ml_collections.ConfigDict) -> None:
   sees = hosts.gather(np.int32(_sees(config, token)))
   if hosts.is_writer():
     remove(config, _TOKEN)
+  hosts.wait_for_all('token gone')
   if not sees.all():
     raise ValueError(
       f'workdir is {config.workdir!r}, where host {int(np.argmin(sees))} of '

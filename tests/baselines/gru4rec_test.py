@@ -9,7 +9,7 @@ import small_world
 from dynrec_jax.baselines import gru4rec, next_video
 from dynrec_jax.baselines.gru4rec import Gru4Rec, Settings
 
-pytestmark = pytest.mark.usefixtures('quick_compile')
+pytestmark = [pytest.mark.usefixtures('quick_compile'), pytest.mark.slow]
 NETWORK = Gru4Rec(7, 6, 4, 0.0)
 WORLD = small_world.make_world()
 VIDEOS = len(WORLD.topics)

@@ -11,7 +11,7 @@ import small_world
 from dynrec_jax.baselines import next_video, sasrec
 from dynrec_jax.baselines.sasrec import SasRec, Settings
 
-pytestmark = pytest.mark.usefixtures('quick_compile')
+pytestmark = [pytest.mark.usefixtures('quick_compile'), pytest.mark.slow]
 NETWORK = SasRec(7, 6, 4, 2, 2, 0.0)
 WORLD = small_world.make_world()
 VIDEOS = len(WORLD.topics)

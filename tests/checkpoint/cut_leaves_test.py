@@ -94,6 +94,7 @@ def test_what_counts_as_cut():
     assert not cut_leaves.is_cut(leaf)
 
 
+@pytest.mark.slow
 def test_any_cut_restores_as_any_other_bit_for_bit(tmp_path):
   run(
     """
@@ -178,6 +179,7 @@ def test_rows_behind_those_that_count_are_no_part_of_a_step(tmp_path):
   )
 
 
+@pytest.mark.slow
 def test_other_numbers_of_devices_and_inference(tmp_path):
   run(
     """
@@ -225,6 +227,7 @@ def test_other_numbers_of_devices_and_inference(tmp_path):
   )
 
 
+@pytest.mark.slow
 def test_buffers_may_be_donated_and_nothing_is_gathered(tmp_path):
   run(
     """
@@ -260,6 +263,7 @@ def test_buffers_may_be_donated_and_nothing_is_gathered(tmp_path):
   )
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_in_a_shard_is_found(tmp_path):
   """Read in shards or whole: the run goes one step back."""
   run(

@@ -205,6 +205,7 @@ with checkpoint.Checkpointer(
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_from_a_sound_step(tmp_path):
   rng = random.Random(0)
   last = 0

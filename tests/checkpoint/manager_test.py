@@ -109,6 +109,7 @@ class TestRoundTrip:
       resumed = checkpointer.restore_latest(template).state
     assert_same(step(step(resumed)), plain)
 
+  @pytest.mark.slow
   def test_restores_on_another_number_of_devices(self, tmp_path):
     run_python(
       """

@@ -21,6 +21,8 @@ from pictures import (
 from dynrec_jax.features import frames
 from dynrec_jax.features.frames import FrameShape
 
+pytestmark = pytest.mark.slow
+
 SMALL = FrameShape(resize=32, side=24)
 
 

@@ -24,7 +24,7 @@ from dynrec_jax.features.visual_encoder import Encoder, Part
 from dynrec_jax.features.weights import State
 from dynrec_jax.storage import digests
 
-pytestmark = pytest.mark.usefixtures('quick_compile')
+pytestmark = [pytest.mark.usefixtures('quick_compile'), pytest.mark.slow]
 
 FRAME = FrameShape(resize=64, side=64)
 CLIP = FrameShape(resize=(112, 112), side=112)

@@ -10,6 +10,8 @@ from dynrec_jax.data import video_clock
 from dynrec_jax.data.video_clock import Log
 from dynrec_jax.models import clock
 
+pytestmark = pytest.mark.slow
+
 CENTERS = np.array([-2, -0.5, 0, 1, 4], np.float32)
 
 

@@ -12,7 +12,7 @@ from dynrec_jax.data import batches, histories
 from dynrec_jax.models import history_rnn, network
 from dynrec_jax.study import method_config, text_content
 
-pytestmark = pytest.mark.usefixtures('quick_compile')
+pytestmark = [pytest.mark.usefixtures('quick_compile'), pytest.mark.slow]
 SINGLE = {
   'rnn': {},
   'rnn_sem': {'model.softmax_bias': True, 'seq.max_target_len': 4},

@@ -12,7 +12,7 @@ from dynrec_jax.data import batches, packed
 from dynrec_jax.models import network, static_dnn
 from dynrec_jax.study import method_config
 
-pytestmark = pytest.mark.usefixtures('quick_compile')
+pytestmark = [pytest.mark.usefixtures('quick_compile'), pytest.mark.slow]
 LOSSES = {
   'softmax': {},
   'logistic': {'static.n_neg': 3, 'model.softmax_bias': True},

@@ -11,6 +11,8 @@ from dynrec_jax.report.doses import Tried
 from dynrec_jax.report.knock_outs import KnockOut
 from dynrec_jax.report.table import Skipped
 
+pytestmark = pytest.mark.slow
+
 SINGLE = fake_runs.level_run(
   {
     'long': {'random': 1, 'item_knn': 3, 'rnn': 1, 'model': 2},

@@ -370,6 +370,7 @@ def test_methods_find_what_they_need(made):
   assert single.topics.shape[0] == worlds.VIDEOS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('scenario', ['single', 'cross'])
 @pytest.mark.parametrize('name', NETWORKS)
 def test_the_training_loop_fits_every_network(name, scenario, made, tmp_path):

@@ -226,12 +226,8 @@ def flat(metrics):
   return np.array([list(row.values()) for row in metrics])
 
 
-_SLOW = [
-  pytest.param(m, marks=pytest.mark.slow) for m in ('rnn_sem', 'static_dnn')
-]
-
-
-@pytest.mark.parametrize('method', ['model', *_SLOW])
+@pytest.mark.slow
+@pytest.mark.parametrize('method', ['model', 'rnn_sem', 'static_dnn'])
 def test_gradient_descent_is_the_same_in_the_span(method, studies):
   """Losses, gradients, parameters and their average, decay included."""
   given, span = studies(method)

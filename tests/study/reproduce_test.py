@@ -11,7 +11,7 @@ from configs import report as report_config
 from dynrec_jax import train
 from dynrec_jax.study import reproduce, studies, workdir
 
-pytestmark = pytest.mark.usefixtures('quick_compile')
+pytestmark = [pytest.mark.usefixtures('quick_compile'), pytest.mark.slow]
 
 
 def asked_at(border):

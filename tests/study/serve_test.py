@@ -15,11 +15,13 @@ import pytest
 import saved_runs
 import worlds
 
+import dynrec_jax.serving
 from dynrec_jax.study import serve
 
 
 def test_what_is_missing_is_named(monkeypatch):
   monkeypatch.setitem(sys.modules, 'dynrec_jax.serving.server', None)
+  monkeypatch.delattr(dynrec_jax.serving, 'server', raising=False)
   config = worlds.tiny_config({}, mode='serve')
   with pytest.raises(ImportError, match=r'pip install dynrec_jax\[serve\]$'):
     serve.serve(config)
