@@ -3,6 +3,7 @@
 import ml_collections
 from absl import logging
 
+from dynrec_jax.parallel import hosts
 from dynrec_jax.predict import ROWS
 from dynrec_jax.serving.asked import BadRequest
 from dynrec_jax.serving.folder_service import FolderService
@@ -34,6 +35,11 @@ def serve(config: ml_collections.ConfigDict) -> str:
     ) from error
   from dynrec_jax.serving.batching import BatchSettings
 
+  if hosts.count() > 1:
+    raise ValueError(
+      f'mode is serve in a run of {hosts.count()} hosts; right: a server on '
+      'each of one host, behind a balancer'
+    )
   of = config.serve
   with naming(host='serve.host', port='serve.port'):
     bound = server.bind(of.host, of.port)

@@ -87,11 +87,7 @@ def update(config: ml_collections.ConfigDict) -> str | None:
     ValueError: no checkpoint, other settings, or a log that lost or changed
       what was learned; says what.
   """
-  if config.split.by == 'time':
-    raise ValueError(
-      'split.by is time, which tests what comes after the cut, and mode=update '
-      'learns it; right: users'
-    )
+  _refuse(config)
   source = filtered.load_source(config)
   before = kept.read(config) or _first(config, source)
   until = _until(config, source)
@@ -110,6 +106,24 @@ def update(config: ml_collections.ConfigDict) -> str | None:
     return None
   _finish(config, new)
   return f'{told}; {learned}'
+
+
+def _refuse(config: ml_collections.ConfigDict) -> None:
+  """Raises ValueError for a run that cannot be gone on with so."""
+  if config.split.by == 'time':
+    raise ValueError(
+      'split.by is time, which tests what comes after the cut, and mode=update '
+      'learns it; right: users'
+    )
+  if config.parallel.catalogue == 'sharded':
+    raise ValueError(
+      'parallel.catalogue is sharded, and mode=update grows arrays that are '
+      'whole; right: replicated, which reads checkpoints of a cut one, too'
+    )
+  if hosts.count() > 1:
+    raise ValueError(
+      f'mode is update in a run of {hosts.count()} hosts; right: one host'
+    )
 
 
 def _until(config: ml_collections.ConfigDict, source: Records) -> int:

@@ -27,6 +27,12 @@ def test_what_is_missing_is_named(monkeypatch):
     serve.serve(config)
 
 
+def test_each_server_is_of_one_host(monkeypatch):
+  monkeypatch.setattr(serve.hosts, 'count', lambda: 2)
+  with pytest.raises(ValueError, match='mode is serve in a run of 2 hosts'):
+    serve.serve(worlds.tiny_config({}, mode='serve'))
+
+
 class Process:
   """`mode=serve` of a saved run, at a port of its own."""
 

@@ -19,6 +19,7 @@ from dynrec_jax.study import (
   prepare,
   recommend,
   splits,
+  update,
   workdir,
 )
 from dynrec_jax.study.train_and_evaluate import train_and_evaluate
@@ -290,3 +291,14 @@ def test_tweets_of_new_days_alone_are_fitted(tmp_path):
   np.testing.assert_array_equal(
     full.state.counts.topic_word, after.behaviours.known.state.counts.topic_word
   )
+
+
+def test_what_cannot_be_gone_on_with_is_refused_at_once(monkeypatch):
+  def refused(told, **changes):
+    with pytest.raises(ValueError, match=told):
+      update.update(worlds.tiny_config({}, mode='update', **changes))
+
+  refused('^parallel.catalogue is sharded', parallel__catalogue='sharded')
+  refused('^split.by is time', split__by='time')
+  monkeypatch.setattr(update.hosts, 'count', lambda: 2)
+  refused('^mode is update in a run of 2 hosts')
