@@ -75,7 +75,7 @@ def some_steps(study, count):
   state = study.parts.place(
     train.init_state(study.network, optimizer, 5, averaged=True)
   )
-  spec = study.spec._replace(device_count=jax.device_count())
+  spec = study.spec._replace(device_count=jax.device_count(), own_devices=None)
   stream, seen = batches.batches(study.data, spec), []
   for _ in range(count):
     batch = jax.tree.map(cut_checks.stacked, next(stream))

@@ -243,7 +243,6 @@ async def _failed(request: Request, error: HTTPException) -> Response:
 
 
 def _json(value: Any, status: int = 200, headers: Any = None) -> Response:
-  """A JSON answer in ASCII: ids may hold what UTF-8 cannot spell."""
-  return Response(
-    json.dumps(value), status, headers, media_type='application/json'
-  )
+  """A line of JSON in ASCII: ids may hold what UTF-8 cannot spell."""
+  text = json.dumps(value) + '\n'
+  return Response(text, status, headers, media_type='application/json')

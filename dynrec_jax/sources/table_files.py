@@ -82,6 +82,17 @@ def read_parquet(path: pathlib.Path, spec: Mapping[str, Column]) -> Table:
   return Table(path, columns, table.num_rows)
 
 
+# Of values that Arrow cannot give; a zone that is none is a LookupError of the
+# library that it asks.
+_UNREADABLE = (
+  pa.ArrowException,
+  ArithmeticError,
+  ImportError,
+  LookupError,
+  ValueError,
+)
+
+
 def parquet_values(
   path: pathlib.Path | str,
   name: str,
@@ -95,7 +106,7 @@ def parquet_values(
       if spec is not None and spec.kind in _TIMES:
         return seconds(column).to_pylist()
       return column.to_pylist()
-    except (pa.ArrowException, ArithmeticError, ImportError, ValueError) as why:
+    except _UNREADABLE as why:
       raise ValueError(
         f'{path}, column {name!r}: found values of the type {column.type} '
         f'({in_a_line(why)}); right: strings or whole numbers, of times '

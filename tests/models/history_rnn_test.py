@@ -12,7 +12,7 @@ from dynrec_jax.data import batches, histories
 from dynrec_jax.models import history_rnn, network
 from dynrec_jax.study import method_config, text_content
 
-pytestmark = [pytest.mark.usefixtures('quick_compile'), pytest.mark.slow]
+pytestmark = pytest.mark.usefixtures('quick_compile')
 SINGLE = {
   'rnn': {},
   'rnn_sem': {'model.softmax_bias': True, 'seq.max_target_len': 4},
@@ -122,6 +122,7 @@ def test_states_and_logits_equal_loops(single):
   assert_states_equal_loops(single, plain, params)
 
 
+@pytest.mark.slow
 def test_states_and_logits_equal_loops_in_the_cross_network(cross):
   params = worlds.random_params(cross.network)
   assert_states_equal_loops(cross, PlainCross(cross, params), params)
@@ -148,6 +149,7 @@ def test_serving_is_the_training_pass(single):
   networks.assert_serving_is_training(single, params)
 
 
+@pytest.mark.slow
 def test_serving_is_the_training_pass_in_the_cross_network(cross):
   params, _ = networks.trained(cross, 6)
   networks.assert_serving_is_training(cross, params)
@@ -263,6 +265,7 @@ def test_each_term_trains_exactly_the_parameters_named(single):
   assert set(found['coherence']) == want['coherence']
 
 
+@pytest.mark.slow
 def test_a_learned_start_is_trained(cross):
   gradients = networks.gradients_of(cross, worlds.random_params(cross.network))
   learned = cross.config.variants.cross_first == 'bos'
@@ -273,6 +276,7 @@ def test_a_learned_start_is_trained(cross):
     assert np.any(gradients['coherence']['text_kernel'])
 
 
+@pytest.mark.slow
 def test_it_overfits_20_samples(single, quick_compile):
   """Eq (8) falls towards what a tie of equal histories leaves."""
   del quick_compile

@@ -53,6 +53,7 @@ class Process:
       env=os.environ,
     )
     self.told = []
+    self._stopped = False
     for line in self._process.stderr:
       self.told.append(line)
       if found := re.search(r'serving at (http://\S+)', line):
@@ -61,7 +62,10 @@ class Process:
     raise AssertionError(''.join(self.told))
 
   def stop(self):
-    self._process.send_signal(signal.SIGTERM)
+    """Once: a second signal does not wait for the end."""
+    if not self._stopped:
+      self._process.send_signal(signal.SIGTERM)
+    self._stopped = True
 
   def end(self):
     """The exit code and what was printed."""

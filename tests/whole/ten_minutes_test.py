@@ -58,7 +58,7 @@ def test_the_page_does_what_it_says(tmp_path):
   assert 140 < len(rows) <= 150  # some have too short a history
   assert 'User u7' in (run / 'explanation.html').read_text()
   told = [json.loads(x) for x in done.stdout.splitlines() if x.startswith('{')]
-  answers = [x for x in told if 'videos' in x]
+  answers = [x for x in told if 'scores' in x]
   assert answers[0]['user'] == 'ann'
   assert len(answers) == 3
   assert all(len(x['videos']) == 5 for x in answers)
