@@ -24,7 +24,10 @@ from dynrec_jax.study.prepare import Prepared
 _FACTS, _SUMMARY = 'data.json', 'data.npz'
 # What a run of an earlier version left, which did not say what it was of.
 _STATE = ('split_*', 'tuning', 'cv', 'cross_validation.jsonl', runs.RESULTS)
-_ADVICE = 'Right: another workdir, or the data as they were'
+_ADVICE = (
+  'Right: mode=update, where rows were added; another workdir, or the data as '
+  'they were'
+)
 
 
 class _Saved(NamedTuple):

@@ -86,7 +86,8 @@ def test_other_data_are_refused_in_words(field, told, study, tmp_path):
     same_data.hold(config, changed(study.prepared, field))
   assert str(error.value) == (
     f'{tmp_path} holds a run of other data; since then: {told}. Right: '
-    'another workdir, or the data as they were'
+    'mode=update, where rows were added; another workdir, or the data as they '
+    'were'
   )
   same_data.hold(config, study.prepared)
 
