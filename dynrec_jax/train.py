@@ -236,13 +236,9 @@ def make_train_step(
       'gradient_norm': catalogue.norm(grads, cut),
       'interest_length': interest_length / counts.coherence,
     }
-    mean = state.average
-    if mean is not None:
-      mean, _ = split_params(network, mean)
-      mean = averaging.updated(mean, moved, state.step + 1, decay=average)
-      mean = join_params(mean, frozen)
-    params = join_params(moved, frozen)
-    return TrainState(state.step + 1, params, opt_state, mean), metrics
+    done, params = state.step + 1, join_params(moved, frozen)
+    mean = _with(network, state.average, moved, done, decay=average)
+    return TrainState(done, params, opt_state, mean), metrics
 
   return catalogue.data_parallel(
     step,
@@ -251,6 +247,17 @@ def make_train_step(
     donate=(0,),
     results=lambda state, *_: (state, 'metrics'),
   )
+
+
+def _with(
+  network: Network, mean: Any, moved: Any, step: jax.Array, *, decay: float
+) -> Any:
+  """The average with what a step has learned; None if nobody keeps one."""
+  if mean is None:
+    return None
+  learned, frozen = split_params(network, mean)
+  learned = averaging.updated(learned, moved, step, decay=decay)
+  return join_params(learned, frozen)
 
 
 def balanced(step_fn: Callable, balance: Balance, seed: int) -> Callable:
