@@ -1,6 +1,6 @@
 """Runs that are stopped at random moments, and whether they end the same.
 
-  python -m benchmarks.stops [--stops 30] [--seed 0] [--json FILE]
+  python -m benchmarks.stops [--stops 30] [--seed 0] [--skip 0] [--json FILE]
 
 A small simulated study (world `tiny`, two splits) runs once undisturbed. Then
 it is begun anew for every stop: SIGKILL, SIGTERM and SIGINT in turn, each
@@ -35,6 +35,9 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--stops', type=int, default=30)
   parser.add_argument('--seed', type=int, default=0)
+  parser.add_argument(
+    '--skip', type=int, default=0, help='stops of an earlier measurement'
+  )
   parser.add_argument('--json', type=pathlib.Path)
   args = parser.parse_args()
   rng = np.random.default_rng(args.seed)
@@ -55,6 +58,8 @@ def main() -> None:
         cache, most = root / f'cache_{number}', first
       stop = _STOPS[(number + number // 3) % len(_STOPS)]
       after = float(rng.uniform(0, most))
+      if number < args.skip:
+        continue
       folder = root / f'run_{number}'
       row = _stopped(folder, cache, stop, after)
       _check_same(wanted, folder)

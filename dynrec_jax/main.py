@@ -5,6 +5,7 @@ python -m dynrec_jax.main --config=configs/single.py --config.mode=recommend
 """
 
 # Before all other imports: while they last, a stop ends the job with one line.
+import atexit
 import os
 import signal
 import sys
@@ -19,7 +20,17 @@ def _leave_at_once(number: int, frame: object) -> None:
   os._exit(_REQUEUE_EXIT_CODE)
 
 
+def _end_in_peace() -> None:
+  """Lets nothing stop the last moments of a process that has done its work.
+
+  Python takes its own handlers away before it ends, but not these.
+  """
+  for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+
+
 if __name__ == '__main__':
+  atexit.register(_end_in_peace)  # as the first, which is called as the last
   signal.signal(signal.SIGINT, _leave_at_once)
   signal.signal(signal.SIGTERM, _leave_at_once)
 

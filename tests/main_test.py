@@ -171,6 +171,27 @@ def test_a_stop_while_importing_is_one_line(place, send):
   assert errors == 'warning: stopped on request; the same command goes on\n'
 
 
+@pytest.mark.parametrize('send', [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_while_ending_changes_nothing(place, send):
+  """The work is done; Python has taken the handlers away by then."""
+  (place / 'ending' / 'ml_collections').mkdir(parents=True, exist_ok=True)
+  (place / 'ending' / 'ml_collections' / '__init__.py').write_text(
+    'import os, time\n'
+    'class Late:\n'
+    '  def __del__(self, write=os.write, sleep=time.sleep):\n'
+    '    write(1, b"ending\\n")\n'
+    '    sleep(0.3)\n'
+    'late = Late()\n'
+    'raise SystemExit(3)\n'
+  )
+  paths = os.pathsep.join([str(place / 'ending'), str(ROOT)])
+  process = start(['-m', 'dynrec_jax.main'], place, PYTHONPATH=paths)
+  assert process.stdout.readline() == 'ending\n'
+  process.send_signal(send)
+  _, errors = finish(process, 3)
+  assert not errors
+
+
 def test_a_run_reads_as_a_story(place, told):
   """A line a stage, bars in between; `--v=1` tells files and all the rest."""
   lines = told[1].splitlines()
