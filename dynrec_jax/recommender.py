@@ -92,8 +92,8 @@ class Lists(NamedTuple):
   scores: np.ndarray | None
 
 
-# B queries and the lists' length k -> lists; the same for the same queries. All
-# but Random give a query the list that it gets alone.
+# B queries and the lists' length k -> lists; a query gets the one that it gets
+# alone.
 Recommender = Callable[[Queries, int], Lists]
 
 

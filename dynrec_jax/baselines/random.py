@@ -11,8 +11,8 @@ def fit(seen: Seen) -> Recommender:
   Paper: Table 1, row Random.
 
   Args:
-    seen: its size of the catalogue and its seed, which with the place of a
-      query fixes the query's list.
+    seen: its size of the catalogue and its seed, which with a query's user and
+      session fixes the query's list.
 
   Returns:
     The recommender; it has no scores.
@@ -22,11 +22,12 @@ def fit(seen: Seen) -> Recommender:
   def recommend(queries: Queries, k: int) -> Lists:
     ids = np.full((queries.count, k), -1, np.int32)
     known, where = queries.forbidden_videos()
-    for place, row in enumerate(ids):
-      rng = np.random.default_rng((seed, place))
+    asked = zip(queries.users, queries.session, strict=True)
+    for place, (user, session) in enumerate(asked):
+      rng = np.random.default_rng((seed, user, session))
       allowed = np.setdiff1d(np.arange(video_count), known[place, where[place]])
       count = min(k, len(allowed))
-      row[:count] = rng.choice(allowed, size=count, replace=False)
+      ids[place, :count] = rng.choice(allowed, size=count, replace=False)
     return Lists(ids, None)
 
   return recommend

@@ -174,9 +174,6 @@ METHODS: Mapping[str, Method] = {
   'plus': Method('dynrec plus', _BOTH, kind='model', changes=PLUS),
 }
 
-# Whose lists depend on the places of the users who are asked about.
-BY_PLACE = ('random',)
-
 
 def chosen(config: ml_collections.ConfigDict) -> list[str]:
   """The methods that the config names and its scenario has, in order."""

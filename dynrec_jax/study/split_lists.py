@@ -190,8 +190,7 @@ def _write(
     config,
     recommend,
     asked.questions,
-    shared=contender.name not in methods.BY_PLACE
-    and (network is None or parts.cut is None),
+    shared=network is None or parts.cut is None,
   )
   records = parts.prepared.records
   rows = user_lists.as_rows(

@@ -35,12 +35,12 @@ def test_lists_are_distinct_and_in_the_catalogue():
   assert all(len(set(row)) == 5 for row in ids.tolist())
 
 
-def test_draws_of_one_generator_per_place():
+def test_draws_of_one_generator_per_user_and_session():
   known = [[4, 0, 11, 4], [], [7], list(range(11)), [2, 3]]
   ids = ids_of(13, 21, known, 4)
   for place, forbidden in enumerate(known):
     allowed = np.setdiff1d(np.arange(13), forbidden)
-    want = np.random.default_rng((21, place)).choice(
+    want = np.random.default_rng((21, 10 + place, 1)).choice(
       allowed, size=min(4, len(allowed)), replace=False
     )
     np.testing.assert_array_equal(ids[place, : len(want)], want)
@@ -67,13 +67,17 @@ def test_too_few_videos_end_in_none():
   assert -1 not in ids[2]
 
 
-def test_seed_and_place_decide():
+def test_seed_user_and_session_decide():
   ids = ids_of(100, 1, nothing(20), 5)
   np.testing.assert_array_equal(ids_of(100, 1, nothing(20), 5), ids)
   np.testing.assert_array_equal(ids_of(100, 1, nothing(7), 5), ids[:7])
   assert len({tuple(row) for row in ids.tolist()}) == 20
   other = ids_of(100, 2, nothing(20), 5)
   assert not (other == ids).all(axis=1).any()
+  recommend = random.fit(small_world.seen_of(NOBODY, video_count=100, seed=1))
+  later = small_world.queries_knowing(nothing(20))
+  later = later._replace(session=later.session + 1)
+  assert not (recommend(later, 5).ids == ids).all(axis=1).any()
 
 
 def test_asked_twice_it_answers_the_same():

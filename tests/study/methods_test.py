@@ -220,8 +220,6 @@ def test_what_nobody_watches_after_n_f_is_told(case):
 
 def test_a_query_gets_the_list_that_it_gets_alone(case):
   world, name, session = case
-  if name == 'random':
-    return
   recommend, queries = world.fit(name, session), world.queries(session)
   # More than a block, in any order, some of them several times.
   order = np.random.default_rng(0).integers(queries.count, size=140)
@@ -230,7 +228,8 @@ def test_a_query_gets_the_list_that_it_gets_alone(case):
     alone = recommend(queries.take(np.array([row])), K)
     for place in np.flatnonzero(order == row):
       np.testing.assert_array_equal(alone.ids[0], together.ids[place])
-      np.testing.assert_array_equal(alone.scores[0], together.scores[place])
+      if name != 'random':
+        np.testing.assert_array_equal(alone.scores[0], together.scores[place])
 
 
 def test_the_same_for_the_same_seed(case):
