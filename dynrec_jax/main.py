@@ -34,6 +34,7 @@ if __name__ == '__main__':
   signal.signal(signal.SIGINT, _leave_at_once)
   signal.signal(signal.SIGTERM, _leave_at_once)
 
+import contextlib
 import functools
 import importlib.util
 import io
@@ -146,7 +147,10 @@ def run(config, door: Door) -> None:
   """The whole job, for a checked config and the door of its mode."""
   from dynrec_jax.study import process, text_content, workdir
 
-  with process.set_up(config), workdir.alone(config):
+  with contextlib.ExitStack() as held:
+    held.enter_context(process.set_up(config))
+    workdir.refuse_untrained(config)
+    held.enter_context(workdir.alone(config))
     if config.text.encoder == 'kim_cnn':  # results keep what was found
       config.text.word_vectors = text_content.word_vectors_file(config)
     text = door(config)

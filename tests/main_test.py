@@ -395,6 +395,24 @@ def test_evaluate_needs_a_checkpoint(place, run_here):
     run_here('nowhere', mode='evaluate')
 
 
+@pytest.mark.parametrize(
+  'mode', ['recommend', 'explain', 'export', 'serve', 'update']
+)
+def test_who_reads_a_trained_run_is_told_at_once_of_none(
+  mode, place, run_here, monkeypatch
+):
+  """Before the data are read; and no folder is left."""
+  monkeypatch.setattr(main, 'door_of', lambda _: refuse_to_begin)
+  message = rf'split_0.checkpoints is not a directory.* for mode={mode}; right'
+  with pytest.raises(ValueError, match=message):
+    run_here('untrained', mode=mode)
+  assert not (place / 'untrained').exists()
+
+
+def refuse_to_begin(config):
+  raise AssertionError('begun')
+
+
 def test_recommend_prints_where_the_lists_are(place, whole, run_here):
   """What they hold is recommend_test's."""
   path = place / 'whole' / 'recommendations.jsonl'

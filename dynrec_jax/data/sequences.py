@@ -159,6 +159,19 @@ def sequences_at(
   return samples.take((known > 0) & (samples.target_count > 0))
 
 
+def target_share(samples: Samples, wanted: np.ndarray) -> np.ndarray:
+  """[S] which share of each sample's targets is among the wanted watches.
+
+  Args:
+    samples: any, each with a target.
+    wanted: [n] bool, a row for each watch of the histories that they are of.
+  """
+  before = np.concatenate([[0], np.cumsum(wanted)])
+  first = samples.watch_start + samples.history_count
+  count = before[first + samples.target_count] - before[first]
+  return count / samples.target_count
+
+
 def with_some(
   samples: Samples, others: Samples, share: float, rng: np.random.Generator
 ) -> Samples:
@@ -172,7 +185,12 @@ def with_some(
   """
   wanted = min(len(others.user), round(share * len(samples.user)))
   rows = rng.choice(len(others.user), wanted, replace=False)
-  both = zip(samples, others.take(rows), strict=True)
+  return joined(samples, others.take(rows))
+
+
+def joined(one: Samples, other: Samples) -> Samples:
+  """The samples of both, in order of (user, moment)."""
+  both = zip(one, other, strict=True)
   found = Samples(*(np.concatenate(pair) for pair in both))
   return found.take(np.lexsort((found.time, found.user)))
 

@@ -2,6 +2,7 @@
 
 import os
 
+import jax
 import ml_collections
 import numpy as np
 
@@ -46,17 +47,19 @@ def grown_state(
     facts = video_facts.make_facts(
       config, prepared, this, everything, serves=True
     )
-  state = train.init_state(
-    network,
-    settings.make_optimizer(learning),
-    this.seed,
-    averaged=config.opt.average > 0,
-    params=parts.first_params(config, this.seed, facts),
+  state = jax.eval_shape(
+    lambda: train.init_state(
+      network,
+      settings.make_optimizer(learning),
+      this.seed,
+      averaged=config.opt.average > 0,
+      params=parts.first_params(config, this.seed, None),
+    )
   )
   wanted = checkpoint.flatten(state)
   counted = {
-    name: np.asarray(array)
-    for name, array in wanted.items()
+    name: np.asarray(getattr(facts, name.split('/')[1]))
+    for name in wanted
     if network.frozen.intersection(name.split('/')[1:2])
   }
   saved = _saved_leaves(config, before)

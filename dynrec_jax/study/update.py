@@ -26,7 +26,6 @@ from dynrec_jax.data.growth import Members
 from dynrec_jax.data.records import Records
 from dynrec_jax.data.sessions import DAY_SECS
 from dynrec_jax.data.summary import Summary
-from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.early_stopping import Position
 from dynrec_jax.parallel import host_memory, hosts
 from dynrec_jax.storage import digests
@@ -48,6 +47,7 @@ from dynrec_jax.study import (
   workdir,
 )
 from dynrec_jax.study.kept import Growth, Kept
+from dynrec_jax.study.later_set import LaterSet
 from dynrec_jax.study.parts import Parts, make_parts
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
@@ -237,13 +237,9 @@ def _train(
   stop_requested: Callable[[int], bool],
 ) -> str | None:
   """Trains the grown state; what it read in words, None if asked to stop."""
-  data, count = later_set.make_later_set(
-    new.config, new.prepared, new.this, before.until
-  )
-  learning = new.config
-  if config.updates.learning_rate:
-    rate = {'opt.learning_rate': config.updates.learning_rate}
-    learning = method_config.changed(new.config, rate)
+  later = later_set.make_later_set(new.config, new.prepared, new.this)
+  rate = config.updates.rate * config.opt.learning_rate
+  learning = method_config.changed(new.config, {'opt.learning_rate': rate})
   state = grown_state.grown_state(config, learning, new.this, new.parts, before)
   with checkpoint.Checkpointer(
     new.this.checkpoints,
@@ -251,15 +247,15 @@ def _train(
     must_match=identity.CHECKPOINT,
     absent=identity.ABSENT,
   ) as saver:
-    if not count:
+    if not later.new_count:
       saver.save(int(state.step), state, Position(1, None, 1)._asdict())
       return 'no user who trains watched anything: nothing was trained'
-    if not _fit(learning, new, state, data, saver, stop_requested):
+    if not _fit(learning, new, state, later, saver, stop_requested):
       return None
-  epochs = config.updates.epochs
+  epochs, count = config.updates.epochs, later.data.sample_count
   return (
-    f'{epochs} epoch{"s" * (epochs > 1)} of {count:,} samples of these days '
-    f'and {len(data.samples.user) - count:,} of earlier ones'
+    f'{epochs} epoch{"s" * (epochs > 1)} of {later.new_count:,} samples for '
+    f'what is new and {count - later.new_count:,} others'
   )
 
 
@@ -267,15 +263,16 @@ def _fit(
   config: ml_collections.ConfigDict,
   new: _New,
   state: train.TrainState,
-  data: TrainingSet,
+  later: LaterSet,
   saver: checkpoint.Checkpointer,
   stop_requested: Callable[[int], bool],
 ) -> bool:
   """Goes through the samples as often as was asked; whether it is complete."""
   host_memory.drop_programs()  # of the preparation
-  balance = train.Balance(
-    settings.loss_weights(config), train.populations_of(data)
-  )
+  # An epoch goes through a share of the samples, and so of the videos.
+  anchors = train.populations_of(later.data)
+  anchors = anchors._replace(semantic=later.share * anchors.semantic)
+  balance = train.Balance(settings.loss_weights(config), anchors)
   # The days' own draws, not those of the days before once more.
   drawn = np.random.SeedSequence((new.this.seed, new.prepared.growth.until))
   seed = int(drawn.generate_state(1)[0] >> 1)
@@ -284,7 +281,7 @@ def _fit(
       split_run.make_step(config, new.parts), balance, new.this.seed
     ),
     state,
-    data,
+    later.data,
     settings.batch_spec(config, seed),
     new.parts.features,
     settings.loop_settings(config)._replace(max_epochs=config.updates.epochs),

@@ -13,6 +13,7 @@ import numpy as np
 from absl import logging
 
 from dynrec_jax.parallel import hosts
+from dynrec_jax.report import runs
 from dynrec_jax.storage import file_locks, whole_files
 
 # Of updates: which one counts, and all of them.
@@ -22,6 +23,7 @@ _SHARED = 'tune'  # the mode of which several processes share a folder
 _TOKEN = '.hosts'  # what all hosts must see
 _SEEN_SECS = 60.0  # as long as network folders may show what was there before
 _READS = 'serve'  # the mode that, once it has begun, needs nothing of it
+_OF_TRAINED = ('recommend', 'explain', 'export', 'serve', 'update')
 
 
 def path_of(config: ml_collections.ConfigDict, name: str) -> str:
@@ -47,6 +49,24 @@ def state_of(config: ml_collections.ConfigDict) -> str:
       f'{path}: damaged; right: {{"folder": "{UPDATES}/..."}}, a folder that '
       'mode=update has left'
     ) from None
+
+
+def refuse_untrained(config: ml_collections.ConfigDict) -> None:
+  """Raises ValueError, before anything is read, where nothing was trained.
+
+  Of the modes that go on from a run's checkpoint. What is in it is looked at
+  when the data are known.
+  """
+  if config.mode not in _OF_TRAINED or config.serve.folder:
+    return
+  split = runs.split_directory(state_of(config), config.recommend.split)
+  path = os.path.join(split, 'checkpoints')
+  if '://' not in path and not os.path.isdir(path):
+    raise ValueError(
+      f'{path} is not a directory: no checkpoint to load for mode={config.mode}'
+      '; right: the workdir of mode=train_and_evaluate, and as recommend.split '
+      'one of its splits'
+    )
 
 
 @contextlib.contextmanager

@@ -317,6 +317,20 @@ class TestLaterMoments:
     assert samples_as_lists(found, WORLD.watches) == expected
     assert (found.time >= self.SINCE).all()
 
+  def test_share_of_targets_against_a_loop(self):
+    events = WORLD.watches, WORLD.behaviours, WORLD.sessions, USERS
+    moments = sequences.moments_until(WORLD.sessions, self.SINCE)
+    samples = sequences.sequences_at(*events, moments, max_target_len=6)
+    wanted = np.random.default_rng(4).random(len(WORLD.watches.item)) < 0.3
+    found = sequences.target_share(samples, wanted)
+    expected = []
+    for sample in range(len(samples.user)):
+      start = samples.watch_start[sample] + samples.history_count[sample]
+      own = [wanted[start + i] for i in range(samples.target_count[sample])]
+      expected.append(sum(own) / len(own))
+    np.testing.assert_allclose(found, expected)
+    assert 0 < np.mean(expected) < 1
+
   @pytest.mark.parametrize(('share', 'count'), [(0, 0), (1.5, 45), (99, None)])
   def test_some_of_the_others_stand_beside(self, share, count):
     lengths = {'max_target_len': 6}

@@ -110,8 +110,8 @@ DECISIONS = {
   50: {
     'updates.until': ('', '2014-06-02'),
     'updates.epochs': (2, 1),
-    'updates.replay': (1.0, 0.0),
-    'updates.learning_rate': (0.0, 1e-4),
+    'updates.replay': (0.0, 1.0),
+    'updates.rate': (0.3, 1.0),
   },
 }
 DECIDED = [

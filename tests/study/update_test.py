@@ -1,5 +1,6 @@
 """A service's days: what is learned, what stays, what is refused."""
 
+import itertools
 import json
 import pathlib
 import shutil
@@ -59,7 +60,7 @@ def test_what_is_learned_and_what_stays(run):
   told = run.update(310)
   assert told == (
     '2023-10-28 to 2023-11-07: watches: 10 new of 10 known users, 1 user new; '
-    'videos: 1 new; 1 epoch of 7 samples of these days and 7 of earlier ones'
+    'videos: 1 new; 1 epoch of 21 samples for what is new and 0 others'
   )
   after = run.prepared()
   assert f'u{NEW_USER}' in after.records.user_ids
@@ -81,30 +82,31 @@ def test_what_is_learned_and_what_stays(run):
   lists = [json.loads(line) for line in lines]
   assert [row['user'] for row in lists] == list(after.records.user_ids)
   leaves = run.leaves()
-  assert leaves['step'] == 7 + 2
+  assert leaves['step'] == 7 + 3
   assert leaves['params/output_kernel'].shape == (40, 8)
   moved = np.abs(
     leaves['params/output_kernel'][rows] - run.state.params['output_kernel']
   )
-  assert 0 < moved.max() < 0.1  # two steps of 0.01 by Adam
+  assert 0 < moved.max() < 0.1  # three steps of 0.003 by Adam
 
 
 def test_samples_are_of_the_new_days(run):
   run.write(320)
   run.update(305)
   run.update(320)
-  config = run.config(mode='update')
+  config = run.config(mode='update', updates__replay=1.0)
   growth = kept.Growth(kept.read(config), worlds.START + 330 * worlds.DAY, True)
   run.write(330)
   prepared = prepare.of_source(config, filtered.load_source(config), growth)
   this = splits.make_split(config, prepared, 0)
   since = worlds.START + 320 * worlds.DAY
-  data, count = later_set.make_later_set(config, prepared, this, since)
+  data, count, _ = later_set.make_later_set(config, prepared, this)
   samples, watches = data.samples, data.watches
   first = samples.watch_start + samples.history_count
   at = watches.time[first]
   assert (at >= samples.time).all()
-  assert (samples.time == since).sum() == count > 0
+  assert len(samples.user) == 2 * count  # as many others
+  assert (samples.time == since).sum() > 0
   assert set(samples.user) <= set(this.users.train)
   expected = {
     user
@@ -113,6 +115,48 @@ def test_samples_are_of_the_new_days(run):
     if t >= since
   }
   assert set(samples.user[samples.time == since]) == expected
+
+
+def test_earlier_samples_are_there_as_often_as_they_are_new(run, monkeypatch):
+  """Of who joined all; of others by the share of what they now predict."""
+  run.write(310)
+  config = run.config(mode='update')
+  source = filtered.load_source(config)
+  before = update._first(config, source)
+  end = worlds.START + 310 * worlds.DAY
+  growth = kept.Growth(before, end, True)
+  prepared = prepare.of_source(config, source, growth)
+  this = splits.make_split(config, prepared, 0)
+  counts, rounds, seeds = {}, 300, itertools.count()
+  make_rng = np.random.default_rng
+  monkeypatch.setattr(
+    later_set.np.random, 'default_rng', lambda _: make_rng(next(seeds))
+  )
+  for _ in range(rounds):
+    samples = later_set.make_later_set(config, prepared, this).data.samples
+    for key in zip(samples.user, samples.time, strict=True):
+      counts[key] = counts.get(key, 0) + 1
+  users, videos = growth.known(prepared.records)
+  events, found = prepared.watches, {}
+  for user in this.users.train:
+    own = range(events.offsets[user], events.offsets[user + 1])
+    for border in (*prepared.sessions.borders[1:], before.until):
+      ahead = [i for i in own if events.time[i] >= border]
+      target = ahead[: config.seq.max_target_len]
+      if not ahead or len(ahead) == len(own):
+        continue
+      new = [
+        events.time[i] >= before.until
+        or not (users[user] and videos[events.item[i]])
+        for i in target
+      ]
+      found[user, border] = sum(new) / len(new)
+  shares = {key: share for key, share in found.items() if share}
+  assert {1.0} < set(shares.values())
+  assert counts.keys() <= shares.keys()
+  for key, share in shares.items():
+    error = 5 * np.sqrt(share * (1 - share) / rounds)
+    assert abs(counts.get(key, 0) / rounds - share) <= error
 
 
 def test_nothing_new_does_nothing(run):

@@ -127,18 +127,19 @@ KEYS = {
     decision=50,
   ),
   'updates.replay': Key(
-    1.0,
+    0.0,
     Real(0, 1000),
     Of.NOTHING,
-    'earlier samples that are learned again beside each new one',
+    'others that are learned again beside each that is there for what is new',
     unit='samples',
     decision=50,
   ),
-  'updates.learning_rate': Key(
-    0.0,
-    Real(0, 1e6),
+  'updates.rate': Key(
+    0.3,
+    Real(0, 1000),
     Of.NOTHING,
-    "of the update; 0 is `opt.learning_rate`, the training's own",
+    "the update's learning rate, as a share of `opt.learning_rate`, the "
+    "training's own",
     decision=50,
   ),
   'compare.runs': Key(
