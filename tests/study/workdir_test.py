@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import threading
 
 import pytest
 import worlds
@@ -103,10 +104,14 @@ def test_all_hosts_must_see_one_folder(tiny_settings, tmp_path, monkeypatch):
   fake = FakeHosts(monkeypatch, 3)
 
   def enter(folders):
+    everybody = threading.Barrier(3, timeout=60)
+
     def host(index):
       folder = str(tmp_path / folders[index])
       with workdir.alone(worlds.tiny_config(tiny_settings, workdir=folder)):
-        return os.listdir(folder)
+        found = os.listdir(folder)
+        everybody.wait()  # the first takes its lock away when it leaves
+        return found
 
     return fake.run(host)
 
