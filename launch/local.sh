@@ -55,7 +55,19 @@ while ((left)); do
   wait -n -p ended "${pids[@]}" 2>/dev/null
   found=$?
   if [[ -z ${ended:-} ]]; then
-    continue # a signal came, and was passed on
+    # A signal came, and was passed on; or one had ended before it was waited for,
+    # which `wait -n` may know no more: its code is kept by its number.
+    for pid in "${pids[@]}"; do
+      if ! kill -0 "$pid" 2>/dev/null; then
+        ended=$pid
+        wait "$pid"
+        found=$?
+        break
+      fi
+    done
+    if [[ -z ${ended:-} ]]; then
+      continue
+    fi
   fi
   left=$((left - 1))
   for host in "${!pids[@]}"; do
@@ -82,7 +94,8 @@ while ((left)); do
   fi
 done
 if [[ -n ${late:-} ]]; then
-  kill "$late" 2>/dev/null
+  # As it is: just begun, it may still have this shell's traps, and lose a TERM.
+  kill -s KILL "$late" 2>/dev/null
 fi
 trap - EXIT
 wait
