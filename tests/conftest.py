@@ -113,3 +113,17 @@ def study(tiny_settings):
   import worlds
 
   return worlds.Study(worlds.tiny_config(tiny_settings))
+
+
+@pytest.fixture(scope='session')
+def short_study(study):
+  """The same sizes, but so few users that an epoch has 4 steps."""
+  import worlds
+
+  from dynrec_jax.data import batches
+
+  users = study.split.users.train[:3]
+  found = worlds.Study(study.config, study.prepared, users)
+  assert batches.steps_per_epoch(found.data, found.spec) == 4
+  assert found.data.sequence_len == study.data.sequence_len
+  return found

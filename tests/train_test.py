@@ -1,7 +1,6 @@
-"""The training loop: updates, devices, resuming, stopping."""
+"""The training step: updates, devices, averages; and the loop over it."""
 
 import functools
-import json
 import os
 import pathlib
 import re
@@ -16,6 +15,7 @@ import optax
 import pytest
 import worlds
 from bag_network import BagNetwork
+from loop_runs import fit, latest, records
 from saved_states import run_python
 
 from dynrec_jax import checkpoint, objective, train
@@ -31,19 +31,6 @@ from dynrec_jax.study.parts import make_network
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 TERMS = [f'loss_{name}' for name in LossTerms._fields]
-LOOP = train.LoopSettings(
-  max_epochs=1, patience=3, save_every_steps=100, log_every_steps=1
-)
-
-
-@pytest.fixture(scope='module')
-def short_study(study):
-  """The same sizes, but so few users that an epoch has 4 steps."""
-  users = study.split.users.train[:3]
-  found = worlds.Study(study.config, study.prepared, users)
-  assert batches.steps_per_epoch(found.data, found.spec) == 4
-  assert found.data.sequence_len == study.data.sequence_len
-  return found
 
 
 @pytest.fixture(scope='module')
@@ -81,75 +68,12 @@ def run_steps(study, optimizer, step_fn, count, first=0):
   return state, seen
 
 
-def open_saver(directory, study):
-  return checkpoint.Checkpointer(
-    directory / 'checkpoints',
-    config=study.config.to_dict(),
-    must_match=('model',),
-  )
-
-
-def fit(step_fn, state, study, directory, settings=LOOP, **replace):
-  """train.fit with a validation that always finds the same."""
-  parts = {
-    'validate': lambda params: {'f_score': 0.25},
-    'stop_requested': lambda step: False,
-  } | replace
-  with open_saver(directory, study) as saver:
-    return train.fit(
-      step_fn,
-      state,
-      study.data,
-      study.spec,
-      study.features,
-      settings,
-      saver=saver,
-      log_dir=str(directory),
-      **parts,
-    )
-
-
-def records(directory, *, timed=False):
-  """What was logged, without what a clock says."""
-  lines = (directory / 'metrics.jsonl').read_text().splitlines()
-  drop = () if timed else ('time', 'train/examples_per_sec')
-  return [
-    {k: v for k, v in json.loads(line).items() if k not in drop}
-    for line in lines
-  ]
-
-
-def latest(directory, study, template):
-  with open_saver(directory, study) as saver:
-    return saver.restore_latest(template)
-
-
 def check_near(a, b, **tolerance):
   jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **tolerance), a, b)
 
 
 def check_equal(a, b):
   jax.tree.map(np.testing.assert_array_equal, a, b)
-
-
-class CountingStep:
-  """A step without a network: counts, and gives the losses it is told."""
-
-  def __init__(self, losses_by_step=None):
-    self.losses = losses_by_step or {}
-    self.calls = []
-
-  def __call__(self, state, features, batch):
-    del features, batch
-    step = int(state.step) + 1
-    self.calls.append(step)
-    return state.replace(step=state.step + 1), {
-      'loss': jnp.float32(self.losses.get(step, 1.0))
-    }
-
-
-def small_state():
-  return train.TrainState(jnp.zeros((), jnp.int32), {'x': jnp.ones(3)}, ())
 
 
 def test_a_step_of_sgd_is_the_paper_s(study, sgd):
@@ -772,197 +696,6 @@ def test_20_samples_are_learned_by_heart(tiny_settings, study):
     )
   ]
   np.testing.assert_array_equal(ids, targets)
-
-
-def scores_in_turn(values, likelihoods=None):
-  """A validation that finds one value after the other."""
-  left = iter(values)
-  if likelihoods is None:
-    return lambda params: {'f_score': next(left)}
-  both = iter(likelihoods)
-  return lambda params: {'f_score': next(left), 'log_likelihood': next(both)}
-
-
-def test_training_stops_after_epochs_without_a_better_score(
-  short_study, tmp_path
-):
-  step = CountingStep()
-  scores = [0.1, 0.3, 0.3, 0.2, 0.9]  # equal is not better; 0.9 is not seen
-  settings = LOOP._replace(max_epochs=9, patience=2)
-  run = functools.partial(
-    fit, step, small_state(), short_study, tmp_path, settings
-  )
-  assert run(validate=scores_in_turn(scores))
-  assert step.calls == list(range(1, 17))
-  found = latest(tmp_path, short_study, small_state())
-  assert found.step == 16
-  assert found.position == {'epoch': 4, 'best_score': 0.3, 'best_epoch': 2}
-  with open_saver(tmp_path, short_study) as saver:
-    assert saver.best_step == 8
-  # The same again trains no more.
-  assert run(validate=scores_in_turn([]))
-  assert step.calls == list(range(1, 17))
-
-
-def test_training_stops_at_the_last_epoch(short_study, tmp_path):
-  step = CountingStep()
-  settings = LOOP._replace(max_epochs=2, patience=1)
-  assert fit(
-    step,
-    small_state(),
-    short_study,
-    tmp_path,
-    settings,
-    validate=scores_in_turn([0.0, 0.1]),
-  )
-  assert step.calls == list(range(1, 9))
-
-
-@pytest.mark.parametrize(
-  ('score', 'epochs', 'best', 'best_score'),
-  [('f_score', 3, 1, 0.3), ('log_likelihood', 5, 3, -6.5)],
-)
-def test_the_named_score_stops_and_ranks(
-  score, epochs, best, best_score, short_study, tmp_path
-):
-  """It may be below 0 and -1; the other one is logged beside it."""
-  scores = [0.3, 0.2, 0.1, 0.0, 0.25]
-  likelihoods = [-9.0, -7.0, -6.5, -6.5, -8.0]
-  assert fit(
-    CountingStep(),
-    small_state(),
-    short_study,
-    tmp_path,
-    LOOP._replace(max_epochs=9, patience=2, score=score),
-    validate=scores_in_turn(scores, likelihoods),
-  )
-  found = latest(tmp_path, short_study, small_state())
-  assert found.position == {
-    'epoch': epochs,
-    'best_score': best_score,
-    'best_epoch': best,
-  }
-  with open_saver(tmp_path, short_study) as saver:
-    assert saver.best_step == 4 * best
-  valid = [r for r in records(tmp_path) if 'valid/f_score' in r]
-  assert [r['valid/f_score'] for r in valid] == scores[:epochs]
-  assert [r['valid/log_likelihood'] for r in valid] == likelihoods[:epochs]
-
-
-def test_a_stop_before_the_first_score_is_gone_on_from(short_study, tmp_path):
-  """Nothing is the best so far, and any score is better."""
-  settings = LOOP._replace(score='log_likelihood')
-  run = functools.partial(
-    fit, CountingStep(), small_state(), short_study, tmp_path, settings
-  )
-  assert not run(stop_requested=lambda step: step == 2)
-  position = latest(tmp_path, short_study, small_state()).position
-  assert position == {'epoch': 0, 'best_score': None, 'best_epoch': 0}
-  assert run(validate=scores_in_turn([0.1], [-50.0]))
-  assert latest(tmp_path, short_study, small_state()).score == -50.0
-
-
-def test_without_a_validation_all_epochs_run_and_the_last_is_kept(
-  short_study, tmp_path
-):
-  settings = LOOP._replace(max_epochs=3, patience=1, score='log_likelihood')
-  step = CountingStep()
-  run = functools.partial(
-    fit, step, small_state(), short_study, tmp_path, settings, validate=None
-  )
-  assert run()
-  assert step.calls == list(range(1, 13))
-  with open_saver(tmp_path, short_study) as saver:
-    assert saver.best_step == 12
-  position = latest(tmp_path, short_study, small_state()).position
-  assert position == {'epoch': 3, 'best_score': None, 'best_epoch': 3}
-
-
-def test_a_score_that_is_no_number_stops_the_run(short_study, tmp_path):
-  settings = LOOP._replace(max_epochs=3, score='log_likelihood')
-  with pytest.raises(
-    train.NonFiniteLossError, match=r'validation log_likelihood of epoch 2'
-  ):
-    fit(
-      CountingStep(),
-      small_state(),
-      short_study,
-      tmp_path,
-      settings,
-      validate=scores_in_turn([0.1, 0.2], [-7.0, np.nan]),
-    )
-  assert latest(tmp_path, short_study, small_state()).step == 4
-
-
-@pytest.mark.parametrize('value', [np.nan, np.inf])
-def test_a_loss_that_is_no_number_stops_the_run(value, short_study, tmp_path):
-  step = CountingStep({6: value})
-  settings = LOOP._replace(max_epochs=3, save_every_steps=5)
-  with pytest.raises(train.NonFiniteLossError, match=r'steps 6 and 6: loss='):
-    fit(step, small_state(), short_study, tmp_path, settings)
-  assert step.calls[-1] <= 7  # one step late at most
-  found = latest(tmp_path, short_study, small_state())
-  assert found.step == 5
-  assert found.position['epoch'] == 1
-
-
-def test_a_state_that_is_no_number_is_not_saved(short_study, tmp_path):
-  """Neither in an epoch, nor at its end, nor on request."""
-  for bad, stop in ((3, None), (4, None), (2, 2)):
-    directory = tmp_path / f'{bad}_{stop}'
-    settings = LOOP._replace(save_every_steps=3)
-    with pytest.raises(train.NonFiniteLossError):
-      fit(
-        CountingStep({bad: np.nan}),
-        small_state(),
-        short_study,
-        directory,
-        settings,
-        stop_requested=lambda step, stop=stop: step == stop,
-      )
-    found = latest(directory, short_study, small_state())
-    assert (found and found.step) == (3 if bad == 4 else None)
-
-
-def test_a_run_cut_off_goes_on_from_the_last_save(short_study, tmp_path):
-  def stop(step):
-    if step == 7:
-      raise KeyboardInterrupt
-    return False
-
-  settings = LOOP._replace(save_every_steps=5, max_epochs=2)
-  step = CountingStep()
-  run = functools.partial(
-    fit, step, small_state(), short_study, tmp_path, settings
-  )
-  with pytest.raises(KeyboardInterrupt):
-    run(stop_requested=stop)
-  assert records(tmp_path)[-1]['step'] == 6
-  assert latest(tmp_path, short_study, small_state()).step == 5
-  assert run()
-  assert step.calls == [1, 2, 3, 4, 5, 6, 7, 6, 7, 8]
-  # What is done twice is logged once; steps 4 and 8 end epochs.
-  logged = [(r['step'], 'valid/f_score' in r) for r in records(tmp_path)]
-  ends = {4, 8}
-  assert logged == [
-    (step, valid)
-    for step in range(1, 9)
-    for valid in ((False, True) if step in ends else (False,))
-  ]
-
-
-def test_a_request_before_the_first_step_saves_it(short_study, tmp_path):
-  step = CountingStep()
-  done = fit(
-    step,
-    small_state(),
-    short_study,
-    tmp_path,
-    stop_requested=lambda step: True,
-  )
-  assert done is False
-  assert step.calls == []
-  assert latest(tmp_path, short_study, small_state()).step == 0
 
 
 def test_the_predictor_reads_half_a_run_s_state(study, sgd):

@@ -16,7 +16,6 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax import train
 from dynrec_jax.checkpoint import same_config
 from dynrec_jax.data import split
 from dynrec_jax.data.histories import Histories
@@ -24,6 +23,7 @@ from dynrec_jax.data.split import UserSplit
 from dynrec_jax.losses import LossWeights
 from dynrec_jax.parallel import hosts
 from dynrec_jax.report import search_table
+from dynrec_jax.step_watch import NonFiniteLossError
 from dynrec_jax.study import (
   behaviours,
   identity,
@@ -155,7 +155,7 @@ def _fit(
   logging.info('%s', label)
   try:
     complete = split_run.stop_early(config, parts, this, stop_requested, step)
-  except train.NonFiniteLossError as error:
+  except NonFiniteLossError as error:
     raise ValueError(
       f'{label}: {error}, or leave these weights out of cv'
     ) from error

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
-from dynrec_jax import train
+from dynrec_jax import train, training_loop
 from dynrec_jax.data import sessions
 from dynrec_jax.data.batch_spec import BatchSpec
 from dynrec_jax.data.query_inputs import InputSettings
@@ -28,9 +28,11 @@ def make_optimizer(
   )
 
 
-def loop_settings(config: ml_collections.ConfigDict) -> train.LoopSettings:
+def loop_settings(
+  config: ml_collections.ConfigDict,
+) -> training_loop.LoopSettings:
   """When training validates, saves, logs and stops."""
-  return train.LoopSettings(
+  return training_loop.LoopSettings(
     max_epochs=config.train.max_epochs,
     patience=config.train.patience,
     save_every_steps=config.train.save_every_steps,

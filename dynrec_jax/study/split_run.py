@@ -13,6 +13,7 @@ from dynrec_jax import (
   host_shares,
   likelihood,
   train,
+  training_loop,
 )
 from dynrec_jax.data import ordered_batches
 from dynrec_jax.data.histories import Histories
@@ -65,7 +66,7 @@ def train_split(
 
   Raises:
     ValueError: for a checkpoint of another config or catalogue.
-    train.NonFiniteLossError: see `train.fit`.
+    NonFiniteLossError: see `training_loop.fit`.
   """
   if this.train_until is not None:
     first = splits.earlier_split(config, parts.prepared, this)
@@ -129,7 +130,7 @@ def _fit(
   parts: Parts,
   this: Split,
   stop_requested: Callable[[int], bool],
-  loop: train.LoopSettings,
+  loop: training_loop.LoopSettings,
   validate: Callable[[Any], dict[str, float]] | None,
   step: Callable | None = None,
 ) -> bool:
@@ -160,7 +161,7 @@ def _fit(
         or validate is None
         or not config.train.refit,
       )
-    return train.fit(
+    return training_loop.fit(
       train.balanced(step, balance, this.seed),
       _first_state(config, parts, this, facts),
       data,

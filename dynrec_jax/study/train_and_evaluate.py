@@ -8,6 +8,7 @@ from absl import logging
 from dynrec_jax.parallel import hosts
 from dynrec_jax.report import runs, table, verdict
 from dynrec_jax.report.table import Skipped
+from dynrec_jax.step_watch import NonFiniteLossError
 from dynrec_jax.study import (
   about,
   identity,
@@ -28,7 +29,6 @@ from dynrec_jax.study.contenders import Contender, make_contenders
 from dynrec_jax.study.naming import naming
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
-from dynrec_jax.train import NonFiniteLossError
 
 
 @naming(span=span.KEYS_IN_WORDS)

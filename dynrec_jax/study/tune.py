@@ -21,11 +21,11 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax import train
 from dynrec_jax.checkpoint import same_config
 from dynrec_jax.parallel import hosts
 from dynrec_jax.recommender import CannotFit
 from dynrec_jax.report import trial_table
+from dynrec_jax.step_watch import NonFiniteLossError
 from dynrec_jax.study import (
   identity,
   kept,
@@ -223,7 +223,7 @@ def _trial(
       complete = split_run.stop_early(
         at_point.config, at_point.parts, of, stop_requested
       )
-    except train.NonFiniteLossError as error:
+    except NonFiniteLossError as error:
       return {'f_score': 0.0, 'cannot': f'diverged: {error}'}
     if not complete:
       return None

@@ -19,7 +19,7 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from dynrec_jax import checkpoint, train
+from dynrec_jax import checkpoint, train, training_loop
 from dynrec_jax.data import growth as growth_lib
 from dynrec_jax.data import summary
 from dynrec_jax.data.growth import Members
@@ -276,7 +276,7 @@ def _fit(
   # The days' own draws, not those of the days before once more.
   drawn = np.random.SeedSequence((new.this.seed, new.prepared.growth.until))
   seed = int(drawn.generate_state(1)[0] >> 1)
-  return train.fit(
+  return training_loop.fit(
     train.balanced(
       split_run.make_step(config, new.parts), balance, new.this.seed
     ),

@@ -11,7 +11,7 @@ import worlds
 from config_lines import parse
 
 from configs import default
-from dynrec_jax import train
+from dynrec_jax import train, training_loop
 from dynrec_jax.data import batches, relevance
 from dynrec_jax.study import (
   check,
@@ -278,14 +278,9 @@ def recorded(config, prepared, monkeypatch):
   study = worlds.Study(config, prepared)
   with monkeypatch.context() as patch:
     patch.setattr(relevance, 'find_relevant', remember('related', related))
-    for name in (
-      'make_optimizer',
-      'make_train_step',
-      'balanced',
-      'init_state',
-      'fit',
-    ):
+    for name in ('make_optimizer', 'make_train_step', 'balanced', 'init_state'):
       patch.setattr(train, name, remember(name))
+    patch.setattr(training_loop, 'fit', remember('fit'))
     split_run.train_split(config, study.parts, study.split, None)
   _, _, data, spec, _, loop = seen.pop('fit')
   seen['loop'] = repr(loop)

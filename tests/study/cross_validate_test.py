@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import worlds
 
-from dynrec_jax import checkpoint, main, train
+from dynrec_jax import checkpoint, main
 from dynrec_jax.parallel import host_memory
+from dynrec_jax.step_watch import NonFiniteLossError
 from dynrec_jax.study import (
   check,
   cross_validate,
@@ -313,7 +314,7 @@ def test_what_tested_users_watch_changes_nothing(whole, users, config_of):
 
 def test_a_loss_that_is_no_number_names_the_point(config_of, monkeypatch):
   def diverge(*args):
-    raise train.NonFiniteLossError('not finite between steps 1 and 2')
+    raise NonFiniteLossError('not finite between steps 1 and 2')
 
   monkeypatch.setattr(split_run, 'stop_early', diverge)
   message = (

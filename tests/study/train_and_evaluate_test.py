@@ -7,10 +7,10 @@ import pytest
 import worlds
 
 from dynrec_jax.report import runs, table, user_lists
+from dynrec_jax.step_watch import NonFiniteLossError
 from dynrec_jax.study import split_lists, split_run, splits
 from dynrec_jax.study.parts import make_parts
 from dynrec_jax.study.train_and_evaluate import train_and_evaluate
-from dynrec_jax.train import NonFiniteLossError
 
 METHODS = ('random', 'popularity', 'model')
 pytestmark = pytest.mark.usefixtures('quick_compile')

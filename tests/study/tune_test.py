@@ -8,9 +8,9 @@ import ml_collections
 import numpy as np
 import pytest
 
-from dynrec_jax import train
 from dynrec_jax.parallel import hosts
 from dynrec_jax.recommender import CannotFit
+from dynrec_jax.step_watch import NonFiniteLossError
 from dynrec_jax.study import (
   keys,
   methods,
@@ -224,7 +224,7 @@ def test_what_cannot_run_is_told_and_not_chosen(config, study, monkeypatch):
     return real(name, own, seen, network)
 
   def diverge(*args):
-    raise train.NonFiniteLossError('not finite')
+    raise NonFiniteLossError('not finite')
 
   monkeypatch.setattr(methods, 'fit', fit)
   monkeypatch.setattr(split_run, 'stop_early', diverge)

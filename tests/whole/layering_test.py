@@ -38,6 +38,7 @@ LEVELS = (
     ('objective', 'decode'),
     ('predict', 'evaluate', 'likelihood', 'row_updates'),
     ('train', 'serving'),
+    ('training_loop',),
     ('baselines',),
   ),
   # 3 report
@@ -135,6 +136,7 @@ FORBIDDEN = (
   ('evaluate', 'models', None),
   ('likelihood', 'models', 'models.network'),
   ('train', 'models', 'models.network'),
+  ('training_loop', 'models', None),
   ('serving', 'models', 'models.network'),
   # Recommending needs no loss and no truth.
   ('predict', 'objective', None),
@@ -147,6 +149,7 @@ FORBIDDEN = (
   ('report', 'topics', None),
   ('report', 'models', None),
   ('report', 'train', None),
+  ('report', 'training_loop', None),
   # In the study: what is prepared knows no loop, what recommends no truth.
   ('study.content', 'objective', None),
   ('study.prepare', 'objective', None),
