@@ -1,7 +1,7 @@
 """Thirty daily updates against one training of all: seconds, and the lists.
 
 python -m benchmarks.update [--data FOLDER] [--preset plus] [--days 30]
-  [--now DATE] [--keep FOLDER] [--json FILE] [--set KEY=VALUE ...]
+  [--now DATE] [--keep FOLDER] [--json FILE] [--set KEY=TEXT ...]
 
 Of MovieTweetings in FOLDER; without one, of a simulated year. A run is trained
 on all but the last days before `--now` and learns these day by day; another is
@@ -95,13 +95,8 @@ def config_of(asked: argparse.Namespace, root: Path, name: str):
   c.workdir = str(root / name)
   c.data.data_dir = str(root / 'data')
   c.data.manual_dir = asked.data
-  for pair in asked.set:
-    key, _, value = pair.partition('=')
-    *path, last = key.split('.')
-    section = c
-    for part in path:
-      section = section[part]
-    section[last] = type(section[last])(value)
+  texts = dict(pair.split('=', 1) for pair in asked.set)
+  c.update_from_flattened_dict(texts)
   return c
 
 
@@ -113,8 +108,6 @@ def now_of(asked: argparse.Namespace) -> datetime.date:
 
 def train(config: ml_collections.ConfigDict, seed: int = 0) -> dict[str, float]:
   """Seconds of a training, from the log to the last checkpoint."""
-  if Path(config.workdir).is_dir():
-    return {}  # an earlier measurement's
   start = time.perf_counter()
   prepared = prepare.prepare(config)
   ready = time.perf_counter()
@@ -248,7 +241,7 @@ def main() -> None:
   parser.add_argument('--days', type=int, default=30)
   parser.add_argument('--now', default='', help='the day of the lists')
   parser.add_argument('--keep', type=Path, help='where its runs stay')
-  parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE')
+  parser.add_argument('--set', nargs='*', default=[], metavar='KEY=TEXT')
   parser.add_argument('--json', type=Path, help='also writes the table here')
   asked = parser.parse_args()
   host_memory.keep_freed_memory()
