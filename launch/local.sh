@@ -55,19 +55,7 @@ while ((left)); do
   wait -n -p ended "${pids[@]}" 2>/dev/null
   found=$?
   if [[ -z ${ended:-} ]]; then
-    # A signal came, and was passed on; or one had ended before it was waited for,
-    # which `wait -n` may know no more: its code is kept by its number.
-    for pid in "${pids[@]}"; do
-      if ! kill -0 "$pid" 2>/dev/null; then
-        ended=$pid
-        wait "$pid"
-        found=$?
-        break
-      fi
-    done
-    if [[ -z ${ended:-} ]]; then
-      continue
-    fi
+    continue # a signal came, and was passed on
   fi
   left=$((left - 1))
   for host in "${!pids[@]}"; do
@@ -94,7 +82,7 @@ while ((left)); do
   fi
 done
 if [[ -n ${late:-} ]]; then
-  # As it is: just begun, it may still have this shell's traps, and lose a TERM.
+  # Not by TERM: one just begun still has this shell's traps, and may lose it.
   kill -s KILL "$late" 2>/dev/null
 fi
 trap - EXIT
