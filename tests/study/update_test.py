@@ -13,6 +13,7 @@ import worlds
 from service import END, NEW_USER, NEW_VIDEO, Service
 
 from dynrec_jax import checkpoint
+from dynrec_jax import train as train_lib
 from dynrec_jax.study import (
   filtered,
   kept,
@@ -20,6 +21,7 @@ from dynrec_jax.study import (
   prepare,
   recommend,
   splits,
+  training_data,
   update,
   workdir,
 )
@@ -157,6 +159,32 @@ def test_earlier_samples_are_there_as_often_as_they_are_new(run, monkeypatch):
   for key, share in shares.items():
     error = 5 * np.sqrt(share * (1 - share) / rounds)
     assert abs(counts.get(key, 0) / rounds - share) <= error
+
+
+def test_terms_are_balanced_as_in_a_training(run, monkeypatch):
+  """Of few samples few videos: a day does not learn content above all."""
+  seen, balanced = [], train_lib.balanced
+
+  def spy(step_fn, balance, seed):
+    seen.append(balance.populations)
+    return balanced(step_fn, balance, seed)
+
+  monkeypatch.setattr(train_lib, 'balanced', spy)
+  run.write(310)
+  run.update(310)
+  (anchors,) = seen
+  prepared = run.prepared()
+  this = splits.make_split(run.config(), prepared, 0)
+  whole = training_data.make_training_set(run.config(), prepared, this)
+  watches, users = prepared.watches, this.users.train
+  since = np.full(len(users), worlds.START + 300 * worlds.DAY)
+  known = watches.count_before(users, since)
+  later = np.diff(watches.offsets)[users] > known
+  samples = whole.sample_count + (later & (known > 0)).sum()
+  assert anchors.coherence < samples
+  np.testing.assert_allclose(
+    anchors.semantic / anchors.coherence, len(whole.paired_videos) / samples
+  )
 
 
 def test_nothing_new_does_nothing(run):
