@@ -396,7 +396,7 @@ def test_evaluate_needs_a_checkpoint(place, run_here):
 
 
 @pytest.mark.parametrize(
-  'mode', ['recommend', 'explain', 'export', 'serve', 'update']
+  'mode', ['evaluate', 'recommend', 'explain', 'export', 'serve', 'update']
 )
 def test_who_reads_a_trained_run_is_told_at_once_of_none(
   mode, place, run_here, monkeypatch

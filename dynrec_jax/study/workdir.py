@@ -57,15 +57,20 @@ def refuse_untrained(config: ml_collections.ConfigDict) -> None:
   Of the modes that go on from a run's checkpoint. What is in it is looked at
   when the data are known.
   """
-  if config.mode not in _OF_TRAINED or config.serve.folder:
+  number = config.recommend.split
+  if config.mode == 'evaluate':
+    if config.eval.methods and 'model' not in config.eval.methods:
+      return  # others are fitted, or tell of their own folders
+    number = 0
+  elif config.mode not in _OF_TRAINED or config.serve.folder:
     return
-  split = runs.split_directory(state_of(config), config.recommend.split)
+  split = runs.split_directory(state_of(config), number)
   path = os.path.join(split, 'checkpoints')
   if '://' not in path and not os.path.isdir(path):
     raise ValueError(
       f'{path} is not a directory: no checkpoint to load for mode={config.mode}'
-      '; right: the workdir of mode=train_and_evaluate, and as recommend.split '
-      'one of its splits'
+      '; right: the workdir of mode=train_and_evaluate'
+      + (', and as recommend.split one of its splits' if number else '')
     )
 
 

@@ -70,6 +70,29 @@ def test_a_server_keeps_nobody_out(tiny_settings, tmp_path):
     pass
 
 
+@pytest.mark.parametrize(
+  ('changes', 'refused'),
+  [
+    ({'mode': 'evaluate'}, True),
+    ({'mode': 'evaluate', 'eval__methods': ()}, True),
+    ({'mode': 'evaluate', 'eval__methods': ('popularity',)}, False),
+    ({'mode': 'recommend', 'recommend__split': 1}, False),
+    ({'mode': 'recommend', 'recommend__split': 2}, True),
+    ({'mode': 'serve', 'serve__folder': 'exported'}, False),
+    ({'mode': 'train_and_evaluate'}, False),
+  ],
+)
+def test_who_needs_a_trained_run(changes, refused, tiny_settings, tmp_path):
+  (tmp_path / 'split_1' / 'checkpoints').mkdir(parents=True)
+  settings = tiny_settings | {'workdir': str(tmp_path)}
+  config = worlds.tiny_config(settings, **changes)
+  if not refused:
+    workdir.refuse_untrained(config)
+    return
+  with pytest.raises(ValueError, match=r'split_[02].checkpoints is not a dir'):
+    workdir.refuse_untrained(config)
+
+
 def test_a_run_that_writes_nothing_leaves_nothing(tiny_settings, tmp_path):
   config = worlds.tiny_config(tiny_settings, workdir=str(tmp_path / 'a'))
   with pytest.raises(ValueError, match='refused'), workdir.alone(config):
