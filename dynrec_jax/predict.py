@@ -228,6 +228,7 @@ class Predictor:
       video_count=self.network.video_count,
       row_count=ROWS,
       with_history=self.network.reads_history,
+      with_interest=self.network.reads_interest,
     )
 
 

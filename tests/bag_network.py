@@ -21,6 +21,7 @@ class BagNetwork(NamedTuple):
 
   one_state = True
   reads_history = True
+  reads_interest = False
   frozen = frozenset(['calendar'])
   read_video = property(lambda self: static_dnn.read_video)
 

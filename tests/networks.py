@@ -127,7 +127,7 @@ def first_states(study, params, tables, users, session):
   return np.concatenate(states)[: len(users)]
 
 
-def assert_serving_is_training(study, params):
+def assert_serving_is_training(study, params, atol=1e-6):
   """The first state, then every step, fed with what was watched."""
   tables = jax.jit(study.network.tables)(params, study.features)
   for step in (0, 1):
@@ -140,11 +140,11 @@ def assert_serving_is_training(study, params):
     for row, count in enumerate(samples.target_count):
       h = first[row : row + 1]
       for _ in range(count):
-        np.testing.assert_allclose(h[0], states[place], atol=1e-6)
+        np.testing.assert_allclose(h[0], states[place], atol=atol)
         own = (h @ tables.output_kernel.T)[0]
         if tables.output_bias is not None:
           own += tables.output_bias
-        np.testing.assert_allclose(own, logits[place], atol=1e-6)
+        np.testing.assert_allclose(own, logits[place], atol=atol)
         ids = batch.targets.videos[place : place + 1]
         h = study.network.read_video(tables, h, ids)
         place += 1
@@ -250,6 +250,7 @@ def assert_it_is_a_network(study, protocol):
     'read_video',
     'one_state',
     'reads_history',
+    'reads_interest',
     'frozen',
   } <= set(members)
   for name in members:

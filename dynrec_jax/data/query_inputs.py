@@ -85,6 +85,7 @@ def query_blocks(
   video_count: int,
   row_count: int,
   with_history: bool = False,
+  with_interest: bool = True,
 ) -> Iterator[QueryBlock]:
   """What is read of the queries, `row_count` queries a block.
 
@@ -99,21 +100,16 @@ def query_blocks(
     row_count: queries in a block; the last one is filled up with empty ones.
     with_history: whether the network reads a history; a block's table then
       holds all videos.
+    with_interest: whether it reads u; all u are 0 if not.
 
   Yields:
     Blocks of equal shapes in the queries' order.
   """
   samples = _as_samples(known)
-  rows = inputs.interest_rows(
-    samples,
-    known.behaviours,
-    known.topics,
-    known.clock,
-    history_mode=settings.history_mode,
-    decay=settings.decay,
-    unit_secs=settings.unit_secs,
-    norm=settings.norm,
-  )
+  if with_interest:
+    rows = _interest_rows(known, samples, settings)
+  else:
+    rows = _no_interests(known)
   sizes = block_sizes(settings, known.clock.count, video_count, row_count)
   if with_history:
     sizes = sizes._replace(videos=video_count)
@@ -182,6 +178,28 @@ def _as_samples(known: QueryRows) -> Samples:
     history_count=np.diff(known.watches.offsets).astype(np.int32),
     target_count=np.zeros(count, np.int32),
   )
+
+
+def _interest_rows(
+  known: QueryRows, samples: Samples, settings: InputSettings
+) -> InterestRows:
+  """The queries' interests."""
+  return inputs.interest_rows(
+    samples,
+    known.behaviours,
+    known.topics,
+    known.clock,
+    history_mode=settings.history_mode,
+    decay=settings.decay,
+    unit_secs=settings.unit_secs,
+    norm=settings.norm,
+  )
+
+
+def _no_interests(known: QueryRows) -> InterestRows:
+  """A row of zeros for each query."""
+  shape = (len(known.session), known.topics.shape[1])
+  return InterestRows(np.arange(shape[0] + 1), np.zeros(shape, np.float32))
 
 
 class _Read(NamedTuple):

@@ -37,6 +37,7 @@ class Dynamic(NamedTuple):
 
   one_state = False
   reads_history = False
+  reads_interest = True
   frozen = frozenset()
   growing = OUTPUT_ROWS
 

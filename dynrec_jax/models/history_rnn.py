@@ -166,6 +166,7 @@ class HistoryRnn(NamedTuple):
 
   one_state = False
   reads_history = False
+  reads_interest = True  # of whoever has watched nothing
   frozen = frozenset()
   growing = OUTPUT_ROWS
 

@@ -57,7 +57,8 @@ class DecodeTables(NamedTuple):
   """What a checkpoint comes down to for recommending.
 
   Attributes:
-    recurrence: what the network's `read_video` reads, any pytree.
+    recurrence: what the network's `first_states` and `read_video` read, any
+      pytree.
     output_kernel: [V, H], T_p.
     output_bias: [V], or None: the paper has none.
   """
@@ -117,6 +118,10 @@ class Network(Protocol):
   @property
   def reads_history(self) -> bool:
     """Whether states follow from the history, in serving as in training."""
+
+  @property
+  def reads_interest(self) -> bool:
+    """Whether any state follows from u."""
 
   @property
   def frozen(self) -> frozenset[str]:
@@ -189,7 +194,8 @@ class Network(Protocol):
       params: the parameters.
       tables: made of the same parameters.
       sequences: first inputs, see `data.query_inputs`; `last` is [B].
-      history: of the queries; None unless the network reads it.
+      history: of the queries, over all videos in their order; None unless the
+        network reads it.
     """
 
   def score_parts(

@@ -44,6 +44,18 @@ _OUTPUT_SCALE = 0.01
 _DRAWS = 3
 
 
+class BagTables(NamedTuple):
+  """What a bag of watches adds to the hidden units of all members.
+
+  Attributes:
+    kernel: [V, N H], E_n(v) + Q(v) A_n side by side.
+    offset: [N H], m times the kernel.
+  """
+
+  kernel: Array
+  offset: Array
+
+
 class Plus(NamedTuple):
   """The network of `network.Network`.
 
@@ -161,7 +173,8 @@ class Plus(NamedTuple):
     """See `network.Network`."""
     del features
     kernel = self._folded_kernel(params, self._kernels(params, None))
-    return DecodeTables(None, kernel)
+    bags = self._bag_tables(params) if self.reads_watches else None
+    return DecodeTables(bags, kernel)
 
   def first_states(
     self,
@@ -170,10 +183,17 @@ class Plus(NamedTuple):
     sequences: Sequences,
     history: History | None = None,
   ) -> Array:
-    """See `network.Network`."""
-    del tables
-    hidden = self._hidden(params, sequences, history, None)
-    return self._folded(hidden, history)
+    """See `network.Network`.
+
+    As in `forward`, but of one product with what `tables` holds.
+    """
+    sums = [jnp.zeros(())] * self.members
+    if self.reads_watches:
+      of_bags = _bag(history) @ tables.recurrence.kernel
+      sums = jnp.split(of_bags - tables.recurrence.offset, self.members, axis=1)
+    if self.reads_interest:
+      sums = self._with_interest(params, sequences, history, sums)
+    return self._folded([jnp.tanh(own) for own in sums], history)
 
   def score_parts(
     self, params: Any, tables: DecodeTables, states: Array, ids: Array
@@ -220,14 +240,7 @@ class Plus(NamedTuple):
     if self.reads_watches:
       sums = self._of_watches(params, sequences, history, keys)
     if self.reads_interest:
-      rows = first_rows(sequences)[sequences.last]
-      count = len(history.session)
-      interests = sequences.interests[rows.reshape(-1)[:count]]
-      centred = interests - params['mean_interest']
-      sums = [
-        own + centred @ kernel
-        for own, kernel in zip(sums, params['interest_input'], strict=True)
-      ]
+      sums = self._with_interest(params, sequences, history, sums)
     return [
       dropout(own[1], jnp.tanh(x), rate=self.dropout)
       for own, x in zip(keys, sums, strict=True)
@@ -241,9 +254,7 @@ class Plus(NamedTuple):
     keys: list[tuple],
   ) -> list[Array]:
     """[N] of [B, H], what the bag adds to each member's hidden units."""
-    weights, ids = history.weights, sequences.video_ids
-    total = jnp.maximum(jnp.sum(weights, axis=1), 1)  # of a watch or more
-    bag = weights * jnp.sqrt(history.newest / total)[:, None]
+    bag, ids = _bag(history), sequences.video_ids
     mean, content = params['mean_bag'], params['content']
     about = bag @ content[ids] - mean @ content
     sums = []
@@ -255,6 +266,37 @@ class Plus(NamedTuple):
         own += about @ params['content_input'][n]
       sums.append(own)
     return sums
+
+  def _with_interest(
+    self,
+    params: Any,
+    sequences: Sequences,
+    history: History,
+    sums: list[Array],
+  ) -> list[Array]:
+    """[N] of [B, H], what u adds to each member's sums."""
+    rows = first_rows(sequences)[sequences.last]
+    count = len(history.session)
+    interests = sequences.interests[rows.reshape(-1)[:count]]
+    centred = interests - params['mean_interest']
+    return [
+      own + centred @ kernel
+      for own, kernel in zip(sums, params['interest_input'], strict=True)
+    ]
+
+  def _bag_tables(self, params: Any) -> BagTables:
+    """Of no query, so that they are made once."""
+    kernels = [
+      own + params['content'] @ about if has_content else own
+      for own, about, has_content in zip(
+        params['input'],
+        params['content_input'],
+        self._content_members(),
+        strict=True,
+      )
+    ]
+    kernel = jnp.concatenate(kernels, axis=1)
+    return BagTables(kernel, params['mean_bag'] @ kernel)
 
   def _kept(self, key: jax.Array | None, bag: Array, ids: Array) -> Array:
     """[B, M], bags of which a step leaves some videos out."""
@@ -329,6 +371,12 @@ def with_videos(
   }
   more = network._replace(video_count=network.video_count + count)
   return more, {**params, **grown, **free}
+
+
+def _bag(history: History) -> Array:
+  """[B, M] x, over the root of its sum."""
+  total = jnp.maximum(jnp.sum(history.weights, axis=1), 1)  # a watch or more
+  return history.weights * jnp.sqrt(history.newest / total)[:, None]
 
 
 _OF_WATCHES = frozenset(['input', 'content_input'])

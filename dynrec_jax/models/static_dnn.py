@@ -70,6 +70,7 @@ class StaticDnn(NamedTuple):
 
   one_state = True
   reads_history = False
+  reads_interest = True
   frozen = frozenset()
   growing = OUTPUT_ROWS
 

@@ -1,5 +1,6 @@
 """What a network reads of queries, unpacked and against plain Python."""
 
+import jax
 import numpy as np
 import pytest
 import small_world
@@ -46,14 +47,14 @@ def known_of(
   )
 
 
-def query_blocks(known, history_mode, row_count=ROWS, *, with_history=False):
+def query_blocks(known, history_mode, row_count=ROWS, **asked):
   return list(
     query_inputs.query_blocks(
       known,
       settings(history_mode),
       video_count=V,
       row_count=row_count,
-      with_history=with_history,
+      **asked,
     )
   )
 
@@ -319,3 +320,19 @@ def test_a_history_without_any_watch():
     assert not block.history.weights.any()
     assert not block.history.newest.any()
     assert not block.history.counts.any()
+
+
+def test_interests_that_nobody_reads_are_not_made():
+  """Not even where they could not be: all else is as with them."""
+  known = known_of()
+  lost = known._replace(behaviours=None)
+  with_u = query_blocks(known, 'topic_only', with_history=True)
+  without = query_blocks(
+    lost, 'topic_only', with_history=True, with_interest=False
+  )
+  assert len(with_u) == len(without)
+  for own, other in zip(with_u, without, strict=True):
+    assert own.sequences.interests.any()
+    zeros = np.zeros_like(own.sequences.interests)
+    expected = own._replace(sequences=own.sequences._replace(interests=zeros))
+    jax.tree.map(np.testing.assert_array_equal, other, expected)

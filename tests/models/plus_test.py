@@ -235,8 +235,9 @@ def test_a_video_nobody_has_watched_is_ranked_by_content(single):
 @pytest.mark.parametrize('scenario', ['single', 'cross'])
 def test_serving_is_the_training_pass(scenario, request):
   study = request.getfixturevalue(scenario)
+  # Serving adds kernels first, the training pass what they give.
   networks.assert_serving_is_training(
-    study, worlds.random_params(study.network)
+    study, worlds.random_params(study.network), atol=5e-6
   )
 
 
