@@ -85,7 +85,7 @@ def make_problem(folder: str, mode: str) -> Problem:
   prepared = prepare.prepare(config)
   this = splits.make_split(config, prepared, 0)
   at = (config, prepared, this)
-  fraction = splits.MODES['single'][mode]
+  fraction = splits.modes(config)[mode]
   seen = training_data.make_seen(*at, fraction)
   queries, _ = training_data.make_questions(*at, this.users.test, fraction)
   asked = np.flatnonzero(np.diff(queries.watches.offsets))

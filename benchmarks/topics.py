@@ -3,6 +3,7 @@
   python -m benchmarks.topics [--json FILE]
   python -m benchmarks.topics --paper_size [--json FILE]
   python -m benchmarks.topics --lost [--json FILE]
+  python -m benchmarks.topics --chosen [--json FILE]
 
 The first compares tokens per second of one Gibbs sweep at K = 100 on one
 corpus, with 1 and with 2 threads, in alternating fresh processes. tomotopy
@@ -11,7 +12,8 @@ tweet and a side per word. CPU figures count processor seconds, so they hold on
 a shared machine. The second takes raw texts of the paper's size through
 tokenisation and the daily mode in one process. The third counts runs of ten
 that lose a planted topic (cosine 0.8 or less), from a random start and from
-the rounds of `tweet_start`, and their seconds.
+the rounds of `tweet_start`, and their seconds. The fourth lists the number of
+topics that `choose_count` names for ten corpora of eight, from either start.
 """
 
 import argparse
@@ -32,6 +34,8 @@ _TOPICS, _ALPHA, _BETA = 100, 0.5, 0.01
 # K, tweets, words, users.
 _PLANTED = ((10, 8000, 1000, 300), (20, 16000, 2000, 400))
 START_ROUNDS = 3  # as by default
+_CHOICE = (8, 6400, 800, 240)  # K and the same of the corpora to choose it for
+_TRIED = (4, 6, 8, 10, 12, 16)
 
 
 def main():
@@ -40,6 +44,7 @@ def main():
   parser.add_argument('--json', help='file to write the figures to')
   parser.add_argument('--paper_size', action='store_true')
   parser.add_argument('--lost', action='store_true')
+  parser.add_argument('--chosen', action='store_true')
   parser.add_argument('--tweets', type=int, default=300_000)
   parser.add_argument('--words', type=int, default=10_000)
   parser.add_argument('--rounds', type=int, default=3)
@@ -54,6 +59,8 @@ def main():
     figures = paper_size()
   elif args.lost:
     figures = lost_topics()
+  elif args.chosen:
+    figures = chosen_counts()
   else:
     figures = compare(args)
   print(json.dumps(figures))
@@ -129,13 +136,33 @@ def lost_topics(runs: int = 10) -> dict[str, float]:
   return figures
 
 
-def _planted_run(seed, topics, tweets, words, users, rounds):
-  """The least cosine of a planted topic and the found one; seconds."""
-  import jax
+def chosen_counts(runs: int = 10) -> dict[str, list[int]]:
+  """The K that is named for each corpus, by start."""
+  from dynrec_jax.topics import choose_count
 
-  from dynrec_jax.topics import tweet_start, tweet_topics, twitter_lda
+  topics, tweets, words, users = _CHOICE
+  figures = {}
+  for rounds in (0, START_ROUNDS):
+    name = f'topics_{topics}/rounds_{rounds}/chosen'
+    figures[name] = []
+    for seed in range(runs):
+      corpus, _ = _planted(seed, topics, tweets, words, users)
+      choice = choose_count.choose_tweet_topics(
+        corpus,
+        word_count=words,
+        seed=seed,
+        topic_counts=_TRIED,
+        start_rounds=rounds,
+      )
+      figures[name].append(choice.chosen.topic_count)
+      found = {t.topic_count: round(t.perplexity, 1) for t in choice.trials}
+      print(name, figures[name][-1], found, file=sys.stderr)
+  return figures
 
-  corpus, phi = planted_tweets(
+
+def _planted(seed, topics, tweets, words, users):
+  """A month of tweets, the largest topic of four times the smallest one's."""
+  return planted_tweets(
     seed,
     tweet_count=tweets,
     word_count=words,
@@ -145,6 +172,15 @@ def _planted_run(seed, topics, tweets, words, users, rounds):
     mean_length=7.0,
     size_ratio=4.0,
   )
+
+
+def _planted_run(seed, topics, tweets, words, users, rounds):
+  """The least cosine of a planted topic and the found one; seconds."""
+  import jax
+
+  from dynrec_jax.topics import tweet_start, tweet_topics, twitter_lda
+
+  corpus, phi = _planted(seed, topics, tweets, words, users)
   hyper = twitter_lda.REFERENCE._replace(topic_count=topics)
   sizes = {'word_count': words, 'user_count': users}
   common = {
