@@ -174,32 +174,20 @@ def make_train_step(
     scales = objective.term_scales(counts, balance.populations, reduction)
 
     def local_loss(learned):
-      terms, interest_length = objective.loss_terms(
+      found = objective.loss_terms(
         of_batch, join_params(learned, frozen), features, batch, settings, key
       )
-      scaled = LossTerms(*(t * s for t, s in zip(terms, scales, strict=True)))
-      return losses.unified_loss(scaled, balance.weights), (
-        scaled,
-        interest_length,
-      )
+      return _unified(found, scales, balance.weights)
 
-    grad_of = jax.value_and_grad(local_loss, has_aux=True)
-    (total, (terms, interest_length)), grads = grad_of(learned)
-    total, terms, interest_length = devices.sum_over_devices(
-      (total, terms, interest_length)
-    )
+    (_, found), grads = jax.value_and_grad(local_loss, has_aux=True)(learned)
     grads = catalogue.sum_gradients(grads, cut)
     updates, opt_state = optimizer.update(grads, opt_state, learned)
     moved = optax.apply_updates(learned, updates)
     if tables:
       before = every, state.opt_state
       moved, opt_state = rows.put(before, (moved, opt_state))
-    metrics = {
-      'loss': total,
-      **{f'loss_{name}': value for name, value in terms._asdict().items()},
-      'gradient_norm': catalogue.norm(grads, cut),
-      'interest_length': interest_length / counts.coherence,
-    }
+    metrics = _metrics(devices.sum_over_devices(found), counts)
+    metrics['gradient_norm'] = catalogue.norm(grads, cut)
     done, params = state.step + 1, join_params(moved, frozen)
     mean = _with(network, state.average, moved, done, decay=average)
     return TrainState(done, params, opt_state, mean), metrics
@@ -211,6 +199,33 @@ def make_train_step(
     donate=(0,),
     results=lambda state, *_: (state, 'metrics'),
   )
+
+
+class _Found(NamedTuple):
+  """What is told of a loss, all sums over anchors."""
+
+  loss: jax.Array
+  terms: LossTerms
+  interest_length: jax.Array
+
+
+def _unified(
+  found: tuple[LossTerms, jax.Array], scales: LossTerms, weights: LossWeights
+) -> tuple[jax.Array, _Found]:
+  """Eq (9) of `objective.loss_terms`, and what is told of it."""
+  terms, interest_length = found
+  scaled = LossTerms(*(t * s for t, s in zip(terms, scales, strict=True)))
+  loss = losses.unified_loss(scaled, weights)
+  return loss, _Found(loss, scaled, interest_length)
+
+
+def _metrics(found: _Found, counts: LossTerms) -> dict[str, jax.Array]:
+  """By the names that are logged."""
+  return {
+    'loss': found.loss,
+    **{f'loss_{name}': x for name, x in found.terms._asdict().items()},
+    'interest_length': found.interest_length / counts.coherence,
+  }
 
 
 def _with(
