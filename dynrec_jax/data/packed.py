@@ -78,9 +78,8 @@ class Packing:
 def pad(values: np.ndarray, size: int) -> np.ndarray:
   """Zeros behind the values, up to `size` rows."""
   # In a tenth of the time of np.pad, which a single list would wait for.
-  padded = np.zeros((size, *values.shape[1:]), values.dtype)
-  padded[: len(values)] = values
-  return padded
+  rest = np.zeros((size - len(values), *values.shape[1:]), values.dtype)
+  return np.concatenate([values, rest])
 
 
 class TableRows:

@@ -132,6 +132,8 @@ class TestPad:
   def test_what_does_not_fit(self):
     with pytest.raises(ValueError, match='negative'):
       packed.pad(np.arange(3), 2)
+    with pytest.raises(ValueError, match='negative'):
+      packed.pad(np.arange(1), 0)
 
 
 @pytest.mark.parametrize('marked', [4, 100])
