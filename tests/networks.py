@@ -127,7 +127,7 @@ def first_states(study, params, tables, users, session):
   return np.concatenate(states)[: len(users)]
 
 
-def assert_serving_is_training(study, params, atol=1e-6):
+def assert_serving_is_training(study, params):
   """The first state, then every step, fed with what was watched."""
   tables = jax.jit(study.network.tables)(params, study.features)
   for step in (0, 1):
@@ -140,11 +140,11 @@ def assert_serving_is_training(study, params, atol=1e-6):
     for row, count in enumerate(samples.target_count):
       h = first[row : row + 1]
       for _ in range(count):
-        np.testing.assert_allclose(h[0], states[place], atol=atol)
+        np.testing.assert_allclose(h[0], states[place], atol=1e-6)
         own = (h @ tables.output_kernel.T)[0]
         if tables.output_bias is not None:
           own += tables.output_bias
-        np.testing.assert_allclose(own, logits[place], atol=atol)
+        np.testing.assert_allclose(own, logits[place], atol=1e-6)
         ids = batch.targets.videos[place : place + 1]
         h = study.network.read_video(tables, h, ids)
         place += 1

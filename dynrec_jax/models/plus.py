@@ -153,12 +153,17 @@ class Plus(NamedTuple):
     without, they are the members folded into one.
     """
     del features, product_dtype
-    hidden = self._hidden(params, sequences, history, key)
     kernels = self._kernels(params, key)
     if key is None:
+      bags = None
+      if self.reads_watches:
+        bags = self._bag_tables(params)
+        bags = bags._replace(kernel=bags.kernel[sequences.video_ids])
+      hidden = self._served(params, bags, sequences, history)
       states = self._folded(hidden, history)
       kernel = self._folded_kernel(params, kernels)
       return Forward(states, kernel, None, None, None, None)
+    hidden = self._hidden(params, sequences, history, key)
     border = self._border(history)
     calendar = params['calendar']
     states = jnp.stack(
@@ -183,17 +188,9 @@ class Plus(NamedTuple):
     sequences: Sequences,
     history: History | None = None,
   ) -> Array:
-    """See `network.Network`.
-
-    As in `forward`, but of one product with what `tables` holds.
-    """
-    sums = [jnp.zeros(())] * self.members
-    if self.reads_watches:
-      of_bags = _bag(history) @ tables.recurrence.kernel
-      sums = jnp.split(of_bags - tables.recurrence.offset, self.members, axis=1)
-    if self.reads_interest:
-      sums = self._with_interest(params, sequences, history, sums)
-    return self._folded([jnp.tanh(own) for own in sums], history)
+    """See `network.Network`."""
+    hidden = self._served(params, tables.recurrence, sequences, history)
+    return self._folded(hidden, history)
 
   def score_parts(
     self, params: Any, tables: DecodeTables, states: Array, ids: Array
@@ -232,9 +229,9 @@ class Plus(NamedTuple):
     params: Any,
     sequences: Sequences,
     history: History,
-    key: jax.Array | None,
+    key: jax.Array,
   ) -> list[Array]:
-    """[N] of [B, H], g_n."""
+    """[N] of [B, H], g_n of a training step."""
     keys = _keys(key, self.members)
     sums = [jnp.zeros(())] * self.members
     if self.reads_watches:
@@ -245,6 +242,22 @@ class Plus(NamedTuple):
       dropout(own[1], jnp.tanh(x), rate=self.dropout)
       for own, x in zip(keys, sums, strict=True)
     ]
+
+  def _served(
+    self,
+    params: Any,
+    bags: BagTables | None,
+    sequences: Sequences,
+    history: History,
+  ) -> list[Array]:
+    """[N] of [B, H], g_n where nothing is left to chance: of one product."""
+    sums = [jnp.zeros(())] * self.members
+    if bags is not None:
+      of_bags = _bag(history) @ bags.kernel - bags.offset
+      sums = jnp.split(of_bags, self.members, axis=1)
+    if self.reads_interest:
+      sums = self._with_interest(params, sequences, history, sums)
+    return [jnp.tanh(own) for own in sums]
 
   def _of_watches(
     self,
@@ -298,10 +311,10 @@ class Plus(NamedTuple):
     kernel = jnp.concatenate(kernels, axis=1)
     return BagTables(kernel, params['mean_bag'] @ kernel)
 
-  def _kept(self, key: jax.Array | None, bag: Array, ids: Array) -> Array:
+  def _kept(self, key: jax.Array, bag: Array, ids: Array) -> Array:
     """[B, M], bags of which a step leaves some videos out."""
     rate = self.input_dropout
-    if key is None or not rate:
+    if not rate:
       return bag
     keep = keep_videos(key, len(bag), ids, rate=rate)
     return jnp.where(keep, bag / (1 - rate), 0)
