@@ -15,7 +15,7 @@ import shutil
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import ml_collections
 import numpy as np
@@ -94,19 +94,21 @@ def tune(
   same_data.hold(config, prepared)
   data = {mode: digest(prepared, of) for mode, of in every.items()}
   shared = make_parts(config, prepared)
-  found = {}
+  searches = []
   for name in methods.chosen(config):
     if not methods.METHODS[name].tuned:
       continue
     trials = Trials(
       _folder(config, name), _settings(config, prepared, name) | {'data': data}
     )
-    points = trial_points(config, name)
     fit = _trial(config, shared, this, every, name, trials, stop_requested)
-    if not _run(name, trials, points, fit, stop_requested):
-      return None
-    found[name] = [(point, trials.result(point)) for point in points]
-  return _report(config, found)
+    searches.append(_Search(name, trials, trial_points(config, name), fit))
+  # Whatever no other process is at, of every method, before any is waited for.
+  for part in (_fit_free, _finish):
+    for search in searches:
+      if not part(search, stop_requested):
+        return None
+  return _report(config, {of.name: of.results() for of in searches})
 
 
 def read_chosen(config: ml_collections.ConfigDict) -> Tuned:
@@ -157,45 +159,70 @@ def trial_points(config: ml_collections.ConfigDict, name: str) -> list[Point]:
   ]
 
 
-def _run(
-  name: str,
-  trials: Trials,
-  points: Sequence[Point],
-  fit: Trial,
-  stop_requested: Callable[[int], bool],
-) -> bool:
-  """Every point of a method, here or by others; False if asked to stop."""
-  left, told = list(points), ''
-  while left:
-    for number, point in enumerate(points, start=1):
-      if point not in left or trials.result(point) is not None:
+class _Search(NamedTuple):
+  """One method's.
+
+  Attributes:
+    name: of the method.
+    trials: kept.
+    points: to try, in order.
+    fit: the method at a point.
+  """
+
+  name: str
+  trials: Trials
+  points: Sequence[Point]
+  fit: Trial
+
+  def left(self) -> list[Point]:
+    """Points without a result."""
+    return [point for point in self.points if self.trials.result(point) is None]
+
+  def results(self) -> list[tuple[Point, dict[str, Any]]]:
+    """Of all points, once none is left."""
+    return [(point, self.trials.result(point)) for point in self.points]
+
+
+def _fit_free(search: _Search, stop_requested: Callable[[int], bool]) -> bool:
+  """Every point that no other process is at; False if asked to stop."""
+  trials, points = search.trials, search.points
+  for number, point in enumerate(points, start=1):
+    if trials.result(point) is not None:
+      continue
+    if stop_requested(0):
+      return False
+    with trials.claim(point) as mine:
+      if not mine or trials.result(point) is not None:
         continue
-      if stop_requested(0):
+      words = ', '.join(f'{key}={value}' for key, value in point.items())
+      label = f'{search.name}, trial {number} of {len(points)} ({words})'
+      logging.info('%s', label)
+      started = time.monotonic()
+      result = search.fit(point)
+      if result is None:
         return False
-      with trials.claim(point) as mine:
-        if not mine or trials.result(point) is not None:
-          continue
-        words = ', '.join(f'{key}={value}' for key, value in point.items())
-        label = f'{name}, trial {number} of {len(points)} ({words})'
-        logging.info('%s', label)
-        started = time.monotonic()
-        result = fit(point)
-        if result is None:
-          return False
-        result['secs'] = round(time.monotonic() - started, 1)
-        trials.keep(point, result)
-        shutil.rmtree(trials.directory(point), ignore_errors=True)
-        logging.info('%s: %s', label, _told(result))
-    left = [point for point in left if trials.result(point) is None]
-    if left:  # of other processes
-      holder = trials.holder(left[0])
-      if holder and holder != told:
-        logging.info('%s: waiting for %s', name, holder)
-        told = holder
-      if stop_requested(0):
-        return False
-      time.sleep(_POLL_SECS)
+      result['secs'] = round(time.monotonic() - started, 1)
+      trials.keep(point, result)
+      shutil.rmtree(trials.directory(point), ignore_errors=True)
+      logging.info('%s: %s', label, _told(result))
   return True
+
+
+def _finish(search: _Search, stop_requested: Callable[[int], bool]) -> bool:
+  """The others' points, too, here if they let go; False if asked to stop."""
+  told = ''
+  while _fit_free(search, stop_requested):
+    left = search.left()
+    if not left:
+      return True
+    holder = search.trials.holder(left[0])
+    if holder and holder != told:
+      logging.info('%s: waiting for %s', search.name, holder)
+      told = holder
+    if stop_requested(0):
+      return False
+    time.sleep(_POLL_SECS)
+  return False
 
 
 def _told(result: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The search for every method's settings: budget, choice, going on, sharing."""
 
+import contextlib
 import json
 import pathlib
 import threading
@@ -11,6 +12,7 @@ import pytest
 from dynrec_jax.parallel import hosts
 from dynrec_jax.recommender import CannotFit
 from dynrec_jax.step_watch import NonFiniteLossError
+from dynrec_jax.storage import file_locks
 from dynrec_jax.study import (
   keys,
   methods,
@@ -192,6 +194,42 @@ def test_two_processes_share_the_trials(config, study, monkeypatch):
     thread.join()
   assert len(fitted) == len(set(fitted)) == 4 * 2
   assert texts[0] == texts[1] is not None
+
+
+def test_all_that_is_free_is_tried_before_another_is_waited_for(
+  config, study, monkeypatch
+):
+  """Another process is at the first method's only trial."""
+  monkeypatch.setattr(tune, '_POLL_SECS', 0.01)
+  config.eval.methods = ('item_knn', 'picky')
+  config.tune.trials = 2
+  tune.tune(config, study.prepared, never)
+  folder = pathlib.Path(config.workdir, 'tuning')
+  first, *_ = sorted(
+    path
+    for path in folder.rglob('item_knn/*.json')
+    if path.name != 'settings.json'
+  )
+  for path in folder.rglob('*.json'):
+    if path == first or path.parent.name == 'picky':
+      path.unlink()
+  order, real = [], methods.fit
+
+  def note(name, *args):
+    order.append(name)
+    held.close()  # the other process dies as soon as this one is busy
+    return real(name, *args)
+
+  monkeypatch.setattr(methods, 'fit', note)
+  held, polls = contextlib.ExitStack(), []
+  held.enter_context(file_locks.held(first.with_suffix('.claim')))
+
+  def after_a_while(step):
+    polls.append(step)
+    return len(polls) > 500
+
+  assert tune.tune(config, study.prepared, after_a_while) is not None
+  assert list(dict.fromkeys(order)) == ['picky', 'item_knn']
 
 
 def test_the_same_budget_for_all(config):
