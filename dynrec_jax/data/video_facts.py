@@ -25,7 +25,8 @@ class VideoFacts(NamedTuple):
       watched after the end of session l, as far as that may be known.
     content: [V, C] float32, what a video is about.
     mean_bag: [V] float32, the mean of the train samples' bags, each over the
-      root of its sum.
+      root of its sum; or [V, L], column l - 1 that of those at the end of
+      session l.
     mean_interest: [K] float32, the mean of the train samples' interests.
   """
 

@@ -8,8 +8,9 @@ watches, and u), content, and the context of time that it leaves to the future.
 
 c_l(v) is the log of how often v is watched after session l (`VideoFacts`), x
 the user's bag of watches, each weighing exp(-decay age), over the root of their
-sum, u the interest of Eq (2), m and k their means over train samples: a user
-like all others is recommended what is watched. Q(v) is v's content. N members
+sum, u the interest of Eq (2), m and k their means over train samples, m of all
+or of those at session l alone: a user like all others is recommended what is
+watched. Q(v) is v's content. N members
 are trained side by side, each on a loss of its own, and folded into one state
 and one kernel to serve. O_n(v), a video's free part, is dropped at random in
 training, so that content alone makes sense for a video nobody has watched.
@@ -38,6 +39,8 @@ from dynrec_jax.models.static_dnn import first_rows, read_video
 
 # Which members read and write content: all, every other one, or none.
 CONTENT = ('all', 'half', 'none')
+# Which samples' bags m is the mean of: all, or those at the same border.
+MEANS = ('all', 'border')
 _INPUT_SCALE = 0.1
 _OUTPUT_SCALE = 0.01
 # Keys of a step: inputs, hidden units, free parts.
@@ -49,7 +52,7 @@ class BagTables(NamedTuple):
 
   Attributes:
     kernel: [V, N H], E_n(v) + Q(v) A_n side by side.
-    offset: [N H], m times the kernel.
+    offset: [N H], m times the kernel; [L, N H] where each border has an m.
   """
 
   kernel: Array
@@ -67,6 +70,7 @@ class Plus(NamedTuple):
     hidden_size: H, of each member.
     members: N.
     content: of CONTENT.
+    mean: of MEANS.
     reads_watches: whether the bag is read; where watches are hidden, u alone.
     reads_interest: whether u is read.
     input_dropout: share of a bag's videos that a step leaves out.
@@ -81,6 +85,7 @@ class Plus(NamedTuple):
   hidden_size: int = 32
   members: int = 4
   content: str = 'half'
+  mean: str = 'all'
   reads_watches: bool = True
   reads_interest: bool = False
   input_dropout: float = 0.3
@@ -104,6 +109,13 @@ class Plus(NamedTuple):
   def read_video(self) -> ReadVideo:
     """See `network.Network`."""
     return read_video
+
+  @property
+  def means_shape(self) -> tuple[int, ...]:
+    """Of m: [V], or [V, L] where each border has one."""
+    if self.mean == 'all':
+      return (self.video_count,)
+    return (self.video_count, self.session_count)
 
   def of_rows(self, count: int) -> 'Plus':
     """See `network.Network`; there are no such rows."""
@@ -132,7 +144,7 @@ class Plus(NamedTuple):
       facts = VideoFacts(
         calendar=jnp.zeros((self.video_count, self.session_count)),
         content=jnp.zeros((self.video_count, self.content_size)),
-        mean_bag=jnp.zeros(self.video_count),
+        mean_bag=jnp.zeros(self.means_shape),
         mean_interest=jnp.zeros(self.interest_size),
       )
     return params | {k: jnp.asarray(v) for k, v in facts._asdict().items()}
@@ -253,7 +265,8 @@ class Plus(NamedTuple):
     """[N] of [B, H], g_n where nothing is left to chance: of one product."""
     sums = [jnp.zeros(())] * self.members
     if bags is not None:
-      of_bags = _bag(history) @ bags.kernel - bags.offset
+      usual = self._at_border(bags.offset, history)
+      of_bags = _bag(history) @ bags.kernel - usual
       sums = jnp.split(of_bags, self.members, axis=1)
     if self.reads_interest:
       sums = self._with_interest(params, sequences, history, sums)
@@ -268,13 +281,13 @@ class Plus(NamedTuple):
   ) -> list[Array]:
     """[N] of [B, H], what the bag adds to each member's hidden units."""
     bag, ids = _bag(history), sequences.video_ids
-    mean, content = params['mean_bag'], params['content']
-    about = bag @ content[ids] - mean @ content
+    mean, content = params['mean_bag'].T, params['content']
+    about = bag @ content[ids] - self._at_border(mean @ content, history)
     sums = []
     for n, has_content in enumerate(self._content_members()):
       kernel = params['input'][n]
       kept = self._kept(keys[n][0], bag, ids)
-      own = kept @ kernel[ids] - mean @ kernel
+      own = kept @ kernel[ids] - self._at_border(mean @ kernel, history)
       if has_content:
         own += about @ params['content_input'][n]
       sums.append(own)
@@ -309,7 +322,11 @@ class Plus(NamedTuple):
       )
     ]
     kernel = jnp.concatenate(kernels, axis=1)
-    return BagTables(kernel, params['mean_bag'] @ kernel)
+    return BagTables(kernel, params['mean_bag'].T @ kernel)
+
+  def _at_border(self, of_means: Array, history: History) -> Array:
+    """What follows from m, of each row's: [n], or [L, n] -> [B, n]."""
+    return of_means if self.mean == 'all' else of_means[history.session - 1]
 
   def _kept(self, key: jax.Array, bag: Array, ids: Array) -> Array:
     """[B, M], bags of which a step leaves some videos out."""
@@ -373,7 +390,8 @@ def with_videos(
   wide = jnp.broadcast_to(
     jnp.asarray(rates, jnp.float32)[:, None], (count, network.session_count)
   )
-  rows = {'calendar': wide, 'content': content, 'mean_bag': jnp.zeros(count)}
+  unseen = jnp.zeros((count, *params['mean_bag'].shape[1:]))
+  rows = {'calendar': wide, 'content': content, 'mean_bag': unseen}
   grown = {
     name: jnp.concatenate([params[name], own]) for name, own in rows.items()
   }

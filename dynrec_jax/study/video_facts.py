@@ -6,8 +6,9 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 
-from dynrec_jax.data import video_clock, video_facts
+from dynrec_jax.data import sequences, video_clock, video_facts
 from dynrec_jax.data.records import MISSING_TIME
+from dynrec_jax.data.sequences import Samples
 from dynrec_jax.data.sessions import Sessions
 from dynrec_jax.data.training_set import TrainingSet
 from dynrec_jax.data.video_clock import Log, VideoStates
@@ -50,14 +51,7 @@ def make_facts(
   return VideoFacts(
     calendar=_calendar(config, prepared, this, data, serves=serves),
     content=content_columns(prepared),
-    mean_bag=video_facts.mean_bag(
-      data.samples,
-      data.watches,
-      data.video_count,
-      decay=data.decay,
-      unit_secs=data.unit_secs,
-      max_count=data.max_bag,
-    ),
+    mean_bag=_mean_bag(config, prepared, this, data),
     mean_interest=_mean_interest(data),
   )
 
@@ -313,6 +307,56 @@ def uploads_of(times: np.ndarray, sessions: Sessions) -> np.ndarray:
   unknown = times == MISSING_TIME
   found = video_clock.in_sessions(np.where(unknown, 0, times), sessions)
   return np.where(unknown, np.nan, found)
+
+
+def mean_of(config: ml_collections.ConfigDict) -> str:
+  """`plus.mean`; where one date cuts the log, of all borders.
+
+  There what is common to bags at a date tells of its trends, of which nothing
+  else in a forecast does.
+  """
+  return config.plus.mean if config.split.by == 'users' else 'all'
+
+
+def _mean_bag(
+  config: ml_collections.ConfigDict,
+  prepared: Prepared,
+  this: Split,
+  data: TrainingSet,
+) -> np.ndarray:
+  """[V], or [V, L]: at every border, of the samples there.
+
+  Where training ends there is none, nothing being known of later watches: there
+  it is of all train users with a watch. Other borders without a sample have the
+  mean of all.
+  """
+
+  def mean(samples: Samples) -> np.ndarray:
+    return video_facts.mean_bag(
+      samples,
+      data.watches,
+      data.video_count,
+      decay=data.decay,
+      unit_secs=data.unit_secs,
+      max_count=data.max_bag,
+    )
+
+  of_all = mean(data.samples)
+  if mean_of(config) == 'all':
+    return of_all
+  last = prepared.sessions.count
+  at_end = sequences.samples_at(
+    data.watches, np.unique(this.users.train), last, prepared.sessions
+  )
+  at_end = at_end.take(at_end.history_count > 0)
+  found = np.repeat(of_all[:, None], last, axis=1)
+  for session in range(1, last + 1):
+    own = data.samples.take(data.samples.session == session)
+    if session == last and not len(own.user):
+      own = at_end
+    if len(own.user):
+      found[:, session - 1] = mean(own)
+  return found
 
 
 def _mean_interest(data: TrainingSet) -> np.ndarray:

@@ -22,9 +22,10 @@ V, L, MEMBERS, HIDDEN = worlds.VIDEOS, 12, 3, 5
 SMALL = {'plus.members': MEMBERS, 'plus.hidden': HIDDEN}
 NO_DROPOUT = {'input_dropout': 0.0, 'dropout': 0.0, 'row_dropout': 0.0}
 OPTIONS = {
-  'all': {'content': 'all'},
-  'half': {'content': 'half', 'reads_interest': True},
-  'none': {'content': 'none'},
+  'all': {'content': 'all', 'mean': 'all'},
+  'half': {'content': 'half', 'reads_interest': True, 'mean': 'border'},
+  'none': {'content': 'none', 'mean': 'all'},
+  'border': {'content': 'all', 'mean': 'border'},
   'interest': {'reads_watches': False, 'reads_interest': True},
 }
 
@@ -61,7 +62,8 @@ def expected(study, net, params, user, session):
   """[V] the logits of a user at the end of a session, in float64."""
   plain = plain_model.PlainModel(study, params)
   p, q = plain.p, plain.p['content']
-  x = bag_of(study, plain, user, session) - p['mean_bag']
+  means = p['mean_bag'] if net.mean == 'all' else p['mean_bag'][:, session - 1]
+  x = bag_of(study, plain, user, session) - means
   u = plain.interest(user, session) - p['mean_interest']
   logits = p['calendar'][:, session - 1].copy()
   for n in range(net.members):
@@ -148,7 +150,7 @@ def test_parts_of_scores_add_up_to_the_formula(option, single):
   ids = np.array([[3, 0, V - 1], [7, 2, 5]])
   parts = predictor.score_parts(params, queries, ids)
   wanted = {'clock', 'history', 'content'}
-  if option == 'none':
+  if OPTIONS[option].get('content') == 'none':
     wanted.remove('content')
   assert set(parts) == wanted
   for row, user in enumerate([4, 9]):
@@ -207,7 +209,9 @@ def test_a_user_like_all_others_gets_the_calendar(single):
   plain = plain_model.PlainModel(single, params)
   user, session = 7, 9
   x = bag_of(single, plain, user, session)
-  params['mean_bag'] = jnp.asarray(x, jnp.float32)
+  means = np.array(params['mean_bag'])
+  means[:, session - 1] = x
+  params['mean_bag'] = jnp.asarray(means)
   queries = networks.queries_of(single, [user], session)
   found = single.parts.predictor.recommender(params)(queries, 9).ids[0]
   column = np.asarray(params['calendar'])[:, session - 1].copy()
@@ -301,16 +305,17 @@ def test_rows_of_padding_are_of_no_session(single):
   np.testing.assert_array_equal(calendar, want)
 
 
-def some_facts(seed=1, content_size=4, interest_size=3):
+def some_facts(net, seed=1):
   rng = np.random.default_rng(seed)
-  sizes = ((V, L), (V, content_size), (V,), (interest_size,))
+  sizes = ((V, L), (V, net.content_size), net.means_shape, (net.interest_size,))
   return VideoFacts(*(rng.normal(size=s).astype(np.float32) for s in sizes))
 
 
-def test_the_parameters():
-  net = plus.Plus(V, L, 4, 3, hidden_size=5, members=2)
+@pytest.mark.parametrize('mean', plus.MEANS)
+def test_the_parameters(mean):
+  net = plus.Plus(V, L, 4, 3, hidden_size=5, members=2, mean=mean)
   key = jax.random.key(0)
-  facts = some_facts()
+  facts = some_facts(net)
   params = net.init(key, facts)
   for name, value in facts._asdict().items():
     np.testing.assert_array_equal(params[name], value)
@@ -339,10 +344,11 @@ def test_the_parameters():
   assert not np.array_equal(params['input'], params['output'])
 
 
-def test_more_videos_leave_the_others_as_they_are():
+@pytest.mark.parametrize('mean', plus.MEANS)
+def test_more_videos_leave_the_others_as_they_are(mean):
   """Their rows are of content alone, in the softmax and in the bag."""
-  net = plus.Plus(V, L, 4, 3, hidden_size=5, members=2)
-  params = net.init(jax.random.key(0), some_facts())
+  net = plus.Plus(V, L, 4, 3, hidden_size=5, members=2, mean=mean)
+  params = net.init(jax.random.key(0), some_facts(net))
   rng = np.random.default_rng(2)
   content, rates = rng.normal(size=(3, 4)), rng.normal(size=3)
   more, grown = plus.with_videos(net, params, content, rates)
@@ -413,7 +419,7 @@ def test_a_bag_loses_videos_wherever_its_table_has_them(single):
 def steps_of(study, count, optimizer='adamw'):
   """Parameters after some steps with all dropout, from facts and on."""
   net = study.network
-  facts = some_facts(2, net.content_size, net.interest_size)
+  facts = some_facts(net, 2)
   optimizer = train.make_optimizer(
     optimizer, learning_rate=0.05, weight_decay=0.01
   )

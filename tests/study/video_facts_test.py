@@ -8,10 +8,15 @@ import pytest
 import worlds
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dynrec_jax.data import histories, video_clock
+from dynrec_jax.data import histories, inputs, video_clock
 from dynrec_jax.data.records import MISSING_TIME
 from dynrec_jax.models import clock
-from dynrec_jax.study import splits, training_data, video_facts
+from dynrec_jax.study import (
+  method_config,
+  splits,
+  training_data,
+  video_facts,
+)
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
 V, L = worlds.VIDEOS, 12
@@ -278,17 +283,70 @@ def test_means_are_of_the_samples(users):
   ]
   assert len(own) == len(data.samples.user)
   assert_allclose(found.mean_interest, np.mean(own, axis=0), rtol=1e-5)
-  bags = np.zeros(V)
-  borders, samples = users.prepared.sessions.borders, data.samples
+  samples = data.samples
+  for session in range(1, L):
+    rows = np.flatnonzero(samples.session == session)
+    assert len(rows)
+    want = mean_of_bags(users, samples.user[rows], session)
+    assert_allclose(found.mean_bag[:, session - 1], want, rtol=1e-4, atol=1e-7)
+  # Nobody has a later watch at the end: there all who have watched count.
+  want = mean_of_bags(users, users.split.users.train, L)
+  assert_allclose(found.mean_bag[:, -1], want, rtol=1e-4, atol=1e-7)
+
+
+def test_one_mean_is_of_all_samples(users):
+  config = method_config.changed(users.config, {'plus.mean': 'all'})
+  study = worlds.Study(config, users.prepared)
+  samples = study.data.samples
+  want, count = np.zeros(V), len(samples.user)
+  for session in range(1, L):
+    own = samples.user[samples.session == session]
+    want += len(own) / count * mean_of_bags(users, own, session)
+  found = facts_of(study).mean_bag
+  assert_allclose(found, want, rtol=1e-4, atol=1e-7)
+
+
+def test_a_border_without_a_sample_has_the_mean_of_all(users):
+  kept = np.flatnonzero(users.data.samples.session != 5)
+  data = users.data._replace(
+    samples=users.data.samples.take(kept),
+    interest_rows=inputs.take_rows(users.data.interest_rows, kept),
+  )
+  each, of_all = (
+    video_facts.make_facts(
+      method_config.changed(users.config, {'plus.mean': mean}),
+      users.prepared,
+      users.split,
+      data,
+      serves=False,
+    ).mean_bag
+    for mean in ('border', 'all')
+  )
+  assert_array_equal(each[:, 4], of_all)
+  assert not np.array_equal(each[:, 3], of_all)
+
+
+def test_where_a_date_cuts_the_log_the_mean_is_of_all(by_time):
+  assert by_time.config.plus.mean == 'border'
+  assert by_time.network.mean == 'all'
+  assert facts_of(by_time).mean_bag.shape == (by_time.network.video_count,)
+
+
+def mean_of_bags(study, users, session):
+  """[V] one watch at a time; of those who have one."""
+  borders, watches = study.prepared.sessions.borders, study.prepared.watches
   month = (borders[-1] - borders[0]) / L
-  for start, count, time in zip(
-    samples.watch_start, samples.history_count, samples.time, strict=True
-  ):
-    place = np.arange(start, start + count)
-    ages = (time - data.watches.time[place]) / month
-    weights = np.exp(-0.1 * ages)
-    np.add.at(bags, data.watches.item[place], weights / np.sqrt(weights.sum()))
-  assert_allclose(found.mean_bag, bags / len(samples.user), rtol=1e-4)
+  total, count = np.zeros(V), 0
+  for user in users:
+    bag = np.zeros(V)
+    for place in range(watches.offsets[user], watches.offsets[user + 1]):
+      age = (borders[session] - watches.time[place]) / month
+      if age > 0:
+        bag[watches.item[place]] += np.exp(-0.1 * age)
+    if bag.any():
+      total += bag / np.sqrt(bag.sum())
+      count += 1
+  return total / count
 
 
 def assert_equal(one, two):

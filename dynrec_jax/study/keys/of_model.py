@@ -341,6 +341,15 @@ KEYS = {
     decision=42,
     young=True,
   ),
+  'plus.mean': Key(
+    'all',
+    OneOf(plus.MEANS),
+    Of.MODEL,
+    "which train samples' mean is taken off a history: of all, or of those at "
+    'the same border (where one date cuts the log, always of all)',
+    decision=42,
+    young=True,
+  ),
   'plus.interest': Key(
     False,
     Switch(),
