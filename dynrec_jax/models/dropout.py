@@ -89,3 +89,28 @@ def keep_videos(
   mixed = (mixed ^ (mixed >> 13)) * jnp.uint32(0xC2B2AE35)
   mixed ^= mixed >> 16
   return mixed >= jnp.uint32(round(rate * 2**32))
+
+
+@typed
+def drop_videos(
+  key: jax.Array,
+  bags: Float[Array, 'B M'],
+  ids: Int[Array, 'M'],
+  *,
+  rate: float,
+) -> Float[Array, 'B M']:
+  """A device's bags without some of their videos, the others scaled.
+
+  Args:
+    key: see `keep_videos`.
+    bags: a row per anchor.
+    ids: the videos, of the catalogue.
+    rate: share that is dropped, in [0, 1).
+
+  Returns:
+    The bags; their expectation is `bags`.
+  """
+  if rate == 0:
+    return bags
+  keep = keep_videos(key, len(bags), ids, rate=rate)
+  return jnp.where(keep, bags / (1 - rate), 0)

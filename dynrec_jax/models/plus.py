@@ -8,12 +8,12 @@ watches, and u), content, and the context of time that it leaves to the future.
 
 c_l(v) is the log of how often v is watched after session l (`VideoFacts`), x
 the user's bag of watches, each weighing exp(-decay age), over the root of their
-sum, u the interest of Eq (2), m and k their means over train samples, m of all
-or of those at session l alone: a user like all others is recommended what is
-watched. Q(v) is v's content. N members
-are trained side by side, each on a loss of its own, and folded into one state
-and one kernel to serve. O_n(v), a video's free part, is dropped at random in
-training, so that content alone makes sense for a video nobody has watched.
+sum (`watch_bag`), u the interest of Eq (2), m and k their means over train
+samples, m of all or of those at session l alone: a user like all others is
+recommended what is watched. Q(v) is v's content. N members are trained side by
+side, each on a loss of its own, and folded into one state and one kernel to
+serve. O_n(v), a video's free part, is dropped at random in training, so that
+content alone makes sense for a video nobody has watched.
 """
 
 import types
@@ -27,8 +27,8 @@ from dynrec_jax.data.batch import History
 from dynrec_jax.data.packed import Sequences
 from dynrec_jax.data.video_facts import VideoFacts
 from dynrec_jax.features.catalogue import Features
-from dynrec_jax.models import score_parts
-from dynrec_jax.models.dropout import dropout, keep_videos
+from dynrec_jax.models import score_parts, watch_bag
+from dynrec_jax.models.dropout import dropout
 from dynrec_jax.models.network import (
   DecodeTables,
   Forward,
@@ -39,24 +39,10 @@ from dynrec_jax.models.static_dnn import first_rows, read_video
 
 # Which members read and write content: all, every other one, or none.
 CONTENT = ('all', 'half', 'none')
-# Which samples' bags m is the mean of: all, or those at the same border.
-MEANS = ('all', 'border')
 _INPUT_SCALE = 0.1
 _OUTPUT_SCALE = 0.01
 # Keys of a step: inputs, hidden units, free parts.
 _DRAWS = 3
-
-
-class BagTables(NamedTuple):
-  """What a bag of watches adds to the hidden units of all members.
-
-  Attributes:
-    kernel: [V, N H], E_n(v) + Q(v) A_n side by side.
-    offset: [N H], m times the kernel; [L, N H] where each border has an m.
-  """
-
-  kernel: Array
-  offset: Array
 
 
 class Plus(NamedTuple):
@@ -70,7 +56,7 @@ class Plus(NamedTuple):
     hidden_size: H, of each member.
     members: N.
     content: of CONTENT.
-    mean: of MEANS.
+    mean: of `watch_bag.MEANS`.
     reads_watches: whether the bag is read; where watches are hidden, u alone.
     reads_interest: whether u is read.
     input_dropout: share of a bag's videos that a step leaves out.
@@ -132,7 +118,7 @@ class Plus(NamedTuple):
       'interest_input': ((count, self.interest_size, size), _INPUT_SCALE),
     }
     if not self.reads_watches:
-      sizes = {k: v for k, v in sizes.items() if k not in _OF_WATCHES}
+      sizes = {k: v for k, v in sizes.items() if k not in watch_bag.LEARNED}
     if not self.reads_interest:
       sizes.pop('interest_input')
     keys = jax.random.split(key, len(sizes))
@@ -167,9 +153,8 @@ class Plus(NamedTuple):
     del features, product_dtype
     kernels = self._kernels(params, key)
     if key is None:
-      bags = None
-      if self.reads_watches:
-        bags = self._bag_tables(params)
+      bags = self._bag_tables(params)
+      if bags is not None:
         bags = bags._replace(kernel=bags.kernel[sequences.video_ids])
       hidden = self._served(params, bags, sequences, history)
       states = self._folded(hidden, history)
@@ -190,8 +175,7 @@ class Plus(NamedTuple):
     """See `network.Network`."""
     del features
     kernel = self._folded_kernel(params, self._kernels(params, None))
-    bags = self._bag_tables(params) if self.reads_watches else None
-    return DecodeTables(bags, kernel)
+    return DecodeTables(self._bag_tables(params), kernel)
 
   def first_states(
     self,
@@ -236,6 +220,12 @@ class Plus(NamedTuple):
       return tuple(n % 2 == 0 for n in range(self.members))
     return (self.content == 'all',) * self.members
 
+  def _bag_tables(self, params: Any) -> watch_bag.BagTables | None:
+    """None where watches are hidden."""
+    if not self.reads_watches:
+      return None
+    return watch_bag.make_tables(params, self._content_members())
+
   def _hidden(
     self,
     params: Any,
@@ -247,7 +237,14 @@ class Plus(NamedTuple):
     keys = _keys(key, self.members)
     sums = [jnp.zeros(())] * self.members
     if self.reads_watches:
-      sums = self._of_watches(params, sequences, history, keys)
+      sums = watch_bag.in_step(
+        params,
+        sequences.video_ids,
+        history,
+        [own[0] for own in keys],
+        self._content_members(),
+        rate=self.input_dropout,
+      )
     if self.reads_interest:
       sums = self._with_interest(params, sequences, history, sums)
     return [
@@ -258,40 +255,18 @@ class Plus(NamedTuple):
   def _served(
     self,
     params: Any,
-    bags: BagTables | None,
+    bags: watch_bag.BagTables | None,
     sequences: Sequences,
     history: History,
   ) -> list[Array]:
     """[N] of [B, H], g_n where nothing is left to chance: of one product."""
     sums = [jnp.zeros(())] * self.members
     if bags is not None:
-      usual = self._at_border(bags.offset, history)
-      of_bags = _bag(history) @ bags.kernel - usual
+      of_bags = watch_bag.of_tables(bags, history)
       sums = jnp.split(of_bags, self.members, axis=1)
     if self.reads_interest:
       sums = self._with_interest(params, sequences, history, sums)
     return [jnp.tanh(own) for own in sums]
-
-  def _of_watches(
-    self,
-    params: Any,
-    sequences: Sequences,
-    history: History,
-    keys: list[tuple],
-  ) -> list[Array]:
-    """[N] of [B, H], what the bag adds to each member's hidden units."""
-    bag, ids = _bag(history), sequences.video_ids
-    mean, content = params['mean_bag'].T, params['content']
-    about = bag @ content[ids] - self._at_border(mean @ content, history)
-    sums = []
-    for n, has_content in enumerate(self._content_members()):
-      kernel = params['input'][n]
-      kept = self._kept(keys[n][0], bag, ids)
-      own = kept @ kernel[ids] - self._at_border(mean @ kernel, history)
-      if has_content:
-        own += about @ params['content_input'][n]
-      sums.append(own)
-    return sums
 
   def _with_interest(
     self,
@@ -309,32 +284,6 @@ class Plus(NamedTuple):
       own + centred @ kernel
       for own, kernel in zip(sums, params['interest_input'], strict=True)
     ]
-
-  def _bag_tables(self, params: Any) -> BagTables:
-    """Of no query, so that they are made once."""
-    kernels = [
-      own + params['content'] @ about if has_content else own
-      for own, about, has_content in zip(
-        params['input'],
-        params['content_input'],
-        self._content_members(),
-        strict=True,
-      )
-    ]
-    kernel = jnp.concatenate(kernels, axis=1)
-    return BagTables(kernel, params['mean_bag'].T @ kernel)
-
-  def _at_border(self, of_means: Array, history: History) -> Array:
-    """What follows from m, of each row's: [n], or [L, n] -> [B, n]."""
-    return of_means if self.mean == 'all' else of_means[history.session - 1]
-
-  def _kept(self, key: jax.Array, bag: Array, ids: Array) -> Array:
-    """[B, M], bags of which a step leaves some videos out."""
-    rate = self.input_dropout
-    if not rate:
-      return bag
-    keep = keep_videos(key, len(bag), ids, rate=rate)
-    return jnp.where(keep, bag / (1 - rate), 0)
 
   def _kernels(self, params: Any, key: jax.Array | None) -> list[Array]:
     """[N] of [V, H], O_n(v) + Q(v) P_n."""
@@ -402,15 +351,6 @@ def with_videos(
   }
   more = network._replace(video_count=network.video_count + count)
   return more, {**params, **grown, **free}
-
-
-def _bag(history: History) -> Array:
-  """[B, M] x, over the root of its sum."""
-  total = jnp.maximum(jnp.sum(history.weights, axis=1), 1)  # a watch or more
-  return history.weights * jnp.sqrt(history.newest / total)[:, None]
-
-
-_OF_WATCHES = frozenset(['input', 'content_input'])
 
 
 def _keys(key: jax.Array | None, count: int) -> list[tuple]:

@@ -262,7 +262,7 @@ def _plus(config: ml_collections.ConfigDict, prepared: Prepared) -> Plus:
     hidden_size=of.hidden,
     members=of.members,
     content=of.content,
-    mean=video_facts.mean_of(config),
+    mean=video_facts.plus_mean(config),
     reads_watches=single,
     reads_interest=of.interest or not single,
     input_dropout=of.input_dropout,

@@ -309,7 +309,7 @@ def uploads_of(times: np.ndarray, sessions: Sessions) -> np.ndarray:
   return np.where(unknown, np.nan, found)
 
 
-def mean_of(config: ml_collections.ConfigDict) -> str:
+def plus_mean(config: ml_collections.ConfigDict) -> str:
   """`plus.mean`; where one date cuts the log, of all borders.
 
   There what is common to bags at a date tells of its trends, of which nothing
@@ -342,7 +342,7 @@ def _mean_bag(
     )
 
   of_all = mean(data.samples)
-  if mean_of(config) == 'all':
+  if plus_mean(config) == 'all':
     return of_all
   last = prepared.sessions.count
   at_end = sequences.samples_at(

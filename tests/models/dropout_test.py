@@ -121,3 +121,30 @@ def test_videos_at_rate_0_all_stay_and_a_rate_of_1_is_refused():
   assert kept_videos(0, rate=0.0).all()
   with pytest.raises(ValueError, match=r'rate is 1\.0, must be in'):
     kept_videos(0, rate=1.0)
+
+
+def test_bags_lose_videos_wherever_their_table_has_them():
+  """The others count for more, so that a bag is what it was in the mean."""
+  count = 40
+  bags = np.random.default_rng(0).uniform(1, 2, (6, count)).astype(np.float32)
+  ids = np.random.default_rng(1).permutation(count)
+
+  def kept(bags, ids):
+    step = devices.data_parallel(
+      lambda bags, ids, key: dropout.drop_videos(key, bags, ids, rate=0.4),
+      split=(True, False, False),
+    )
+    return np.asarray(step(bags[None], ids, jax.random.key(4)))
+
+  whole = kept(bags, np.arange(count))
+  np.testing.assert_array_equal(kept(bags[:, ids], ids), whole[:, ids])
+  some = ids[:9]
+  np.testing.assert_array_equal(kept(bags[:, some], some), whole[:, some])
+  stays = whole != 0
+  np.testing.assert_allclose(whole[stays], bags[stays] / 0.6, rtol=1e-6)
+  assert 0.5 < stays.mean() < 0.7
+  assert len({tuple(row) for row in stays}) == 6
+  same = dropout.drop_videos(
+    jax.random.key(4), jnp.asarray(bags), jnp.arange(count), rate=0.0
+  )
+  np.testing.assert_array_equal(same, bags)

@@ -14,7 +14,7 @@ from saved_states import run_python
 from dynrec_jax import objective, predict, train
 from dynrec_jax.data import batches
 from dynrec_jax.data.video_facts import VideoFacts
-from dynrec_jax.models import network, plus
+from dynrec_jax.models import network, plus, watch_bag
 from dynrec_jax.parallel import devices
 
 pytestmark = pytest.mark.usefixtures('quick_compile')
@@ -125,8 +125,7 @@ def test_logits_equal_the_formula(option, single):
 @pytest.mark.parametrize('option', OPTIONS)
 def test_a_step_that_leaves_nothing_out_equals_the_formula(option, single):
   """The members' mean; a step sums in another order than what serves."""
-  rates = {'input_dropout': 0.0, 'dropout': 0.0, 'row_dropout': 0.0}
-  net = single.network._replace(**OPTIONS[option], **rates)
+  net = single.network._replace(**OPTIONS[option], **NO_DROPOUT)
   params = worlds.random_params(net)
   samples = single.data.samples
   batch, chosen = networks.anchors_of(single, 1)
@@ -311,7 +310,7 @@ def some_facts(net, seed=1):
   return VideoFacts(*(rng.normal(size=s).astype(np.float32) for s in sizes))
 
 
-@pytest.mark.parametrize('mean', plus.MEANS)
+@pytest.mark.parametrize('mean', watch_bag.MEANS)
 def test_the_parameters(mean):
   net = plus.Plus(V, L, 4, 3, hidden_size=5, members=2, mean=mean)
   key = jax.random.key(0)
@@ -344,7 +343,7 @@ def test_the_parameters(mean):
   assert not np.array_equal(params['input'], params['output'])
 
 
-@pytest.mark.parametrize('mean', plus.MEANS)
+@pytest.mark.parametrize('mean', watch_bag.MEANS)
 def test_more_videos_leave_the_others_as_they_are(mean):
   """Their rows are of content alone, in the softmax and in the bag."""
   net = plus.Plus(V, L, 4, 3, hidden_size=5, members=2, mean=mean)
@@ -392,28 +391,6 @@ def test_members_and_steps_drop_by_themselves(single):
       rows.append(kept)
   assert 0.55 < np.mean(rows) < 0.9
   assert len({tuple(x) for x in rows}) == 4
-
-
-def test_a_bag_loses_videos_wherever_its_table_has_them(single):
-  net = single.network._replace(input_dropout=0.4)
-  bag = np.random.default_rng(0).uniform(1, 2, (6, V)).astype(np.float32)
-  ids = np.random.default_rng(1).permutation(V)
-
-  def kept(bag, ids):
-    step = devices.data_parallel(
-      lambda bag, ids, key: net._kept(key, bag, ids),
-      split=(True, False, False),
-    )
-    return np.asarray(step(bag[None], ids, jax.random.key(4)))
-
-  whole = kept(bag, np.arange(V))
-  np.testing.assert_array_equal(kept(bag[:, ids], ids), whole[:, ids])
-  some = ids[:9]
-  np.testing.assert_array_equal(kept(bag[:, some], some), whole[:, some])
-  stays = whole != 0
-  np.testing.assert_allclose(whole[stays], bag[stays] / 0.6, rtol=1e-6)
-  assert 0.5 < stays.mean() < 0.7
-  assert len({tuple(row) for row in stays}) == 6
 
 
 def steps_of(study, count, optimizer='adamw'):

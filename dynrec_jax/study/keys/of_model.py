@@ -2,7 +2,7 @@
 
 from dynrec_jax import objective, train
 from dynrec_jax.data import batch_spec, inputs, relevance, shared_samples
-from dynrec_jax.models import history_rnn, plus, theta
+from dynrec_jax.models import history_rnn, plus, theta, watch_bag
 from dynrec_jax.study.keys.declared import (
   Key,
   Of,
@@ -343,7 +343,7 @@ KEYS = {
   ),
   'plus.mean': Key(
     'all',
-    OneOf(plus.MEANS),
+    OneOf(watch_bag.MEANS),
     Of.MODEL,
     "which train samples' mean is taken off a history: of all, or of those at "
     'the same border (where one date cuts the log, always of all)',
