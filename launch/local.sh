@@ -55,6 +55,18 @@ while ((left)); do
   wait -n -p ended "${pids[@]}" 2>/dev/null
   found=$?
   if [[ -z ${ended:-} ]]; then
+    # One that ended while another was begun may be no job any more, and is never
+    # waited for by `wait -n`; its code is still known by its number.
+    for pid in "${pids[@]}"; do
+      if ! kill -s 0 "$pid" 2>/dev/null; then
+        ended=$pid
+        wait "$pid" 2>/dev/null
+        found=$?
+        break
+      fi
+    done
+  fi
+  if [[ -z ${ended:-} ]]; then
     continue # a signal came, and was passed on
   fi
   left=$((left - 1))

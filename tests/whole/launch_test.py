@@ -3,6 +3,7 @@
 slurm_test.py runs one on a real Slurm.
 """
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -340,6 +341,14 @@ def test_the_gravest_code_is_the_run_s(commands, code):
     2, f'if ((DYNREC_HOST_INDEX)); then {second}; else {first}; fi'
   )
   assert found == code, errors
+
+
+def test_hosts_that_end_while_others_begin_are_not_waited_for_forever():
+  """Side by side, so that the first is gone before the shell looks for it."""
+  command = 'if ((DYNREC_HOST_INDEX)); then kill -9 $$; else exit 0; fi'
+  with concurrent.futures.ThreadPoolExecutor(6) as pool:
+    ends = list(pool.map(lambda _: local(2, command), range(30)))
+  assert {code for code, *_ in ends} == {137}
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
