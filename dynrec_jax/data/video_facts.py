@@ -7,10 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import linalg
 
-from dynrec_jax.data import watch_bags
+from dynrec_jax.data import sequences, watch_bags
 from dynrec_jax.data.histories import Histories
 from dynrec_jax.data.sequences import Samples
 
+# What the calendar tells: how often videos are watched after a border, or that
+# over the share of users to whom they are new there.
+CALENDARS = ('counts', 'rates')
 _CATEGORY_COUNT = 64
 _WIDE = 2048  # columns
 # Sessions since a video came out, between which tastes for it differ.
@@ -22,7 +25,8 @@ class VideoFacts(NamedTuple):
 
   Attributes:
     calendar: [V, L] float32, column l - 1 is the log of how often each video is
-      watched after the end of session l, as far as that may be known.
+      watched after the end of session l, as far as that may be known; see
+      CALENDARS.
     content: [V, C] float32, what a video is about.
     mean_bag: [V] float32, the mean of the train samples' bags, each over the
       root of its sum; or [V, L], column l - 1 that of those at the end of
@@ -175,6 +179,31 @@ def mean_bag(
   scaled = bags.weight * scale[bags.row]
   total = np.bincount(bags.video, scaled, minlength=video_count)
   return (total / max(count, 1)).astype(np.float32)
+
+
+def log_shares_unseen(
+  samples: Samples, watches: Histories, shape: tuple[int, int]
+) -> np.ndarray:
+  """[V, L] float32, to how many of those at a border a video is still new.
+
+  Of n samples at the end of session l, b of whose histories hold video v, it is
+  log((n - b + 1/2) / (n + 1/2)), in column l - 1: 0 where nobody knows v.
+
+  Args:
+    samples: S of them.
+    watches: the histories in which they stand.
+    shape: V and L.
+  """
+  found = np.zeros(shape)
+  for session in range(1, shape[1] + 1):
+    own = samples.take(samples.session == session)
+    row, index = sequences.history_indices(own)
+    # Who has watched a video twice knows it once.
+    pairs = np.unique(row * shape[0] + watches.item[index])
+    known = np.bincount(pairs % shape[0], minlength=shape[0])
+    count = len(own.user) + 0.5
+    found[:, session - 1] = np.log((count - known) / count)
+  return found.astype(np.float32)
 
 
 def calendar_of_counts(counts: np.ndarray, until: int) -> np.ndarray:

@@ -53,6 +53,7 @@ _NO_TERM = _NO_INTEREST | {'loss.semantic_weight': 0.0}
 # The preset `plus`: its network, and how that is learned.
 PLUS: Mapping[str, Any] = _NO_TERM | {
   'model.network': 'plus',
+  'plus.calendar': 'rates',
   'plus.mean': 'border',
   'model.history_mode': 'topic_only',
   'interest.decay': 0.1,

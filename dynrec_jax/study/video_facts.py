@@ -169,13 +169,23 @@ def _calendar(
   *,
   serves: bool,
 ) -> np.ndarray:
-  """[V, L]: counts up to where training ends, from there on the forecast."""
+  """[V, L]: counts up to where training ends, from there on the forecast.
+
+  Where it is of rates, both are over the shares to whom a video is new.
+  """
   sessions = prepared.sessions
   until = this.train_until or sessions.count
   told = _told(prepared, this, data, until)
+  rates = plus_calendar(config) == 'rates'
+  if rates:
+    shape = len(told), sessions.count
+    unseen = video_facts.log_shares_unseen(data.samples, data.watches, shape)
+    told = told - unseen[:, : until - 1]
   forecast = told[:, -1]
   if serves:
     forecast = forecast_of(config, prepared, this, data).rates()
+    if rates:
+      forecast = forecast - _unseen_now(prepared, this, data)
   ahead = np.repeat(forecast[:, None], sessions.count + 1 - until, axis=1)
   return np.concatenate([told, ahead], axis=1)
 
@@ -187,13 +197,31 @@ def _told(
 
   Of a study that has grown what comes after the last border counts too.
   """
-  clock, extra = prepared.sessions, 0
-  growth = prepared.growth
-  if growth is not None and growth.until > clock.end(clock.count):
-    clock, extra = Sessions(np.append(clock.borders, growth.until)), 1
+  clock = _clock_up_to_now(prepared)
   counts = watch_counts(data.watches, clock, this.users.train, data.video_count)
+  extra = clock.count - prepared.sessions.count
   told = video_facts.calendar_of_counts(counts, until + extra)
   return told[:, : until - 1]
+
+
+def _clock_up_to_now(prepared: Prepared) -> Sessions:
+  """The sessions, and the further one that a study has grown into."""
+  clock, growth = prepared.sessions, prepared.growth
+  if growth is None or growth.until <= clock.end(clock.count):
+    return clock
+  return Sessions(np.append(clock.borders, growth.until))
+
+
+def _unseen_now(
+  prepared: Prepared, this: Split, data: TrainingSet
+) -> np.ndarray:
+  """[V] log shares of the train users with a watch to whom a video is new."""
+  clock, users = _clock_up_to_now(prepared), np.unique(this.users.train)
+  now = sequences.samples_at(data.watches, users, clock.count, clock)
+  now = now.take(now.history_count > 0)
+  now = now._replace(session=np.ones_like(now.session))
+  shape = data.video_count, 1
+  return video_facts.log_shares_unseen(now, data.watches, shape)[:, 0]
 
 
 class VideoForecast(NamedTuple):
@@ -307,6 +335,16 @@ def uploads_of(times: np.ndarray, sessions: Sessions) -> np.ndarray:
   unknown = times == MISSING_TIME
   found = video_clock.in_sessions(np.where(unknown, 0, times), sessions)
   return np.where(unknown, np.nan, found)
+
+
+def plus_calendar(config: ml_collections.ConfigDict) -> str:
+  """`plus.calendar`; counts where a date cuts the log, or watches are hidden.
+
+  There lists are of a forecast, which is of counts; and here they may hold what
+  their users have watched.
+  """
+  told = config.split.by == 'users' and config.scenario == 'single'
+  return config.plus.calendar if told else 'counts'
 
 
 def plus_mean(config: ml_collections.ConfigDict) -> str:

@@ -247,7 +247,7 @@ NOT_STUDIED += ('split.by',)
 NOT_STUDIED += ('text.encoder', 'visual.encoder')
 # Of networks that the tests in models/ train.
 NOT_STUDIED += ('model.network', 'variants.cross_first', 'static.loss')
-NOT_STUDIED += ('plus.content', 'plus.mean')
+NOT_STUDIED += ('plus.content', 'plus.calendar', 'plus.mean')
 # Of features in fewer dimensions than numbers, see parts_test.
 NOT_STUDIED += ('features.basis',)
 # Of a softmax over a sample, see training_data_test.

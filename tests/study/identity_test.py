@@ -216,6 +216,7 @@ def test_young_keys_say_their_defaults_where_they_are_absent():
     'plus.members': 4,
     'plus.hidden': 32,
     'plus.content': 'half',
+    'plus.calendar': 'counts',
     'plus.mean': 'all',
     'plus.interest': False,
     'plus.input_dropout': 0.3,

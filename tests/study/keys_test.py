@@ -81,6 +81,7 @@ DECISIONS = {
     'plus.members': (4, 1),
     'plus.hidden': (32, 64),
     'plus.content': ('half', 'all', 'none'),
+    'plus.calendar': ('counts', 'rates'),
     'plus.mean': ('all', 'border'),
     'plus.interest': (False, True),
     'plus.input_dropout': (0.3, 0.0),

@@ -1,5 +1,6 @@
 """What `plus` is told of a split: columns of the calendar, and no leak."""
 
+import collections
 import functools
 
 import networks
@@ -92,10 +93,45 @@ def counts_after(study, session, until):
   return found
 
 
-def assert_is_told(study, calendar, until):
+def shares_unseen(study, session, until):
+  """[V] of train users with watches on both sides, one by one."""
+  prepared = study.prepared
+  count = len(prepared.records.videos.id)
+  borders = prepared.sessions.borders
+  seen = collections.defaultdict(set)
+  later = set()
+  trains = set(study.split.users.train.tolist())
+  for user, video, time in zip(*prepared.records.watches, strict=True):
+    if user in trains and time < borders[session]:
+      seen[user].add(video)
+    elif user in trains and time < borders[until]:
+      later.add(user)
+  own = [videos for user, videos in seen.items() if user in later]
+  known = np.array(
+    [sum(video in videos for videos in own) for video in range(count)]
+  )
+  return (len(own) - known + 0.5) / (len(own) + 0.5)
+
+
+def shares_unseen_now(study):
+  """[V] of train users, each of whom has a watch."""
+  watches, users = study.prepared.watches, study.split.users.train
+  known = np.zeros(V)
+  for user in users:
+    known[np.unique(watches.items_of(user))] += 1
+  found = (len(users) - known + 0.5) / (len(users) + 0.5)
+  assert 0 < found.min() < found.max() < 1
+  return found
+
+
+def assert_is_told(study, calendar, until, *, rates=True):
   for session in range(1, until):
-    want = np.log(0.5 + counts_after(study, session, until))
-    assert_allclose(calendar[:, session - 1], want, rtol=1e-6)
+    want = 0.5 + counts_after(study, session, until)
+    if rates:
+      shares = shares_unseen(study, session, until)
+      assert np.ptp(shares) > 0
+      want /= shares
+    assert_allclose(calendar[:, session - 1], np.log(want), rtol=1e-5)
 
 
 def test_where_users_are_split_the_year_is_told(users):
@@ -104,8 +140,16 @@ def test_where_users_are_split_the_year_is_told(users):
   assert calendar.shape == (V, L)
   assert calendar.dtype == np.float32
   assert_is_told(users, calendar, L)
+  forecast = np.exp(calendar[:, -1]) * shares_unseen_now(users)
+  assert_allclose(forecast.sum(), 1, rtol=1e-5)
+  assert np.ptp(np.log(forecast)) > 0.1
+
+
+def test_counts_are_of_all(users):
+  config = method_config.changed(users.config, {'plus.calendar': 'counts'})
+  calendar = facts_of(worlds.Study(config, users.prepared)).calendar
+  assert_is_told(users, calendar, L, rates=False)
   assert_allclose(np.exp(calendar[:, -1]).sum(), 1, rtol=1e-5)
-  assert np.ptp(calendar[:, -1]) > 0.1
 
 
 def test_who_is_asked_at_borders_alone_needs_no_forecast(users, monkeypatch):
@@ -121,7 +165,8 @@ def test_from_the_date_on_there_is_a_forecast(by_time):
   assert until == 6
   calendar = facts_of(by_time).calendar
   assert calendar.shape[1] == L
-  assert_is_told(by_time, calendar, until)
+  assert by_time.config.plus.calendar == 'rates'  # of users who are split
+  assert_is_told(by_time, calendar, until, rates=False)
   for session in range(until, L + 1):
     assert_array_equal(calendar[:, session - 1], calendar[:, until - 1])
   assert_allclose(np.exp(calendar[:, until - 1]).sum(), 1, rtol=1e-5)
@@ -189,7 +234,10 @@ def test_what_is_forecast_is_what_is_asked(asked, users, by_time):
     assert windows.moment.max() < len(states.moment) - 1
     assert windows.middle.max() < until
     count = len(states.upload)
-    assert_allclose(calendar[:, until - 1], np.log((count + 1) / 2), rtol=1e-5)
+    want = np.full(count, (count + 1) / 2)
+    if study is users:
+      want /= shares_unseen_now(users)
+    assert_allclose(calendar[:, until - 1], np.log(want), rtol=1e-5)
 
 
 def test_states_are_of_train_users_and_of_what_is_known_now(asked, users):
@@ -397,7 +445,8 @@ def test_nothing_from_the_date_on_is_read(place, by_time):
 def test_the_cross_network_has_facts_of_its_own(cross):
   """Interests are in tweets; the calendar is of train users' watches."""
   found = facts_of(cross)
-  assert_is_told(cross, found.calendar, L)
+  assert cross.config.plus.calendar == 'rates'  # of watches that are hidden
+  assert_is_told(cross, found.calendar, L, rates=False)
   assert found.mean_interest.shape == (cross.network.interest_size,)
   assert found.mean_interest.any()
   assert found.content.shape == (

@@ -1,7 +1,13 @@
 """Keys of theta, the objective of Eq (5) to (9), and how it is learned."""
 
 from dynrec_jax import objective, train
-from dynrec_jax.data import batch_spec, inputs, relevance, shared_samples
+from dynrec_jax.data import (
+  batch_spec,
+  inputs,
+  relevance,
+  shared_samples,
+  video_facts,
+)
 from dynrec_jax.models import history_rnn, plus, theta, watch_bag
 from dynrec_jax.study.keys.declared import (
   Key,
@@ -338,6 +344,16 @@ KEYS = {
     OneOf(plus.CONTENT),
     Of.MODEL,
     "which members read and write videos' content beside their ids",
+    decision=42,
+    young=True,
+  ),
+  'plus.calendar': Key(
+    'counts',
+    OneOf(video_facts.CALENDARS),
+    Of.MODEL,
+    'how often videos are watched after a border: by all train users, or by '
+    'those to whom they are still new (where one date cuts the log or watches '
+    'are hidden, always by all)',
     decision=42,
     young=True,
   ),
