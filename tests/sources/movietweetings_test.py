@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -222,11 +223,20 @@ def no_net(name):
 def test_a_failed_download_says_what_to_do(
   tmp_path, monkeypatch, answer, reason
 ):
-  serve(monkeypatch, answer)
+  asked = threading.Semaphore(0)
+
+  def answered(name):
+    asked.release()
+    return answer(name)
+
+  serve(monkeypatch, answered)
   with pytest.raises(
     ValueError, match=r'set config\.data\.manual_dir'
   ) as error:
     loaded(None, tmp_path)
+  # The other file is asked for by a thread, which must not find the real net.
+  for _ in movietweetings.URLS:
+    assert asked.acquire(timeout=60)
   assert reason in str(error.value)
   assert all(url in str(error.value) for url in movietweetings.URLS.values())
 
