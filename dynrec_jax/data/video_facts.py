@@ -181,29 +181,25 @@ def mean_bag(
   return (total / max(count, 1)).astype(np.float32)
 
 
-def log_shares_unseen(
-  samples: Samples, watches: Histories, shape: tuple[int, int]
+def log_share_unseen(
+  samples: Samples, watches: Histories, video_count: int
 ) -> np.ndarray:
-  """[V, L] float32, to how many of those at a border a video is still new.
+  """[V] float32, the log of the share of samples to whom a video is new.
 
-  Of n samples at the end of session l, b of whose histories hold video v, it is
-  log((n - b + 1/2) / (n + 1/2)), in column l - 1: 0 where nobody knows v.
+  Of n samples, b of whose histories hold video v, log((n - b + 1/2) / (n +
+  1/2)): 0 where nobody knows v.
 
   Args:
-    samples: S of them.
+    samples: S of them, of different users.
     watches: the histories in which they stand.
-    shape: V and L.
+    video_count: V.
   """
-  found = np.zeros(shape)
-  for session in range(1, shape[1] + 1):
-    own = samples.take(samples.session == session)
-    row, index = sequences.history_indices(own)
-    # Who has watched a video twice knows it once.
-    pairs = np.unique(row * shape[0] + watches.item[index])
-    known = np.bincount(pairs % shape[0], minlength=shape[0])
-    count = len(own.user) + 0.5
-    found[:, session - 1] = np.log((count - known) / count)
-  return found.astype(np.float32)
+  row, index = sequences.history_indices(samples)
+  # Who has watched a video twice knows it once.
+  pairs = np.unique(row * video_count + watches.item[index])
+  known = np.bincount(pairs % video_count, minlength=video_count)
+  count = len(samples.user) + 0.5
+  return np.log((count - known) / count).astype(np.float32)
 
 
 def calendar_of_counts(counts: np.ndarray, until: int) -> np.ndarray:

@@ -178,14 +178,14 @@ def _calendar(
   told = _told(prepared, this, data, until)
   rates = plus_calendar(config) == 'rates'
   if rates:
-    shape = len(told), sessions.count
-    unseen = video_facts.log_shares_unseen(data.samples, data.watches, shape)
-    told = told - unseen[:, : until - 1]
+    told = told - np.stack(
+      [_unseen(data, _at(data, session)) for session in range(1, until)], axis=1
+    )
   forecast = told[:, -1]
   if serves:
     forecast = forecast_of(config, prepared, this, data).rates()
     if rates:
-      forecast = forecast - _unseen_now(prepared, this, data)
+      forecast = forecast - _unseen(data, _known_now(prepared, this, data))
   ahead = np.repeat(forecast[:, None], sessions.count + 1 - until, axis=1)
   return np.concatenate([told, ahead], axis=1)
 
@@ -212,16 +212,21 @@ def _clock_up_to_now(prepared: Prepared) -> Sessions:
   return Sessions(np.append(clock.borders, growth.until))
 
 
-def _unseen_now(
-  prepared: Prepared, this: Split, data: TrainingSet
-) -> np.ndarray:
-  """[V] log shares of the train users with a watch to whom a video is new."""
+def _unseen(data: TrainingSet, samples: Samples) -> np.ndarray:
+  """[V] log shares of them to whom a video is new."""
+  return video_facts.log_share_unseen(samples, data.watches, data.video_count)
+
+
+def _at(data: TrainingSet, session: int) -> Samples:
+  """The samples at a session's end."""
+  return data.samples.take(data.samples.session == session)
+
+
+def _known_now(prepared: Prepared, this: Split, data: TrainingSet) -> Samples:
+  """All train users with a watch, at the end of what is learned."""
   clock, users = _clock_up_to_now(prepared), np.unique(this.users.train)
   now = sequences.samples_at(data.watches, users, clock.count, clock)
-  now = now.take(now.history_count > 0)
-  now = now._replace(session=np.ones_like(now.session))
-  shape = data.video_count, 1
-  return video_facts.log_shares_unseen(now, data.watches, shape)[:, 0]
+  return now.take(now.history_count > 0)
 
 
 class VideoForecast(NamedTuple):
@@ -383,15 +388,11 @@ def _mean_bag(
   if plus_mean(config) == 'all':
     return of_all
   last = prepared.sessions.count
-  at_end = sequences.samples_at(
-    data.watches, np.unique(this.users.train), last, prepared.sessions
-  )
-  at_end = at_end.take(at_end.history_count > 0)
   found = np.repeat(of_all[:, None], last, axis=1)
   for session in range(1, last + 1):
-    own = data.samples.take(data.samples.session == session)
+    own = _at(data, session)
     if session == last and not len(own.user):
-      own = at_end
+      own = _known_now(prepared, this, data)
     if len(own.user):
       found[:, session - 1] = mean(own)
   return found

@@ -142,6 +142,7 @@ def test_the_parts_declare_nothing_twice():
     keys.of_data,
     keys.of_content,
     keys.of_model,
+    keys.of_plus,
     keys.of_parallel,
     keys.of_use,
     keys.of_serving,

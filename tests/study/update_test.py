@@ -319,7 +319,7 @@ def test_other_networks(network, tmp_path):
   if network == 'plus':
     none = ('relevance', 'semantic', 'interest')
     changes |= {f'loss.{name}_weight': 0.0 for name in none}
-    changes |= {'plus.mean': 'border'}
+    changes |= {'plus.mean': 'border', 'plus.calendar': 'rates'}
   run = Service(tmp_path, **changes)
   run.write(310)
   run.update(310)

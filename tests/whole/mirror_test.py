@@ -65,6 +65,7 @@ THROUGH = (
   'study/keys/of_data',
   'study/keys/of_model',
   'study/keys/of_parallel',
+  'study/keys/of_plus',
   'study/keys/of_serving',
   'study/keys/of_use',
   'study/later_set',

@@ -16,6 +16,7 @@ from dynrec_jax.study.keys import (
   of_data,
   of_model,
   of_parallel,
+  of_plus,
   of_serving,
   of_use,
 )
@@ -47,6 +48,7 @@ SECTIONS: Mapping[str, str] = {
   **of_data.SECTIONS,
   **of_content.SECTIONS,
   **of_model.SECTIONS,
+  **of_plus.SECTIONS,
   **of_parallel.SECTIONS,
   **of_use.SECTIONS,
   **of_serving.SECTIONS,
@@ -57,6 +59,7 @@ KEYS: Mapping[str, Key] = {
   **of_data.KEYS,
   **of_content.KEYS,
   **of_model.KEYS,
+  **of_plus.KEYS,
   **of_parallel.KEYS,
   **of_use.KEYS,
   **of_serving.KEYS,
