@@ -11,11 +11,12 @@ from dynrec_jax.data.video_facts import category_columns
 from dynrec_jax.features import catalogue, documents
 from dynrec_jax.features.catalogue import Features
 from dynrec_jax.serving.asked import BadRequest, NewVideo
-from dynrec_jax.study import splits, text_content, video_facts
+from dynrec_jax.study import splits, text_content, video_columns, video_facts
 from dynrec_jax.study.prepare import Prepared
 from dynrec_jax.study.splits import Split
 from dynrec_jax.study.training_data import make_training_set
-from dynrec_jax.study.video_facts import ContentColumns, VideoForecast
+from dynrec_jax.study.video_columns import ContentColumns
+from dynrec_jax.study.video_facts import VideoForecast
 
 _CONFLICT = 409
 # A forecast is made anew: on another machine its numbers differ a little.
@@ -41,11 +42,11 @@ class Describer(NamedTuple):
     """[n, C] their content and [n] their rates, of `plus.with_videos`."""
     prepared = self.prepared
     times = np.array([video.upload_time for video in videos], np.int64)
-    upload = video_facts.uploads_of(times, prepared.sessions)
+    upload = video_columns.uploads_of(times, prepared.sessions)
     categories = [video.categories for video in videos]
     found = self.columns.of(
       categories,
-      video_facts.now_of(prepared) - upload,
+      video_columns.now_of(prepared) - upload,
       self._features(videos),
     )
     columns = category_columns(categories, self.columns.names)
@@ -126,7 +127,7 @@ def make_describer(
       'data as they were, or a new training',
       _CONFLICT,
     )
-  columns = video_facts.learn_columns(prepared)
+  columns = video_columns.learn_columns(prepared)
   return Describer(config, prepared, columns, forecast)
 
 

@@ -27,6 +27,7 @@ from dynrec_jax.study import (
   keys,
   method_config,
   settings,
+  video_columns,
   video_facts,
 )
 from dynrec_jax.study.naming import naming
@@ -257,7 +258,7 @@ def _plus(config: ml_collections.ConfigDict, prepared: Prepared) -> Plus:
   return Plus(
     video_count=len(prepared.records.videos.id),
     session_count=prepared.sessions.count,
-    content_size=video_facts.content_size(prepared),
+    content_size=video_columns.content_size(prepared),
     interest_size=prepared.behaviours.topics.shape[1],
     hidden_size=of.hidden,
     members=of.members,

@@ -12,7 +12,7 @@ import worlds
 
 from dynrec_jax.models import clock
 from dynrec_jax.serving.asked import Asked, BadRequest, NewVideo
-from dynrec_jax.study import new_videos, serve, video_facts
+from dynrec_jax.study import new_videos, serve, video_columns, video_facts
 
 pytestmark = pytest.mark.slow
 ADDED = 'v8'  # without a text
@@ -133,7 +133,7 @@ def expected_rates(grown):
 
 def test_rows_are_those_of_a_catalogue_that_had_them(grown):
   prepared = grown.whole.prepared
-  content = video_facts.content_columns(prepared)
+  content = video_columns.content_columns(prepared)
   ids = list(prepared.records.videos.id)
   now = grown.service._now
   assert list(now.ids[-2:]) == [ADDED, OTHER]
@@ -174,7 +174,7 @@ def test_lists_are_those_of_a_catalogue_that_had_them(grown):
     params[name] = params[name][order]
   for name in ('input', 'output'):
     params[name] = params[name][:, order]
-  content = video_facts.content_columns(study.prepared)
+  content = video_columns.content_columns(study.prepared)
   params['content'] = jax.numpy.asarray(content)
   queries = grown.service._queries
   item = np.argsort(order)[queries.watches.item].astype(np.int32)

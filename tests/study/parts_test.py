@@ -17,7 +17,7 @@ from dynrec_jax.models.plus import Plus
 from dynrec_jax.models.static_dnn import StaticDnn
 from dynrec_jax.parallel import devices
 from dynrec_jax.recommender import CannotFit
-from dynrec_jax.study import parts, video_facts
+from dynrec_jax.study import parts, video_columns
 
 
 def test_the_network_has_the_sizes_of_the_data(study, tiny_settings):
@@ -94,7 +94,7 @@ def test_plus_reads_what_its_scenario_has(
     plus__row_dropout=0.4,
   )
   found = parts.make_network(config, study.prepared)
-  content = video_facts.content_columns(study.prepared)
+  content = video_columns.content_columns(study.prepared)
   assert found == Plus(
     video_count=worlds.VIDEOS,
     session_count=12,

@@ -5,6 +5,7 @@ import functools
 
 import networks
 import numpy as np
+import plus_worlds
 import pytest
 import worlds
 from numpy.testing import assert_allclose, assert_array_equal
@@ -30,31 +31,11 @@ def few_steps(monkeypatch):
   monkeypatch.setattr(clock, 'Training', few)
 
 
-def plus_study(settings, **changes):
-  """Half of its videos have a known time of coming out."""
-  study = worlds.Study(networks.config_of(settings, 'plus', **changes))
-  return study_with(study, study.prepared, uploads_of(study.prepared))
-
-
-def uploads_of(prepared):
-  count = len(prepared.records.videos.id)
-  days = np.arange(count) * 9 - 40
-  times = worlds.START + days.astype(np.int64) * worlds.DAY
-  return np.where(np.arange(count) % 4 == 3, MISSING_TIME, times)
-
-
-def study_with(study, prepared, upload):
-  videos = prepared.records.videos._replace(upload_time=upload)
-  records = prepared.records._replace(videos=videos)
-  prepared = prepared._replace(records=records)
-  return worlds.Study(study.config, prepared)
-
-
 @pytest.fixture(scope='module')
 def users(tiny_settings, quick_compile):
   """The tiny study, split by users."""
   del quick_compile
-  return plus_study(tiny_settings)
+  return plus_worlds.plus_study(tiny_settings)
 
 
 @pytest.fixture(scope='module')
@@ -63,13 +44,17 @@ def by_time(tmp_path_factory, quick_compile):
   del quick_compile
   root = tmp_path_factory.mktemp('time')
   folder = worlds.write_folder(root / 'folder', worlds.cut_watches())
-  return plus_study(worlds.tiny_settings(folder, root) | worlds.BY_TIME)
+  return plus_worlds.plus_study(
+    worlds.tiny_settings(folder, root) | worlds.BY_TIME
+  )
 
 
 @pytest.fixture(scope='module')
 def cross(tmp_path_factory, quick_compile):
   del quick_compile
-  return plus_study(networks.cross_settings(tmp_path_factory.mktemp('cross')))
+  return plus_worlds.plus_study(
+    networks.cross_settings(tmp_path_factory.mktemp('cross'))
+  )
 
 
 def facts_of(study, this=None, *, serves=True):
@@ -273,54 +258,6 @@ def test_without_a_watch_to_learn_from_all_are_alike(users):
   assert_array_equal(found.calendar[:, -1], 0)
   assert_array_equal(found.mean_bag, 0)
   assert_array_equal(found.mean_interest, np.zeros(4))
-
-
-def test_contents_are_kinds_ages_and_components(users):
-  prepared = users.prepared
-  found = video_facts.content_columns(prepared)
-  assert_array_equal(found[:, :4], np.repeat(np.eye(4), 10, axis=0))
-  upload = prepared.records.videos.upload_time
-  unknown = upload == MISSING_TIME
-  assert not found[unknown, 4:13].any()
-  assert_allclose(found[~unknown, 4:13].sum(axis=1), 1, rtol=1e-6)
-  # Sessions at the year's end since a video came out on the year's first day.
-  prepared = prepared._replace(
-    records=prepared.records._replace(
-      videos=prepared.records.videos._replace(
-        upload_time=np.full(V, worlds.START)
-      )
-    )
-  )
-  ages = video_facts.content_columns(prepared)[:, 4:13]
-  assert_allclose(ages[:, 3], 1, atol=0.05)  # 12 sessions
-  # Texts have nine numbers and images twelve; no text is alike.
-  components = found[:, 13:]
-  assert components.shape[1] == 2 * 16
-  for columns, has, least, most in (
-    (components[:, :16], prepared.features.has_text, 1, 9),
-    (components[:, 16:], prepared.features.has_visual, 12, 12),
-  ):
-    count = int(columns.any(axis=0).sum())
-    assert least <= count <= most
-    assert_allclose(columns[has, :count].std(axis=0), 0.3, rtol=1e-4)
-    assert not columns[:, count:].any()
-    assert not columns[~has].any()
-
-
-def test_components_are_learned_of_known_videos(by_time):
-  """A video that nobody watched before the cut moves no other's columns."""
-  prepared = by_time.prepared
-  known, features = prepared.known_videos, prepared.features
-  new = np.flatnonzero(~known & features.has_visual & features.has_text)
-  assert len(new)
-  visual, text = features.visual.copy(), features.text.copy()
-  visual[new], text[new] = -3 * visual[new] + 1, 5 * text[new] - 2
-  edited = prepared._replace(
-    features=features._replace(visual=visual, text=text)
-  )
-  one, two = (video_facts.content_columns(x) for x in (prepared, edited))
-  assert_array_equal(one[known], two[known])
-  assert not np.array_equal(one[new], two[new])
 
 
 def test_means_are_of_the_samples(users):
